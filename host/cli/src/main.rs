@@ -1,0 +1,2 @@
+//! The rowmill command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Throw-away MySQL and MariaDB servers for the demo and the tests.

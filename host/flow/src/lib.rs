@@ -1,0 +1,1 @@
+//! Plans and runs dataflows: steps over changes, epochs, exactly once.

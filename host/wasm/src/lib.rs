@@ -1,0 +1,1 @@
+//! Loads Wasm components, runs their functions on Arrow columns under limits.

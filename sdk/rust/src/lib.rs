@@ -1,0 +1,1 @@
+//! Write rowmill UDFs in Rust: plain functions in, a Wasm component out.

@@ -1,0 +1,1 @@
+//! The built-in components, compiled from source and embedded.
