@@ -1,0 +1,114 @@
+//! How a running pipeline is doing: one value, replaced as a whole, read by whoever shows it.
+//!
+//! The runtime publishes a [`Status`] through a `tokio::sync::watch` channel, at most a few
+//! times a second and at every change of phase; the live line, the log line and `/metrics` read
+//! the latest one. Counters count since the process started and never go down; what a restart
+//! keeps is in the target's progress table, not here. Nothing in it is secret.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// What the pipeline is busy with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Preflight, binding, claiming the progress.
+    #[default]
+    Starting,
+    /// Reading the tables.
+    Snapshot {
+        /// Rows read so far, those of earlier runs included.
+        done: u64,
+        /// The server's estimate of all rows; may be too small.
+        total: u64,
+    },
+    /// Reading changes that were made before this start.
+    CatchingUp,
+    /// Up to date, waiting for changes.
+    Streaming,
+    /// After a snapshot in several runs: the target becomes consistent when this phase ends.
+    Converging,
+    /// Finishing the last epoch.
+    Stopping,
+}
+
+impl Phase {
+    /// The word that logs, the live line and metrics use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Snapshot { .. } => "snapshot",
+            Self::CatchingUp => "catching-up",
+            Self::Streaming => "streaming",
+            Self::Converging => "converging",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    /// Every phase's word, for a metric with one series per phase.
+    pub const NAMES: [&str; 6] = [
+        "starting",
+        "snapshot",
+        "catching-up",
+        "streaming",
+        "converging",
+        "stopping",
+    ];
+}
+
+/// The state of one pipeline at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Status {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// What it is busy with.
+    pub phase: Phase,
+    /// Rows and row changes read from the source.
+    pub rows_in: u64,
+    /// Rows written to the target.
+    pub rows_out: u64,
+    /// Rows deleted in the target.
+    pub rows_deleted: u64,
+    /// Rows left out because of `on_error: skip`.
+    pub skipped: u64,
+    /// Rows put into the dead-letter table.
+    pub dead_letters: u64,
+    /// Age of the newest committed change; `None` before the first commit of the stream.
+    pub lag: Option<Duration>,
+    /// Committed epochs.
+    pub epochs: u64,
+    /// Source transactions larger than an epoch, which readers of the target saw in parts.
+    pub split_transactions: u64,
+    /// Errors that a retry mended (deadlocks, dropped connections).
+    pub retries: u64,
+    /// Resident bytes of batches between source and sink.
+    pub bytes_in_flight: u64,
+    /// The committed source position, as text.
+    pub position: Option<String>,
+    /// One entry per call of a component, in the order of the steps.
+    pub steps: Vec<StepMeter>,
+}
+
+/// What one call of a component has cost since the process started.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct StepMeter {
+    /// The step's id.
+    pub step: String,
+    /// Component and function: `std/text#trim`.
+    pub function: String,
+    /// Calls across the boundary.
+    pub calls: u64,
+    /// Rows given to them.
+    pub rows: u64,
+    /// CPU time.
+    pub cpu: Duration,
+    /// Elapsed time.
+    pub wall: Duration,
+    /// Largest linear memory seen, in bytes.
+    pub memory_peak: u64,
+    /// Rows flagged by the component.
+    pub errors: u64,
+    /// Traps and limits hit.
+    pub traps: u64,
+}
