@@ -1,0 +1,31 @@
+# make demo · make test · make bench · make lint: all that a user or a contributor needs.
+CARGO ?= cargo
+
+.PHONY: demo test bench lint toolchain servers
+
+# A private server, a shop, the pipelines of examples/, verified. Under three minutes after compilation.
+demo: toolchain servers
+	$(CARGO) run --release --locked -q -p rowmill -- demo
+
+test: toolchain servers
+	$(CARGO) test --workspace --locked
+
+bench: toolchain servers
+	$(CARGO) run --release --locked -q -p rowmill-bench
+
+lint: toolchain
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+
+# The compiler of rust-toolchain.toml and its wasm32-wasip2 target.
+toolchain:
+	@command -v $(CARGO) >/dev/null || { echo "rowmill needs Rust: install rustup from https://rustup.rs, then start again" >&2; exit 1; }
+	@if command -v rustup >/dev/null; then rustup target list --installed 2>/dev/null | grep -qx wasm32-wasip2 || \
+		{ echo "toolchain: adding the wasm32-wasip2 target, which components are built for" >&2; \
+		  rustup toolchain install --no-self-update >&2 || rustup target add wasm32-wasip2 >&2; }; fi
+	@command -v cc >/dev/null || { echo "rowmill needs a C compiler and linker: apt-get install build-essential" >&2; exit 1; }
+
+# MariaDB and MySQL for the tests and the demo; says what it fetches and why.
+servers:
+	@tools/servers.sh

@@ -1,0 +1,46 @@
+//! An initialised data folder, made once per server version and copied for each server.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::programs::{Programs, cache};
+
+/// The template folder of this server version, made now if it is missing.
+///
+/// Several processes may ask at once: each builds in a folder of its own, and the first rename wins.
+pub(crate) fn template(programs: &Programs) -> anyhow::Result<PathBuf> {
+    let templates = cache()?.join("templates");
+    let ready = templates.join(format!("{}-{}", programs.kind.name(), programs.version()?));
+    if ready.is_dir() {
+        return Ok(ready);
+    }
+    std::fs::create_dir_all(&templates).with_context(|| format!("creating {}", templates.display()))?;
+    let building = tempfile::Builder::new().prefix("building-").tempdir_in(&templates)?;
+    let data = building.path().join("data");
+    let output = programs.initialize(&data)?.output().context("initialising a data folder")?;
+    if !output.status.success() {
+        bail!(
+            "initialising a data folder failed: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    // Every copy must get a server_uuid of its own.
+    let _ = std::fs::remove_file(data.join("auto.cnf"));
+    match std::fs::rename(&data, &ready) {
+        Ok(()) => Ok(ready),
+        Err(_) if ready.is_dir() => Ok(ready),
+        Err(error) => Err(error).with_context(|| format!("creating {}", ready.display())),
+    }
+}
+
+/// Copies a template to `data`.
+pub(crate) fn copy(template: &Path, data: &Path) -> anyhow::Result<()> {
+    let status = Command::new("cp").arg("-r").arg("--").arg(template).arg(data).status().context("running cp")?;
+    if !status.success() {
+        bail!("copying {} to {} failed: {status}", template.display(), data.display());
+    }
+    Ok(())
+}
