@@ -1,1 +1,24 @@
 //! MySQL and MariaDB as source and target of a dataflow.
+//!
+//! The source half reads tables: [`preflight`] looks at the server before anything moves,
+//! [`snapshot`] reads a consistent picture of the tables in resumable chunks, and [`binlog`]
+//! follows the changes from the position at which that picture was taken. Rows come out as
+//! Arrow record batches whose schema is [`TableDef::schema`]; a value is the same whether it
+//! came from the snapshot or from the binary log.
+//!
+//! This crate knows no Wasm, no pipeline file and no steps.
+
+pub mod binlog;
+mod charset;
+pub mod endpoint;
+pub mod error;
+pub mod position;
+pub mod preflight;
+pub mod snapshot;
+pub mod table;
+
+pub use endpoint::{Endpoint, Flavor, Identity, SslMode};
+pub use error::{Error, Fault, Problem, Result};
+pub use mysql_async::Conn;
+pub use position::Position;
+pub use table::{Column, ColumnData, TableDef, TableName, UniqueKey};

@@ -1,0 +1,296 @@
+//! What can go wrong with a server, a table or a stream of events, and whether a retry helps.
+//!
+//! Every error says what was found and what was needed; none carries a password. Whether the
+//! caller backs off and tries again is decided in one place, [`Error::is_transient`].
+
+use crate::position::Position;
+use crate::table::TableName;
+
+/// The result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Who has to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The user's configuration, or a setting of a server.
+    Configuration,
+    /// An outside system: server, network, or what its data says.
+    Server,
+    /// A mistake in this program.
+    Internal,
+}
+
+/// One finding of a check: what is wrong, and the statement or setting that mends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What it is about: "setting binlog_format", "table `shop`.`orders`".
+    pub subject: String,
+    /// What was found.
+    pub found: String,
+    /// What is needed.
+    pub needed: String,
+    /// What to type to mend it.
+    pub fix: String,
+}
+
+impl Problem {
+    /// Makes a problem from its four texts.
+    pub fn new(
+        subject: impl Into<String>,
+        found: impl Into<String>,
+        needed: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Problem {
+        Problem { subject: subject.into(), found: found.into(), needed: needed.into(), fix: fix.into() }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: found {}, needed {}; {}", self.subject, self.found, self.needed, self.fix)
+    }
+}
+
+/// An error of a source or a target.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The address of a server cannot be used.
+    #[error("server address: {message}; expected mysql://user:password@host:port/database")]
+    Address {
+        /// What is wrong with it, without its password.
+        message: String,
+    },
+    /// Nothing answers at the address.
+    #[error("server {server} cannot be reached: {reason}")]
+    Unreachable {
+        /// Host and port.
+        server: String,
+        /// The network's or the driver's words.
+        reason: String,
+    },
+    /// The server refuses this user.
+    #[error("server {server} refuses user '{user}': {reason}")]
+    AccessDenied {
+        /// Host and port.
+        server: String,
+        /// The user that was tried.
+        user: String,
+        /// The server's words.
+        reason: String,
+    },
+    /// TLS was required and could not be had.
+    #[error("no TLS connection to server {server}: {reason}; see the ssl-mode and ssl-ca options of the address")]
+    Tls {
+        /// Host and port.
+        server: String,
+        /// What failed.
+        reason: String,
+    },
+    /// A statement or the protocol failed.
+    #[error("while {doing}: {}", describe(source))]
+    Sql {
+        /// What was being done: "reading the position".
+        doing: &'static str,
+        /// The driver's error.
+        source: Box<mysql_async::Error>,
+    },
+    /// The server is not the one that the progress belongs to.
+    #[error("the server is {found}, but the stored position belongs to {expected}; point the source at the old server, or reset the pipeline")]
+    IdentityChanged {
+        /// Who answered.
+        found: String,
+        /// Who was expected.
+        expected: String,
+    },
+    /// The binary log no longer holds the position.
+    #[error("the binary log no longer holds position {position}: {reason}; reset the pipeline to start with a new snapshot, and keep binary logs longer (binlog_expire_logs_seconds)")]
+    PositionGone {
+        /// The position asked for.
+        position: Position,
+        /// The server's words.
+        reason: String,
+    },
+    /// The structure or contents of a table changed by other means than logged rows.
+    #[error("table {table} was changed at {position} by: {statement}; this version cannot follow it: reset the pipeline to start anew with the changed table")]
+    SchemaChanged {
+        /// The table.
+        table: TableName,
+        /// The statement, or what differs.
+        statement: String,
+        /// Where in the binary log.
+        position: Position,
+    },
+    /// A table that should be read is not there.
+    #[error("table {table} does not exist")]
+    TableMissing {
+        /// The table.
+        table: TableName,
+    },
+    /// A column has a type that cannot be read.
+    #[error("column {column} of table {table} has type {found}, which is not supported; drop the column from the table, or leave the table out")]
+    UnsupportedType {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
+    },
+    /// A value cannot be represented, by option or by nature.
+    #[error("column {column} of table {table}: {message}")]
+    Value {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+        /// What is wrong with the value.
+        message: String,
+    },
+    /// The stream holds an event that must be understood and is not.
+    #[error("binary log at {position}: {event} is not supported; {fix}")]
+    UnsupportedEvent {
+        /// The event's name.
+        event: String,
+        /// Where.
+        position: Position,
+        /// What to change on the server.
+        fix: String,
+    },
+    /// An event's bytes contradict themselves or the table's definition.
+    #[error("binary log{}: {message}", at(position))]
+    Malformed {
+        /// What is wrong.
+        message: String,
+        /// Where, when known.
+        position: Option<Position>,
+    },
+    /// The server says that its binary log has a gap.
+    #[error("binary log at {position}: the server reports an incident ({message}), rows may be missing; reset the pipeline to start with a new snapshot")]
+    Incident {
+        /// The server's words.
+        message: String,
+        /// Where.
+        position: Position,
+    },
+    /// The stream or a connection ended.
+    #[error("the connection to server {server} ended: {reason}")]
+    Disconnected {
+        /// Host and port.
+        server: String,
+        /// Why.
+        reason: String,
+    },
+    /// The tables could not be locked for the moment that the snapshot's start needs.
+    #[error("tables are in use by another session: no lock after {attempts} attempts; end long transactions on them and start again")]
+    LockTimeout {
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// Something that cannot happen did.
+    #[error("internal error: {message}")]
+    Internal {
+        /// What.
+        message: String,
+    },
+}
+
+fn at(position: &Option<Position>) -> String {
+    position.as_ref().map(|p| format!(" at {p}")).unwrap_or_default()
+}
+
+/// The driver's error in one line, the server's with its number.
+pub(crate) fn describe(error: &mysql_async::Error) -> String {
+    match error {
+        mysql_async::Error::Server(e) => format!("server error {}: {}", e.code, e.message),
+        other => other.to_string(),
+    }
+}
+
+impl Error {
+    /// True if the same attempt may succeed later: the network, a restart, a lock.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Error::Unreachable { .. } | Error::Disconnected { .. } | Error::LockTimeout { .. } => true,
+            Error::Sql { source, .. } => is_transient(source),
+            _ => false,
+        }
+    }
+
+    /// Who has to act on it.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Error::Address { .. }
+            | Error::AccessDenied { .. }
+            | Error::Tls { .. }
+            | Error::IdentityChanged { .. }
+            | Error::UnsupportedType { .. }
+            | Error::TableMissing { .. } => Fault::Configuration,
+            Error::Internal { .. } => Fault::Internal,
+            _ => Fault::Server,
+        }
+    }
+
+    /// The number of the server's error, if it is one.
+    pub fn server_code(&self) -> Option<u16> {
+        match self {
+            Error::Sql { source, .. } => match source.as_ref() {
+                mysql_async::Error::Server(e) => Some(e.code),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    pub(crate) fn malformed(message: impl Into<String>) -> Error {
+        Error::Malformed { message: message.into(), position: None }
+    }
+
+    pub(crate) fn internal(message: impl Into<String>) -> Error {
+        Error::Internal { message: message.into() }
+    }
+
+    /// Adds the place to an error of the decoder, which does not know it.
+    pub(crate) fn at(self, place: &Position) -> Error {
+        match self {
+            Error::Malformed { message, position: None } => {
+                Error::Malformed { message, position: Some(place.clone()) }
+            }
+            other => other,
+        }
+    }
+}
+
+/// True if the driver's error is the world's and not the statement's.
+pub(crate) fn is_transient(error: &mysql_async::Error) -> bool {
+    use mysql_async::{DriverError, Error as E, IoError};
+    match error {
+        E::Io(IoError::Io(_)) => true,
+        E::Io(IoError::Tls(_)) => false,
+        E::Driver(DriverError::ConnectionClosed | DriverError::PoolDisconnected) => true,
+        E::Server(e) => matches!(
+            e.code,
+            // too many connections, shutdown, out of resources, aborted network reads and writes
+            1040 | 1041 | 1053 | 1077 | 1078 | 1079 | 1152 | 1158..=1161 | 1184 | 1203
+                // lock wait, deadlock, lock-wait in NOWAIT form
+                | 1205 | 1213 | 3572
+                // query interrupted, connection killed, idle time-out
+                | 1317 | 1927 | 4031
+                // read-only while a failover is going on; server gone
+                | 1290 | 1836 | 2006 | 2013
+        ),
+        _ => false,
+    }
+}
+
+/// Adds what was being done to the driver's error.
+pub(crate) trait Doing<T> {
+    /// Wraps the error with what was being done, as a verb: "reading the position".
+    fn doing(self, doing: &'static str) -> Result<T>;
+}
+
+impl<T> Doing<T> for std::result::Result<T, mysql_async::Error> {
+    fn doing(self, doing: &'static str) -> Result<T> {
+        self.map_err(|source| Error::Sql { doing, source: Box::new(source) })
+    }
+}

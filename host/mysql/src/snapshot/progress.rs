@@ -1,0 +1,96 @@
+//! Which parts of the tables are already read and stored.
+//!
+//! A table's keys are cut into chunks once; a boundary is a tuple of SQL literals, so that the
+//! server compares it, under the column's collation and at full range, and nothing here does.
+//! A finished batch completes the range from the end of the one before it in its chunk to its own
+//! last key; ranges that touch are merged, so the progress of a chunk is one range and that of a
+//! finished table is one range in all.
+
+use serde::{Deserialize, Serialize};
+
+use crate::position::Position;
+
+/// A key as SQL literals, one per key column.
+pub type Key = Vec<String>;
+
+/// The keys above `after` up to and including `through`; `None` is the end on that side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Range {
+    /// Index into the tables.
+    pub table: usize,
+    /// Keys after this one.
+    pub after: Option<Key>,
+    /// Up to and including this one.
+    pub through: Option<Key>,
+}
+
+/// What is done of one table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableProgress {
+    /// Disjoint finished ranges, merged where they touch.
+    pub ranges: Vec<Range>,
+    /// Everything is read.
+    pub done: bool,
+}
+
+/// What is done of a snapshot; stored with the rows it covers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotProgress {
+    /// The position from which changes must be read, whatever restarts happen.
+    pub start: Position,
+    /// One entry per table.
+    pub tables: Vec<TableProgress>,
+}
+
+impl SnapshotProgress {
+    /// Nothing read yet.
+    pub fn new(start: Position, tables: usize) -> SnapshotProgress {
+        SnapshotProgress { start, tables: vec![TableProgress::default(); tables] }
+    }
+
+    /// Marks a range as read and stored.
+    pub fn finish(&mut self, range: &Range) {
+        let Some(table) = self.tables.get_mut(range.table) else { return };
+        let mut merged = range.clone();
+        loop {
+            let before = table.ranges.iter().position(|r| r.through.is_some() && r.through == merged.after);
+            if let Some(i) = before {
+                merged.after = table.ranges.swap_remove(i).after;
+                continue;
+            }
+            let after = table.ranges.iter().position(|r| r.after.is_some() && r.after == merged.through);
+            let Some(i) = after else { break };
+            merged.through = table.ranges.swap_remove(i).through;
+        }
+        table.done |= merged.after.is_none() && merged.through.is_none();
+        table.ranges.push(merged);
+    }
+
+    /// True if all tables are read.
+    pub fn is_complete(&self) -> bool {
+        self.tables.iter().all(|t| t.done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(after: Option<&str>, through: Option<&str>) -> Range {
+        let key = |k: Option<&str>| k.map(|k| vec![k.to_owned()]);
+        Range { table: 0, after: key(after), through: key(through) }
+    }
+
+    #[test]
+    fn ranges_that_touch_become_one() {
+        let mut progress = SnapshotProgress::new(Position::new("b.000001", 4), 1);
+        progress.finish(&range(None, Some("10")));
+        progress.finish(&range(Some("20"), Some("30")));
+        assert_eq!(progress.tables[0].ranges.len(), 2);
+        progress.finish(&range(Some("10"), Some("20")));
+        assert_eq!(progress.tables[0].ranges, [range(None, Some("30"))]);
+        assert!(!progress.is_complete());
+        progress.finish(&range(Some("30"), None));
+        assert!(progress.is_complete());
+    }
+}

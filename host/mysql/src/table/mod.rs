@@ -1,0 +1,189 @@
+//! Tables as the source describes them, and what they look like as Arrow columns.
+//!
+//! A definition is read once under the snapshot's lock, stored with the progress, and from then
+//! on every row is decoded with the **stored** definition; [`TableDef::difference`] says in words
+//! how another one deviates from it.
+
+mod data;
+mod name;
+mod read;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_schema::{Field, Schema, SchemaRef};
+use serde::{Deserialize, Serialize};
+
+pub use data::ColumnData;
+pub use name::{TableName, quote};
+pub use read::{expand_tables, read_definition};
+
+/// How a generated column is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Generated {
+    /// Computed when written and stored.
+    Stored,
+    /// Computed when read.
+    Virtual,
+}
+
+/// One column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type as the server writes it: `varchar(40)`, `decimal(10,2) unsigned`.
+    pub mysql_type: String,
+    /// Its type as read.
+    pub data: ColumnData,
+    /// May be NULL.
+    pub nullable: bool,
+    /// The collation of a text column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collation: Option<String>,
+    /// Length limit in characters of a text column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_chars: Option<u64>,
+    /// The default as the server writes it; `None` when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// AUTO_INCREMENT.
+    #[serde(default)]
+    pub auto_increment: bool,
+    /// Generated from other columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<Generated>,
+    /// Left out of `SELECT *`.
+    #[serde(default)]
+    pub invisible: bool,
+}
+
+/// A unique key other than the primary key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UniqueKey {
+    /// Its name.
+    pub name: String,
+    /// Positions of its columns; empty if a part is an expression.
+    pub columns: Vec<usize>,
+    /// One of its columns may be NULL (then it does not identify rows).
+    pub nullable: bool,
+    /// Covers only a prefix of a column, or an expression.
+    #[serde(default)]
+    pub partial: bool,
+}
+
+/// A table's definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableDef {
+    /// Schema and name.
+    pub name: TableName,
+    /// All columns in the table's order, generated and invisible ones included.
+    pub columns: Vec<Column>,
+    /// Positions of the primary key's columns, in key order; empty if there is none.
+    pub primary_key: Vec<usize>,
+    /// The other unique keys.
+    pub unique_keys: Vec<UniqueKey>,
+    /// Storage engine.
+    pub engine: String,
+    /// The table's default collation.
+    #[serde(default)]
+    pub collation: String,
+}
+
+impl TableDef {
+    /// The schema of the rows read from this table: every column, with MySQL's facts as metadata.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::new(Schema::new(self.columns.iter().map(Column::field).collect::<Vec<_>>()))
+    }
+
+    /// The key that identifies rows: the primary key, else the first unique key over whole
+    /// columns that cannot be NULL.
+    pub fn row_key(&self) -> Option<Vec<usize>> {
+        if !self.primary_key.is_empty() {
+            return Some(self.primary_key.clone());
+        }
+        self.unique_keys
+            .iter()
+            .find(|k| !k.nullable && !k.partial && !k.columns.is_empty())
+            .map(|k| k.columns.clone())
+    }
+
+    /// How `other` differs from this definition in what matters for reading rows, in words;
+    /// `None` if it does not. Defaults and visibility may change freely.
+    pub fn difference(&self, other: &TableDef) -> Option<String> {
+        for (i, column) in self.columns.iter().enumerate() {
+            let Some(now) = other.columns.get(i) else {
+                return Some(format!("column '{}' is gone", column.name));
+            };
+            if now.name != column.name {
+                return Some(if other.columns.iter().any(|c| c.name == column.name) {
+                    format!("column {} is now '{}' instead of '{}'", i + 1, now.name, column.name)
+                } else if self.columns.iter().any(|c| c.name == now.name) {
+                    format!("column '{}' is gone", column.name)
+                } else {
+                    format!("column '{}' is gone or was renamed to '{}'", column.name, now.name)
+                });
+            }
+            if now.mysql_type != column.mysql_type || now.data != column.data {
+                return Some(format!(
+                    "column '{}' was {} and is now {}",
+                    column.name, column.mysql_type, now.mysql_type
+                ));
+            }
+            if now.collation != column.collation {
+                return Some(format!(
+                    "the collation of column '{}' was {} and is now {}",
+                    column.name,
+                    column.collation.as_deref().unwrap_or("none"),
+                    now.collation.as_deref().unwrap_or("none")
+                ));
+            }
+            if now.nullable != column.nullable {
+                let null = |n: bool| if n { "NULL" } else { "NOT NULL" };
+                return Some(format!(
+                    "column '{}' was {} and is now {}",
+                    column.name,
+                    null(column.nullable),
+                    null(now.nullable)
+                ));
+            }
+            if now.generated != column.generated {
+                return Some(format!("how column '{}' is generated changed", column.name));
+            }
+        }
+        if let Some(new) = other.columns.get(self.columns.len()) {
+            return Some(format!("column '{}' is new", new.name));
+        }
+        if self.primary_key != other.primary_key {
+            let names = |t: &TableDef| {
+                let names: Vec<&str> = t.primary_key.iter().map(|&i| t.columns[i].name.as_str()).collect();
+                format!("({})", names.join(", "))
+            };
+            return Some(format!("the primary key was {} and is now {}", names(self), names(other)));
+        }
+        None
+    }
+}
+
+impl Column {
+    /// The column as an Arrow field.
+    pub fn field(&self) -> Field {
+        let mut facts = HashMap::from([("mysql-type".to_owned(), self.mysql_type.clone())]);
+        if let Some(collation) = &self.collation {
+            facts.insert("collation".into(), collation.clone());
+        }
+        if let Some(chars) = self.max_chars {
+            facts.insert("max-chars".into(), chars.to_string());
+        }
+        if let Some(fsp) = self.data.fsp() {
+            facts.insert("fsp".into(), fsp.to_string());
+        }
+        if self.data.is_json() {
+            facts.insert("type".into(), "json".into());
+        }
+        // A zero date reads as NULL, so a temporal column can always hold one.
+        let nullable = self.nullable || self.data.has_zero_dates();
+        Field::new(&self.name, self.data.arrow(), nullable).with_metadata(facts)
+    }
+}
