@@ -1,5 +1,6 @@
 //! Plans and runs dataflows: steps over changes, epochs, exactly once.
 
+pub mod file;
 pub mod plan;
 pub mod problem;
 pub mod secret;
