@@ -187,6 +187,58 @@ pub enum Error {
         /// How often it was tried.
         attempts: u32,
     },
+    /// Another process works on this pipeline now.
+    #[error("pipeline '{pipeline}' was taken over by another process: {other}; this one stops and has written nothing since")]
+    Fenced {
+        /// The pipeline.
+        pipeline: String,
+        /// What is known of the other one.
+        other: String,
+    },
+    /// The target refuses a row.
+    #[error("target table {table} refuses a row{}: {message}", key.as_ref().map(|k| format!(" (key {k})")).unwrap_or_default())]
+    Rejected {
+        /// The target table.
+        table: TableName,
+        /// The row's key, where it could be found out: `(7, 'x')`.
+        key: Option<String>,
+        /// The server's words, with the column.
+        message: String,
+    },
+    /// A row to be written collides with another row of the target on a unique key.
+    #[error("target table {table}: {message}{}; the unique key holds in the target but not in what the pipeline writes: drop it there, or make the pipeline's rows unique", key.as_ref().map(|k| format!(" (row with key {k})")).unwrap_or_default())]
+    Conflict {
+        /// The target table.
+        table: TableName,
+        /// The key of the row that was to be written, where it could be found out.
+        key: Option<String>,
+        /// The server's words.
+        message: String,
+    },
+    /// An update or delete reached a sink that only appends.
+    #[error("target table {table}: {change} of key {key} reached a sink with mode 'append', which takes inserts only; use mode 'upsert'")]
+    NotAnInsert {
+        /// The target table.
+        table: TableName,
+        /// "a delete" or "an update".
+        change: &'static str,
+        /// The row's key.
+        key: String,
+    },
+    /// The target cannot be used as it is.
+    #[error("the target cannot be used: {}", problems.iter().map(|p| p.to_string()).collect::<Vec<_>>().join("; "))]
+    Target {
+        /// Everything that was found.
+        problems: Vec<Problem>,
+    },
+    /// The stored progress is not what this process left there.
+    #[error("the progress of pipeline '{pipeline}' in the target {message}")]
+    ProgressLost {
+        /// The pipeline.
+        pipeline: String,
+        /// What was found, and what to do.
+        message: String,
+    },
     /// Something that cannot happen did.
     #[error("internal error: {message}")]
     Internal {
@@ -225,6 +277,8 @@ impl Error {
             | Error::Tls { .. }
             | Error::IdentityChanged { .. }
             | Error::UnsupportedType { .. }
+            | Error::NotAnInsert { .. }
+            | Error::Target { .. }
             | Error::TableMissing { .. } => Fault::Configuration,
             Error::Internal { .. } => Fault::Internal,
             _ => Fault::Server,

@@ -6,6 +6,8 @@
 //! Arrow record batches whose schema is [`TableDef::schema`]; a value is the same whether it
 //! came from the snapshot or from the binary log.
 //!
+//! The sink half ([`sink`]) writes epochs of changes and the progress in one transaction each.
+//!
 //! This crate knows no Wasm, no pipeline file and no steps.
 
 pub mod binlog;
@@ -14,6 +16,7 @@ pub mod endpoint;
 pub mod error;
 pub mod position;
 pub mod preflight;
+pub mod sink;
 pub mod snapshot;
 pub mod table;
 

@@ -1,0 +1,130 @@
+//! The tables in the target's schema `rowmill`: their definitions, documented for those who query them.
+
+use mysql_async::prelude::Queryable;
+
+use super::SinkOptions;
+use crate::endpoint::Conn;
+use crate::error::{Doing, Result};
+use crate::table::{TableName, quote};
+
+/// Quoted names of the tables.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    pub(super) progress: String,
+    pub(super) tables: String,
+    pub(super) dead_letters: String,
+    pub(super) versions: String,
+}
+
+impl Names {
+    pub(super) fn new(options: &SinkOptions) -> Names {
+        let name = |table: &str| TableName::new(&options.meta, table).to_string();
+        Names {
+            progress: name("progress"),
+            tables: name("tables"),
+            dead_letters: name("dead_letters"),
+            versions: name("versions"),
+        }
+    }
+}
+
+/// Their names without the schema.
+pub(super) const TABLES: [&str; 4] = ["progress", "tables", "dead_letters", "versions"];
+
+/// Names in the progress tables are compared byte by byte.
+const PIPELINE: &str = "pipeline VARCHAR(63) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'name of the pipeline'";
+const STEP: &str = "step VARCHAR(255) NOT NULL COMMENT 'id of the step'";
+
+fn definition(table: &str) -> String {
+    let columns = match table {
+        "progress" => format!(
+            "{PIPELINE}, \
+             lane SMALLINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'parallel copy of the steps; 0 for now', \
+             incarnation VARCHAR(64) NOT NULL COMMENT 'random id of this pipeline, new after a reset', \
+             plan_digest VARCHAR(128) NOT NULL COMMENT 'digest of steps, components and keys', \
+             source LONGTEXT NOT NULL COMMENT 'identity of the source server, as JSON', \
+             position LONGTEXT NULL COMMENT 'place in the binary log up to which the target holds everything, as JSON', \
+             snapshot LONGTEXT NULL COMMENT 'start and finished key ranges of the snapshot, as JSON; NULL when complete', \
+             converge_until LONGTEXT NULL COMMENT 'the target converges until this position, as JSON; NULL when it is consistent', \
+             fence BIGINT UNSIGNED NOT NULL COMMENT 'raised by each process that takes the pipeline over', \
+             commits BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'transactions committed by the pipeline', \
+             barrier_at LONGTEXT NULL COMMENT 'where verify asks for a cut, as JSON', \
+             rows_in BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'rows read from the source', \
+             rows_out BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'rows upserted and keys deleted in the target', \
+             split_transactions BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'source transactions that readers of the target could see in parts', \
+             skipped BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'rows skipped because of errors', \
+             owner VARCHAR(512) NOT NULL DEFAULT '' COMMENT 'the process that holds the fence', \
+             started_at DATETIME(6) NOT NULL COMMENT 'first start, UTC', \
+             claimed_at DATETIME(6) NOT NULL COMMENT 'when the owner took over, UTC', \
+             updated_at DATETIME(6) NOT NULL COMMENT 'last commit, UTC', \
+             stopped_at DATETIME(6) NULL COMMENT 'when the pipeline stopped on an error, UTC', \
+             stopped_reason LONGTEXT NULL COMMENT 'the error', \
+             PRIMARY KEY (pipeline, lane)"
+        ),
+        "tables" => format!(
+            "{PIPELINE}, \
+             ordinal INT UNSIGNED NOT NULL COMMENT 'order of the tables in the pipeline, from 0', \
+             table_schema VARCHAR(64) NOT NULL COMMENT 'schema in the source', \
+             table_name VARCHAR(64) NOT NULL COMMENT 'table in the source', \
+             definition LONGTEXT NOT NULL COMMENT 'its definition, with which events are decoded, as JSON', \
+             PRIMARY KEY (pipeline, ordinal)"
+        ),
+        "dead_letters" => format!(
+            "id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT COMMENT 'number of the dead letter', {PIPELINE}, {STEP}, \
+             component_digest VARCHAR(128) NOT NULL DEFAULT '' COMMENT 'SHA-256 of the component', \
+             error_code VARCHAR(64) NOT NULL COMMENT 'code of the row error', \
+             error_message LONGTEXT NOT NULL COMMENT 'message of the row error', \
+             op VARCHAR(2) NOT NULL COMMENT '+I, -U, +U or -D', \
+             row_json LONGTEXT NOT NULL COMMENT 'the row as the step saw it, as JSON', \
+             position LONGTEXT NOT NULL COMMENT 'where the row came from, as JSON', \
+             created_at DATETIME(6) NOT NULL COMMENT 'UTC', \
+             PRIMARY KEY (id), KEY (pipeline, id)"
+        ),
+        _ => format!(
+            "{PIPELINE}, {STEP}, \
+             began BIGINT UNSIGNED NOT NULL COMMENT 'number of commits when it came into force', \
+             component_digest VARCHAR(128) NOT NULL COMMENT 'SHA-256 of the component', \
+             position LONGTEXT NULL COMMENT 'position from which it was in force, as JSON', \
+             created_at DATETIME(6) NOT NULL COMMENT 'UTC', \
+             PRIMARY KEY (pipeline, step, began)"
+        ),
+    };
+    // A binary default collation, so that nothing here depends on the server's.
+    format!("({columns}) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='rowmill: {table} of pipelines'")
+}
+
+/// Which of the progress tables there are; `None` if the schema is missing.
+pub(super) async fn present(conn: &mut Conn, options: &SinkOptions) -> Result<Option<Vec<String>>> {
+    const DOING: &str = "looking for the progress tables";
+    let schema: Option<String> = conn
+        .exec_first("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?", (&options.meta,))
+        .await
+        .doing(DOING)?;
+    if schema.is_none() {
+        return Ok(None);
+    }
+    let tables = conn
+        .exec("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?", (&options.meta,))
+        .await
+        .doing(DOING)?;
+    Ok(Some(tables))
+}
+
+/// Creates what is missing; needs no right to create when nothing is.
+pub(super) async fn ensure(conn: &mut Conn, options: &SinkOptions) -> Result<()> {
+    let present = present(conn, options).await?;
+    if present.is_none() {
+        let statement = format!("CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4", quote(&options.meta));
+        conn.query_drop(statement).await.doing("creating the schema of the progress tables")?;
+    }
+    let present = present.unwrap_or_default();
+    for table in TABLES {
+        if !present.iter().any(|t| t == table) {
+            let name = TableName::new(&options.meta, table);
+            conn.query_drop(format!("CREATE TABLE IF NOT EXISTS {name} {}", definition(table)))
+                .await
+                .doing("creating the progress tables")?;
+        }
+    }
+    Ok(())
+}

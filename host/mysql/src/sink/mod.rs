@@ -1,0 +1,259 @@
+//! The target: epochs of changes, each written with its progress in one transaction.
+//!
+//! # Why it is exactly once
+//!
+//! - **Progress and rows commit together.** The position lives in the target server, and the
+//!   statement that moves it is the first of the transaction that writes the rows it covers.
+//! - **One writer.** That statement is an UPDATE which names the fence. A process that takes the
+//!   pipeline over raises the fence; the UPDATE of the old one then finds no row, and it stops
+//!   with [`Error::Fenced`]. The UPDATE reads the newest committed row and locks it, so between
+//!   it and COMMIT nobody can take over. (A plain SELECT would read an old snapshot.)
+//! - **A lost COMMIT is looked up, not guessed.** Each transaction adds one to `commits`. When
+//!   the answer to COMMIT is lost, the progress is read `FOR UPDATE` on a new connection, which
+//!   waits for the old transaction to end one way or the other; then `commits` says which.
+//! - **What is written is what was sent.** A statement that bends, drops or replaces a row it
+//!   should not is undone: the session is strict, warnings and skipped rows count as errors, and
+//!   the number of rows that arrived is compared with the number sent.
+//! - **Order.** Of several changes of a key in an epoch the last one wins ([`compact`]), and all
+//!   deletes are executed before all upserts, because under a case-insensitive collation the new
+//!   key of a row may equal its old one.
+//!
+//! # What it is not
+//!
+//! The sink computes nothing and reads no source. It does not decide when an epoch ends, and it
+//! holds one epoch at a time; the caller overlaps the next one.
+
+mod check;
+mod commit;
+mod compact;
+mod create;
+mod delete;
+mod encode;
+mod grants;
+mod load;
+mod meta;
+mod progress;
+mod reset;
+mod session;
+mod shape;
+mod upsert;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::SchemaRef;
+
+use crate::endpoint::Endpoint;
+use crate::error::{Problem, Result};
+use crate::position::Position;
+use crate::snapshot::SnapshotProgress;
+use crate::table::TableName;
+
+pub use progress::{Progress, Stopped};
+pub use reset::{Reset, reset};
+
+use session::Session;
+use shape::Shape;
+
+#[cfg(doc)]
+use crate::error::Error;
+
+/// What arrives at the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Updates and deletes follow the key.
+    Upsert,
+    /// Inserts only; an update or delete that arrives is an error.
+    Append,
+}
+
+/// What a first start does with a target that already holds rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Refuses it.
+    Refuse,
+    /// Writes into it.
+    Keep,
+}
+
+/// Where to and how.
+#[derive(Debug, Clone)]
+pub struct SinkOptions {
+    /// The target server.
+    pub endpoint: Endpoint,
+    /// The schema of the progress tables.
+    pub meta: String,
+    /// The pipeline's name, under which its progress is kept.
+    pub pipeline: String,
+    /// What arrives.
+    pub mode: Mode,
+    /// What a first start does with rows that are already there.
+    pub existing: Existing,
+    /// Create target tables that are missing.
+    pub create: bool,
+}
+
+/// One target table and what is written to it.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The table.
+    pub table: TableName,
+    /// All columns that are written; MySQL's facts as field metadata.
+    pub schema: SchemaRef,
+    /// Positions of the key's columns in `schema`; empty only in [`Mode::Append`].
+    pub key: Vec<usize>,
+    /// The position of `ordinality` in `schema` after a table function: the last of `key`.
+    pub ordinality: Option<usize>,
+}
+
+impl Target {
+    /// The key's columns without `ordinality`: what an event names.
+    pub fn event_key(&self) -> Vec<usize> {
+        self.key.iter().copied().filter(|&i| Some(i) != self.ordinality).collect()
+    }
+}
+
+/// The work between two barriers: committed as one, or not at all.
+#[derive(Debug, Clone)]
+pub struct Epoch {
+    /// Changes, in order; several writes may name the same target.
+    pub writes: Vec<Write>,
+    /// The progress that these changes complete.
+    pub progress: ProgressUpdate,
+}
+
+/// The progress after an epoch.
+#[derive(Debug, Clone, Default)]
+pub struct ProgressUpdate {
+    /// Where the stream is now; `None` leaves the stored position.
+    pub position: Option<Position>,
+    /// What is done of the snapshot; `None` once it is complete.
+    pub snapshot: Option<SnapshotProgress>,
+    /// The position at which the target is consistent again after a resumed snapshot; `None` if it is.
+    pub converge_until: Option<Position>,
+    /// Rows read from the source, added to the stored count.
+    pub rows_in: u64,
+    /// Rows skipped because of errors, added to the stored count.
+    pub skipped: u64,
+    /// Source transactions that were cut in parts, added to the stored count.
+    pub split_transactions: u64,
+}
+
+/// Changes to one target, in order.
+///
+/// Event `i` has key `keys[i]` and the output rows `offsets[i]..offsets[i + 1]` of `rows`. No row
+/// means a delete by key. With `ordinality` the event's rows are upserted and those of the key
+/// with a higher ordinality are deleted; without it an event has at most one row. The last event
+/// of a key wins, also over earlier writes of the epoch.
+#[derive(Debug, Clone)]
+pub struct Write {
+    /// Index into the targets.
+    pub target: usize,
+    /// The key's columns without `ordinality`, one value per event.
+    pub keys: Vec<ArrayRef>,
+    /// The key held nothing before this event, so nothing must be deleted if it is the key's
+    /// only event in the epoch. In [`Mode::Append`]: the event is an insert.
+    pub fresh: Vec<bool>,
+    /// Where each event's rows begin, and the end of the last.
+    pub offsets: Vec<u32>,
+    /// The rows, with the target's schema.
+    pub rows: RecordBatch,
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// Rows upserted.
+    pub rows_written: u64,
+    /// Rows that were there and are deleted (those deleted only to be written anew included).
+    pub rows_deleted: u64,
+    /// Where `verify` asks the pipeline to cut an epoch, read in the same transaction.
+    pub barrier_at: Option<Position>,
+    /// `LOAD DATA` was used for at least one table.
+    pub bulk: bool,
+}
+
+/// The target of a running pipeline. There is one per pipeline: see [`Sink::claim`].
+#[derive(Debug)]
+pub struct Sink {
+    options: SinkOptions,
+    targets: Vec<Target>,
+    shapes: Vec<Shape>,
+    session: Option<Session>,
+    state: State,
+}
+
+/// What this process knows of the stored progress row.
+#[derive(Debug)]
+struct State {
+    fence: u64,
+    commits: u64,
+    position: Option<Position>,
+    /// A commit is under way; still set afterwards if its future was dropped.
+    busy: bool,
+}
+
+impl Sink {
+    /// Everything in the way of writing to the targets; changes nothing on the server.
+    ///
+    /// On a first start a target that holds rows is a problem too, unless they may be kept.
+    pub async fn check(options: &SinkOptions, targets: &[Target], first_start: bool) -> Result<Vec<Problem>> {
+        check::check(options, targets, first_start).await
+    }
+
+    /// The stored progress; needs only the right to read it. `None` before the first start.
+    pub async fn read_progress(options: &SinkOptions) -> Result<Option<Progress>> {
+        let mut conn = options.endpoint.connect().await?;
+        progress::read(&mut conn, options).await
+    }
+
+    /// Takes the pipeline over: creates the progress tables and the targets where they are
+    /// missing, raises the fence, and returns the stored progress. `first` makes the progress of
+    /// a first start; an empty `incarnation` in it is replaced by a random one.
+    pub async fn claim(
+        options: SinkOptions,
+        targets: Vec<Target>,
+        first: impl FnOnce() -> Progress,
+    ) -> Result<(Sink, Progress)> {
+        commit::claim(options, targets, first).await
+    }
+
+    /// Writes an epoch and its progress, exactly once.
+    ///
+    /// Deadlocks, lock waits, lost connections and restarts of the server are retried here; an
+    /// error that is returned is final for this sink, except that a transient one may be tried
+    /// again with the same epoch. After a `commit` whose future was dropped the sink is of no
+    /// further use: whether that epoch is in the target is known to the next [`Sink::claim`].
+    pub async fn commit(&mut self, epoch: Epoch) -> Result<Committed> {
+        commit::commit(self, epoch).await
+    }
+
+    /// Where `verify` asks the pipeline to cut an epoch and to hold; to be polled when idle.
+    pub async fn read_barrier(&mut self) -> Result<Option<Position>> {
+        commit::read_barrier(self).await
+    }
+
+    /// Notes why the pipeline stopped, for `status`; a later claim clears it.
+    pub async fn record_stop(&mut self, reason: &str) -> Result<()> {
+        commit::record_stop(self, reason).await
+    }
+
+    /// The options it was claimed with.
+    pub fn options(&self) -> &SinkOptions {
+        &self.options
+    }
+
+    /// The targets it was claimed with.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// The fence of this process.
+    pub fn fence(&self) -> u64 {
+        self.state.fence
+    }
+}
+
+/// Asks the running pipeline to cut an epoch at `at` and to hold further commits, or with `None`
+/// to go on; for `verify`, which has no fence. False if the pipeline has no progress yet.
+pub async fn set_barrier(options: &SinkOptions, at: Option<&Position>) -> Result<bool> {
+    progress::set_barrier(options, at).await
+}

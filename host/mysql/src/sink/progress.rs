@@ -1,0 +1,147 @@
+//! The progress row: what is stored of a pipeline in its target, and how it is read.
+
+use mysql_async::Row;
+use mysql_async::prelude::Queryable;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{SinkOptions, meta};
+use crate::endpoint::Conn;
+use crate::error::{Doing, Error, Result};
+use crate::position::Position;
+use crate::snapshot::SnapshotProgress;
+use crate::table::TableDef;
+
+/// What is stored of a pipeline.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Progress {
+    /// Random, made at the first start: two pipelines of the same name differ in it.
+    pub incarnation: String,
+    /// Digest of the plan: steps, components, keys.
+    pub plan_digest: String,
+    /// The source's identity.
+    pub source: serde_json::Value,
+    /// The source's tables as read under the snapshot's lock.
+    pub tables: Vec<TableDef>,
+    /// Where the stream is; never moves backwards.
+    pub position: Option<Position>,
+    /// What is done of the snapshot; `None` if there is none or it is complete.
+    pub snapshot: Option<SnapshotProgress>,
+    /// Until here the target converges after a resumed snapshot.
+    pub converge_until: Option<Position>,
+    /// Raised by each process that takes the pipeline over.
+    pub fence: u64,
+    /// Transactions committed.
+    pub commits: u64,
+    /// Where `verify` asks the pipeline to cut an epoch.
+    pub barrier_at: Option<Position>,
+    /// Rows read from the source.
+    pub rows_in: u64,
+    /// Rows upserted and keys deleted in the target.
+    pub rows_out: u64,
+    /// Source transactions that readers of the target could see in parts.
+    pub split_transactions: u64,
+    /// Rows skipped because of errors.
+    pub skipped: u64,
+    /// When it was last written (UTC), as text.
+    pub updated_at: String,
+    /// The process that holds the fence, in words.
+    pub owner: String,
+    /// Why the pipeline stopped, if it said so.
+    pub stopped: Option<Stopped>,
+}
+
+/// Why and when a pipeline stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stopped {
+    /// When (UTC), as text.
+    pub at: String,
+    /// The error's message.
+    pub reason: String,
+}
+
+const COLUMNS: &str = "incarnation, plan_digest, source, position, snapshot, converge_until, fence, commits, \
+     barrier_at, rows_in, rows_out, split_transactions, skipped, CAST(updated_at AS CHAR), owner, \
+     CAST(stopped_at AS CHAR), stopped_reason";
+
+/// Reads the progress; `None` if there are no tables or no row.
+pub(super) async fn read(conn: &mut Conn, options: &SinkOptions) -> Result<Option<Progress>> {
+    const DOING: &str = "reading the progress";
+    let names = meta::Names::new(options);
+    let statement = format!("SELECT {COLUMNS} FROM {} WHERE pipeline = ? AND lane = 0", names.progress);
+    let row: Option<Row> = match conn.exec_first(statement, (&options.pipeline,)).await {
+        Ok(row) => row,
+        // no such schema, no such table
+        Err(mysql_async::Error::Server(e)) if matches!(e.code, 1049 | 1146) => return Ok(None),
+        Err(e) => return Err(e).doing(DOING),
+    };
+    let Some(row) = row else { return Ok(None) };
+    let definitions: Vec<String> = conn
+        .exec(
+            format!("SELECT definition FROM {} WHERE pipeline = ? ORDER BY ordinal", names.tables),
+            (&options.pipeline,),
+        )
+        .await
+        .doing(DOING)?;
+    let broken = |what: &str, reason: String| Error::ProgressLost {
+        pipeline: options.pipeline.clone(),
+        message: format!("cannot be read: {what}: {reason}; it was written by another version or edited by hand"),
+    };
+    let text = |i: usize| row.get::<Option<String>, _>(i).flatten();
+    let number = |i: usize| row.get::<Option<u64>, _>(i).flatten().unwrap_or(0);
+    let tables = definitions
+        .iter()
+        .map(|d| from_json::<TableDef>(d).map_err(|e| broken("a table's definition", e)))
+        .collect::<Result<Vec<_>>>()?;
+    fn stored<T: DeserializeOwned>(value: Option<String>) -> std::result::Result<Option<T>, String> {
+        value.map(|v| from_json(&v)).transpose()
+    }
+    Ok(Some(Progress {
+        incarnation: text(0).unwrap_or_default(),
+        plan_digest: text(1).unwrap_or_default(),
+        source: stored(text(2)).map_err(|e| broken("source", e))?.unwrap_or_default(),
+        tables,
+        position: stored(text(3)).map_err(|e| broken("position", e))?,
+        snapshot: stored(text(4)).map_err(|e| broken("snapshot", e))?,
+        converge_until: stored(text(5)).map_err(|e| broken("converge_until", e))?,
+        fence: number(6),
+        commits: number(7),
+        barrier_at: stored(text(8)).map_err(|e| broken("barrier_at", e))?,
+        rows_in: number(9),
+        rows_out: number(10),
+        split_transactions: number(11),
+        skipped: number(12),
+        updated_at: text(13).unwrap_or_default(),
+        owner: text(14).unwrap_or_default(),
+        stopped: text(15).map(|at| Stopped { at, reason: text(16).unwrap_or_default() }),
+    }))
+}
+
+pub(super) async fn set_barrier(options: &SinkOptions, at: Option<&Position>) -> Result<bool> {
+    let mut conn = options.endpoint.connect().await?;
+    let names = meta::Names::new(options);
+    let at = at.map(to_json).transpose()?;
+    let doing = "asking the pipeline for a barrier";
+    conn.exec_drop(
+        format!("UPDATE {} SET barrier_at = ? WHERE pipeline = ? AND lane = 0", names.progress),
+        (at, &options.pipeline),
+    )
+    .await
+    .doing(doing)?;
+    let there: Option<u8> = conn
+        .exec_first(
+            format!("SELECT 1 FROM {} WHERE pipeline = ? AND lane = 0", names.progress),
+            (&options.pipeline,),
+        )
+        .await
+        .doing(doing)?;
+    Ok(there.is_some())
+}
+
+pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|e| Error::internal(format!("progress cannot be written as JSON: {e}")))
+}
+
+pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> std::result::Result<T, String> {
+    serde_json::from_str(text).map_err(|e| e.to_string())
+}
