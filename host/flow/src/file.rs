@@ -72,31 +72,37 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 pub fn load(path: &Path) -> Result<Loaded, Refused> {
     match read(path) {
         Ok(text) => parse(path, &text, &|name| std::env::var(name).ok()),
-        Err(problem) => Err(Refused { problems: vec![problem], document: Document::new(path, "") }),
+        Err(problem) => Err(Refused { problems: vec![*problem], document: Document::new(path, "") }),
     }
 }
 
-fn read(path: &Path) -> Result<String, Problem> {
+fn read(path: &Path) -> Result<String, Box<Problem>> {
     let shown = path.display();
     let unreadable = |error: std::io::Error| {
-        Problem::configuration(format!("the pipeline file {shown} can't be read"))
-            .found(error.to_string())
-            .needed("a YAML file")
+        Box::new(
+            Problem::configuration(format!("the pipeline file {shown} can't be read"))
+                .found(error.to_string())
+                .needed("a YAML file"),
+        )
     };
     let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > FILE_BYTES_MAX {
-        return Err(Problem::configuration(format!("{shown} is too large for a pipeline file"))
-            .found(crate::units::format_size(size))
-            .needed(format!("at most {}", crate::units::format_size(FILE_BYTES_MAX))));
+        return Err(Box::new(
+            Problem::configuration(format!("{shown} is too large for a pipeline file"))
+                .found(crate::units::format_size(size))
+                .needed(format!("at most {}", crate::units::format_size(FILE_BYTES_MAX))),
+        ));
     }
     let bytes = std::fs::read(path).map_err(unreadable)?;
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes()[..good].iter().filter(|b| **b == b'\n').count();
-        Problem::configuration(format!("{shown} is not UTF-8 text"))
-            .found(format!("the byte 0x{:02x} in line {line}", error.as_bytes()[good]))
-            .needed("UTF-8")
-            .fix("save the file as UTF-8")
+        Box::new(
+            Problem::configuration(format!("{shown} is not UTF-8 text"))
+                .found(format!("the byte 0x{:02x} in line {line}", error.as_bytes()[good]))
+                .needed("UTF-8")
+                .fix("save the file as UTF-8"),
+        )
     })
 }
 

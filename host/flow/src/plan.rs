@@ -140,10 +140,7 @@ impl StepKind {
         let pointer = step_pointer(index, self.name());
         match self {
             Self::Filter(call) | Self::Transform(call) => vec![(pointer, call)],
-            Self::Map(columns) => columns
-                .iter()
-                .map(|(column, call)| (child(&pointer, column), call))
-                .collect(),
+            Self::Map(columns) => columns.iter().map(|(column, call)| (child(&pointer, column), call)).collect(),
             Self::Select(_) | Self::Drop(_) | Self::Rename(_) => Vec::new(),
         }
     }
@@ -202,11 +199,7 @@ pub enum Arg {
         /// Its name.
         name: String,
         /// Convert to this type first, though that may lose something.
-        #[serde(
-            default,
-            with = "type_name::optional",
-            skip_serializing_if = "Option::is_none"
-        )]
+        #[serde(default, with = "type_name::optional", skip_serializing_if = "Option::is_none")]
         cast: Option<DataType>,
     },
     /// A constant, known when the function is bound: null, a boolean, a number or a string.
@@ -236,9 +229,7 @@ pub struct Sink {
 impl Sink {
     /// The target table's name for a source table.
     pub fn table_for(&self, source: &str) -> String {
-        self.table
-            .as_ref()
-            .map_or_else(|| source.to_owned(), |table| table.replace(TABLE, source))
+        self.table.as_ref().map_or_else(|| source.to_owned(), |table| table.replace(TABLE, source))
     }
 }
 
@@ -321,10 +312,7 @@ pub struct Batch {
 /// 8,192 rows amortise a call to well below 1 ns/row; 4 MiB stay in the cache of a server.
 impl Default for Batch {
     fn default() -> Self {
-        Self {
-            rows: 8_192,
-            bytes: 4 << 20,
-        }
+        Self { rows: 8_192, bytes: 4 << 20 }
     }
 }
 
@@ -340,10 +328,7 @@ pub struct Epoch {
 /// Two epochs are in memory at most: 64 MiB of rows.
 impl Default for Epoch {
     fn default() -> Self {
-        Self {
-            rows: 65_536,
-            bytes: 32 << 20,
-        }
+        Self { rows: 65_536, bytes: 32 << 20 }
     }
 }
 
@@ -358,10 +343,7 @@ mod tests {
             source: Source {
                 url: Secret::new("mysql://reader:hunter2@127.0.0.1:3306/shop"),
                 tables: vec!["orders".to_owned()],
-                start: Start::File {
-                    file: "binlog.000012".to_owned(),
-                    position: 4,
-                },
+                start: Start::File { file: "binlog.000012".to_owned(), position: 4 },
                 allow_unlogged_cascades: false,
                 zero_dates: ZeroDates::Null,
             },
@@ -373,10 +355,7 @@ mod tests {
                         component: ComponentRef::Std("text".to_owned()),
                         function: Some("trim".to_owned()),
                         args: vec![
-                            Arg::Column {
-                                name: "name".to_owned(),
-                                cast: Some(DataType::Utf8),
-                            },
+                            Arg::Column { name: "name".to_owned(), cast: Some(DataType::Utf8) },
                             Arg::Literal(3.into()),
                         ],
                         config: serde_json::json!({}),

@@ -25,10 +25,7 @@ impl Secret {
 
     /// Shows `template`, the text before `${…}` was replaced, instead of `value`.
     pub fn expanded(value: impl Into<String>, template: &str) -> Self {
-        Self {
-            value: value.into(),
-            shown: mask(template),
-        }
+        Self { value: value.into(), shown: mask(template) }
     }
 
     /// The full text. For connecting, never for printing.
@@ -44,11 +41,7 @@ fn mask(text: &str) -> String {
         // Not a URL: nothing is known about where a secret may stand, so only a text that is
         // one reference from end to end is shown.
         let reference = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
-        return if reference {
-            text.to_owned()
-        } else {
-            "***".to_owned()
-        };
+        return if reference { text.to_owned() } else { "***".to_owned() };
     };
     // The last `@` of all: a password that was not percent-encoded may hold `/` and `@`.
     let Some(at) = text[start..].rfind('@').map(|at| start + at) else {
@@ -122,9 +115,6 @@ mod tests {
         assert_eq!(secret.to_string(), "mysql://u:${PW}@h/d");
         let secret = Secret::expanded("mysql://u:px@h/d", "mysql://u:${PW}x@h/d");
         assert_eq!(secret.to_string(), "mysql://u:***@h/d");
-        assert_eq!(
-            Secret::expanded("mysql://u:p@h/d", "${URL}").to_string(),
-            "${URL}"
-        );
+        assert_eq!(Secret::expanded("mysql://u:p@h/d", "${URL}").to_string(), "${URL}");
     }
 }

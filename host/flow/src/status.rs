@@ -47,14 +47,7 @@ impl Phase {
     }
 
     /// Every phase's word, for a metric with one series per phase.
-    pub const NAMES: [&str; 6] = [
-        "starting",
-        "snapshot",
-        "catching-up",
-        "streaming",
-        "converging",
-        "stopping",
-    ];
+    pub const NAMES: [&str; 6] = ["starting", "snapshot", "catching-up", "streaming", "converging", "stopping"];
 }
 
 /// The state of one pipeline at one moment.

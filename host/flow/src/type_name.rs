@@ -97,27 +97,19 @@ pub(crate) mod optional {
     use arrow_schema::DataType;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(crate) fn serialize<S: Serializer>(
-        value: &Option<DataType>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(value: &Option<DataType>, serializer: S) -> Result<S::Ok, S::Error> {
         match value {
             Some(data_type) => serializer.serialize_some(&super::format(data_type)),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<DataType>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DataType>, D::Error> {
         match Option::<String>::deserialize(deserializer)? {
             None => Ok(None),
-            Some(name) => super::parse(&name).map(Some).ok_or_else(|| {
-                D::Error::custom(format!(
-                    "found {name:?}, needed one of {}",
-                    super::NAMES.join(", ")
-                ))
-            }),
+            Some(name) => super::parse(&name)
+                .map(Some)
+                .ok_or_else(|| D::Error::custom(format!("found {name:?}, needed one of {}", super::NAMES.join(", ")))),
         }
     }
 }
@@ -134,14 +126,7 @@ mod tests {
         }
         assert_eq!(parse("decimal(10, 2)"), Some(DataType::Decimal128(10, 2)));
         assert_eq!(parse("decimal(50,30)"), Some(DataType::Decimal256(50, 30)));
-        for wrong in [
-            "double",
-            "decimal",
-            "decimal(66,0)",
-            "decimal(5,6)",
-            "json",
-            "",
-        ] {
+        for wrong in ["double", "decimal", "decimal(66,0)", "decimal(5,6)", "json", ""] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }

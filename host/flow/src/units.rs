@@ -34,9 +34,7 @@ const DURATIONS: &[(&str, u64)] = &[
 /// Splits `64 MiB` into its number and its unit.
 fn split(text: &str) -> Option<(&str, &str)> {
     let text = text.trim();
-    let end = text
-        .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_'))
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_')).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     (!number.is_empty()).then(|| (number, unit.trim()))
 }
@@ -66,9 +64,7 @@ pub fn parse_size(text: &str) -> Option<u64> {
     if unit.is_empty() {
         return scaled(number, 1);
     }
-    let (_, factor) = SIZES
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
+    let (_, factor) = SIZES.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
     scaled(number, *factor)
 }
 
@@ -77,10 +73,7 @@ pub fn format_size(bytes: u64) -> String {
     SIZES
         .iter()
         .find(|(_, factor)| bytes > 0 && bytes.is_multiple_of(*factor))
-        .map_or_else(
-            || format!("{bytes}B"),
-            |(unit, factor)| format!("{}{unit}", bytes / factor),
-        )
+        .map_or_else(|| format!("{bytes}B"), |(unit, factor)| format!("{}{unit}", bytes / factor))
 }
 
 /// `100ms`, `1.5s`, `1h`.
@@ -99,10 +92,7 @@ pub fn format_duration(duration: Duration) -> String {
     DURATIONS
         .iter()
         .find(|(_, factor)| nanos.is_multiple_of(u128::from(*factor)))
-        .map_or_else(
-            || format!("{nanos}ns"),
-            |(unit, factor)| format!("{}{unit}", nanos / u128::from(*factor)),
-        )
+        .map_or_else(|| format!("{nanos}ns"), |(unit, factor)| format!("{}{unit}", nanos / u128::from(*factor)))
 }
 
 /// For `#[serde(with = "units::duration")]`: durations as text.
@@ -119,9 +109,8 @@ pub mod duration {
     /// Reads `100ms`.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let text = String::deserialize(deserializer)?;
-        super::parse_duration(&text).ok_or_else(|| {
-            D::Error::custom(format!("found {text:?}, needed a duration such as 100ms"))
-        })
+        super::parse_duration(&text)
+            .ok_or_else(|| D::Error::custom(format!("found {text:?}, needed a duration such as 100ms")))
     }
 }
 
@@ -143,16 +132,7 @@ mod tests {
         ] {
             assert_eq!(parse_size(text), Some(bytes), "{text}");
         }
-        for text in [
-            "",
-            "MiB",
-            "-1MiB",
-            "1.MiB",
-            "1..5MB",
-            "64M",
-            "0.0001B",
-            "99999999TiB",
-        ] {
+        for text in ["", "MiB", "-1MiB", "1.MiB", "1..5MB", "64M", "0.0001B", "99999999TiB"] {
             assert_eq!(parse_size(text), None, "{text}");
         }
     }
@@ -168,11 +148,7 @@ mod tests {
             ("1h", 3_600_000_000_000),
             ("30d", 2_592_000_000_000_000),
         ] {
-            assert_eq!(
-                parse_duration(text),
-                Some(Duration::from_nanos(nanos)),
-                "{text}"
-            );
+            assert_eq!(parse_duration(text), Some(Duration::from_nanos(nanos)), "{text}");
         }
         for text in ["", "5", "s", "5 sec", "-5s", "1,5s"] {
             assert_eq!(parse_duration(text), None, "{text}");

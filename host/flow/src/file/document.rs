@@ -90,10 +90,9 @@ impl Document {
         loop {
             if let Some(entry) = self.entries.get(pointer) {
                 // The key says it better than a value of many lines, or one that is missing.
-                let long = self
-                    .text
-                    .get(entry.value.clone())
-                    .is_none_or(|raw| raw.is_empty() || (entry.scalar.is_none() && raw.contains('\n')));
+                let long = self.text.get(entry.value.clone()).is_none_or(|raw| {
+                    raw.is_empty() || (entry.scalar.is_none() && (raw.contains('\n') || !raw.starts_with(['[', '{'])))
+                });
                 return Some(match &entry.key {
                     Some(key) if long => key.clone(),
                     _ if long => self.first_line(&entry.value),

@@ -55,6 +55,8 @@ pub(super) struct Reader<'a> {
 pub(super) struct Fields<'t> {
     pub(super) pointer: String,
     pub(super) entries: Vec<(&'t str, &'t Node)>,
+    /// Keys that nobody knows were reported and left out.
+    pub(super) unknown: bool,
 }
 
 impl<'t> Fields<'t> {
@@ -84,6 +86,15 @@ impl<'a> Reader<'a> {
 
     pub(super) fn report(&mut self, problem: Problem) {
         self.problems.push(problem);
+    }
+
+    /// Reports at the key, not at its value.
+    pub(super) fn report_key(&mut self, pointer: &str, problem: Problem) {
+        let problem = problem.at(pointer);
+        self.report(match self.document.key_span(pointer) {
+            Some(span) => problem.spanning(span),
+            None => problem,
+        });
     }
 
     /// Found one thing where another is needed.
@@ -136,7 +147,7 @@ impl<'a> Reader<'a> {
             }
             entries.push((name, value));
         }
-        Some(Fields { pointer: pointer.to_owned(), entries })
+        Some(Fields { pointer: pointer.to_owned(), entries, unknown: false })
     }
 
     /// A mapping with keys from a list.
@@ -156,6 +167,7 @@ impl<'a> Reader<'a> {
             }
             keep
         });
+        fields.unknown = !unknown.is_empty();
         for name in unknown {
             self.unknown(pointer, &name, known);
         }
@@ -174,20 +186,13 @@ impl<'a> Reader<'a> {
         if let Some(near) = nearest(name, known) {
             problem = problem.fix(format!("did you mean {near}?"));
         }
-        self.report(match self.document.key_span(&full) {
-            Some(span) => problem.at(full).spanning(span),
-            None => problem.at(full),
-        });
+        self.report_key(&full, problem);
     }
 
     /// Something that the format promises for a later version.
     pub(super) fn later(&mut self, pointer: &str, what: &str, fix: &str) {
         let problem = Problem::configuration(format!("{what} is not supported in this version")).fix(fix);
-        let span = self.document.key_span(pointer);
-        self.report(match span {
-            Some(span) => problem.at(pointer).spanning(span),
-            None => problem.at(pointer),
-        });
+        self.report_key(pointer, problem);
     }
 
     /// The items of a list with their pointers.

@@ -4,15 +4,14 @@ use std::collections::HashMap;
 
 use super::call;
 use super::pipeline::{identifier, limits, on_error};
-use super::reader::{Fields, Need, Reader, nearest, need};
+use super::reader::{Fields, Need, Reader, need};
 use super::tree::Node;
 use crate::plan::{Limits, OnError, Step, StepKind};
 use crate::problem::{Problem, child};
 
 /// The kinds of steps, in the order in which messages list them.
 const KINDS: &[&str] = &["filter", "map", "transform", "select", "drop", "rename"];
-const STEP_KEYS: &[&str] =
-    &["filter", "map", "transform", "select", "drop", "rename", "aggregate", "id", "on_error", "limits"];
+const STEP_KEYS: &[&str] = &["filter", "map", "transform", "select", "drop", "rename", "id", "on_error", "limits"];
 const STEP: Need = need("a mapping with one kind of step", "- filter: \"amount > 0\"");
 const COLUMNS: Need = need("a list of columns", "[id, name]");
 const RENAME: Need = need("a mapping from old to new names", "rename: { customer: customer_id }");
@@ -96,13 +95,13 @@ fn id(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<String> {
 
 /// Which kind a step is; exactly one may be there.
 fn kind_name(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<&'static str> {
-    if let Some((_, at)) = fields.get("aggregate") {
-        reader.later(&at, "aggregate", "leave the step out");
-        return None;
-    }
-    let present: Vec<&'static str> = KINDS.iter().copied().filter(|kind| fields.get(kind).is_some()).collect();
+    // In the order of the file, so that the message points at the second.
+    let present: Vec<&'static str> =
+        fields.entries.iter().filter_map(|(key, _)| KINDS.iter().copied().find(|kind| kind == key)).collect();
     match present[..] {
         [kind] => Some(kind),
+        // A misspelt kind has been reported already.
+        [] if fields.unknown => None,
         [] => {
             reader.report(
                 Problem::configuration("a step without a kind")
@@ -113,9 +112,9 @@ fn kind_name(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<&'static st
             None
         }
         _ => {
-            reader.report(
+            reader.report_key(
+                &child(&fields.pointer, present[1]),
                 Problem::configuration("a step with more than one kind")
-                    .at(child(&fields.pointer, present[1]))
                     .found(present.join(" and "))
                     .needed("one kind per step")
                     .fix(format!("write each as an item of its own: - {}: …", present[1])),
@@ -215,11 +214,11 @@ fn unique(reader: &mut Reader<'_>, name: &str, at: &str, seen: &mut Vec<String>)
     }
     let folded = name.to_lowercase();
     if seen.contains(&folded) {
-        let mut problem = Problem::configuration(format!("column {name} is listed twice")).at(at);
-        if nearest(name, &[name]).is_some() {
-            problem = problem.fix("leave one of them out (case makes no difference)");
-        }
-        reader.report(problem);
+        reader.report(
+            Problem::configuration(format!("column {name} is listed twice"))
+                .at(at)
+                .fix("leave one of them out (case makes no difference)"),
+        );
         return false;
     }
     seen.push(folded);

@@ -82,7 +82,11 @@ pub(super) fn parse(text: &str) -> Result<Node, Box<Problem>> {
         }
         let done = match event {
             Event::Scalar(value, style, ..) => Node {
-                span: trimmed(text, span),
+                span: if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+                    with_header(text, trimmed(text, span))
+                } else {
+                    trimmed(text, span)
+                },
                 data: Data::Scalar {
                     value: value.into_owned(),
                     style: match style {
@@ -179,7 +183,7 @@ fn close(text: &str, open: Open, end: usize) -> Node {
         }
     };
     let flow = matches!(text.as_bytes().get(start), Some(b'[' | b'{'));
-    let end = if flow { end } else { last.unwrap_or(end) };
+    let end = if flow { trimmed(text, start..end.max(start)).end } else { last.unwrap_or(end) };
     Node { span: start..end.max(start), data }
 }
 
@@ -187,6 +191,16 @@ fn close(text: &str, open: Open, end: usize) -> Node {
 fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
     let kept = text.get(span.clone()).map_or(0, |raw| raw.trim_end().len());
     span.start..span.start + kept
+}
+
+/// The parser lets a block scalar begin at its content; its `|` or `>` belongs to it.
+fn with_header(text: &str, span: Range<usize>) -> Range<usize> {
+    let before = text[..span.start].trim_end();
+    let line = before.rfind('\n').map_or(0, |at| at + 1);
+    let header = &before[line..];
+    let header = header.split(" #").next().unwrap_or(header);
+    let start = header.rfind(['|', '>']).map_or(span.start, |at| line + at);
+    start..span.end
 }
 
 /// What the parser says, and what people usually did.
