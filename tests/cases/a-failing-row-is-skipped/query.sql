@@ -1,0 +1,1 @@
+SELECT id, n, doubled FROM `out` ORDER BY id;

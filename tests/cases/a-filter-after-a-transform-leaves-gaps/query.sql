@@ -1,0 +1,1 @@
+SELECT id, part, ordinality FROM `out` ORDER BY id, ordinality;

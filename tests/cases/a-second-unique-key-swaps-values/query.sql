@@ -1,0 +1,1 @@
+SELECT id, slot FROM `out` ORDER BY id;

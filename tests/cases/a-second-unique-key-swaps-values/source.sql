@@ -1,0 +1,2 @@
+CREATE TABLE t (id INT PRIMARY KEY, slot INT, UNIQUE KEY (slot));
+INSERT INTO t VALUES (1, 10), (2, 20), (3, NULL), (4, NULL);

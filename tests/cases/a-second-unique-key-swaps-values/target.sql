@@ -1,0 +1,1 @@
+CREATE TABLE `out` (id INT PRIMARY KEY, slot INT, UNIQUE KEY (slot));

@@ -1,0 +1,2 @@
+UPDATE t SET id = 3 WHERE id = 2;
+DELETE FROM t WHERE id = 1;

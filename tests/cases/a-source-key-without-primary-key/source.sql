@@ -1,0 +1,2 @@
+CREATE TABLE t (id INT NOT NULL, v VARCHAR(10), UNIQUE KEY (id));
+INSERT INTO t VALUES (1, 'a'), (2, 'b');

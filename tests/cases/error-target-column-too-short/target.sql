@@ -1,0 +1,1 @@
+CREATE TABLE `out` (id INT PRIMARY KEY, name VARCHAR(10), amount DECIMAL(10,2), at DATETIME(6));

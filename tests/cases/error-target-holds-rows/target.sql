@@ -1,0 +1,2 @@
+CREATE TABLE `out` (id INT PRIMARY KEY, name VARCHAR(40), amount DECIMAL(10,2), at DATETIME(6));
+INSERT INTO `out` VALUES (9, 'x', 1, NULL);

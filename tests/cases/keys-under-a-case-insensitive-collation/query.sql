@@ -1,0 +1,1 @@
+SELECT code, n, v FROM `out` ORDER BY n, v;

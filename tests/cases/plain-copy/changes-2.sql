@@ -1,0 +1,4 @@
+UPDATE t SET id = id + 100 ORDER BY id DESC;
+DELETE FROM t WHERE id = 107;
+INSERT INTO t VALUES (107, 'back', 0, NULL);
+UPDATE t SET name = '\\N' WHERE id = 105;

@@ -1,0 +1,1 @@
+SELECT id, name, amount, at FROM `out` ORDER BY id;

@@ -1,0 +1,101 @@
+//! Runs every folder of `tests/cases` between every pair of servers.
+//!
+//! A case is a folder: `pipeline.yaml`, `source.sql` (before the first run), optionally
+//! `target.sql`, then `changes-1.sql`, `changes-2.sql`, … each followed by another run. At the end
+//! the output of `query.sql` on the target must be `expected.tsv`, and `rowmill verify` must say
+//! equal. Then the same changes are made again from the start while rowmill is running. A case with
+//! `error.txt` must fail: the first line is `exit N`, each further line must occur in the message,
+//! or must not if it begins with `!`; and nothing may be left behind in the target.
+
+mod harness;
+
+use std::path::{Path, PathBuf};
+
+use harness::{PAIRS, Pair, Workspace, root, shared};
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Servers are the bottleneck, not cores.
+    arguments.test_threads.get_or_insert(4);
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(root().join("tests/cases")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    let mut trials = Vec::new();
+    for folder in folders {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        for pair in PAIRS {
+            let folder = folder.clone();
+            let case = name.clone();
+            trials.push(Trial::test(format!("{name} {}", pair.name), move || {
+                run(&folder, &case, pair);
+                Ok(())
+            }));
+        }
+    }
+    assert!(!trials.is_empty(), "no cases found");
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn run(folder: &Path, name: &str, pair: Pair) {
+    let text = |file: &str| std::fs::read_to_string(folder.join(file)).ok();
+    let case = Workspace::new(shared(pair.source), shared(pair.target), &format!("{name}_{}", short(pair)));
+    case.write_pipeline(&text("pipeline.yaml").expect("pipeline.yaml"));
+    case.source_sql(&text("source.sql").expect("source.sql"));
+    let target = text("target.sql");
+    if let Some(target) = &target {
+        case.target_sql(target);
+    }
+    if let Some(error) = text("error.txt") {
+        return expect_error(&case, &error, target.is_some());
+    }
+    let changes: Vec<String> = (1..).map_while(|n| text(&format!("changes-{n}.sql"))).collect();
+    let expected = text("expected.tsv").expect("expected.tsv");
+    let query = text("query.sql").expect("query.sql");
+
+    case.catch_up();
+    for script in &changes {
+        case.source_sql(script);
+        case.catch_up();
+    }
+    assert_eq!(case.target_sql(&query), expected, "after runs one after the other");
+    case.verify();
+
+    let live = Workspace::new(shared(pair.source), shared(pair.target), &format!("{name}_{}_live", short(pair)));
+    live.write_pipeline(&text("pipeline.yaml").expect("pipeline.yaml"));
+    live.source_sql(&text("source.sql").expect("source.sql"));
+    if let Some(target) = &target {
+        live.target_sql(target);
+    }
+    let mut running = live.start();
+    live.wait("snapshot", || live.progress("position IS NOT NULL AND snapshot IS NULL") == "1");
+    for script in &changes {
+        live.source_sql(script);
+    }
+    live.wait("equality with expected.tsv", || !running.is_running() || live.target_sql(&query) == expected);
+    assert_eq!(live.target_sql(&query), expected, "while running\n{}", live.log_text());
+    live.verify();
+    assert_eq!(running.stop(), Some(0), "{}", live.log_text());
+}
+
+fn short(pair: Pair) -> String {
+    pair.name.split('-').map(|product| &product[..2]).collect()
+}
+
+fn expect_error(case: &Workspace<'_>, error: &str, has_target: bool) {
+    let mut lines = error.lines();
+    let code: i32 = lines.next().and_then(|line| line.strip_prefix("exit ")).expect("exit N").parse().unwrap();
+    let outcome = case.run(&["run", "pipeline.yaml", "--until-caught-up", "--color", "never"]);
+    assert_eq!(outcome.code, code, "{}", outcome.stderr);
+    let message = outcome.stderr.to_lowercase();
+    for line in lines {
+        match line.strip_prefix('!') {
+            Some(absent) => assert!(!message.contains(&absent.to_lowercase()), "{absent:?} in {}", outcome.stderr),
+            None => assert!(message.contains(&line.to_lowercase()), "no {line:?} in {}", outcome.stderr),
+        }
+    }
+    // A failing check moves no row and creates nothing; a row that fails later leaves what was committed before.
+    if code != 1 && !has_target {
+        assert_eq!(case.target_sql("SHOW TABLES"), "", "something was left in the target");
+    }
+}
