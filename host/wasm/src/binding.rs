@@ -1,0 +1,187 @@
+//! What is offered at bind time and what the guest answers to it.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::{DataType, Field};
+
+use crate::bindings::types;
+use crate::catalog::{FunctionInfo, Kind};
+use crate::data_type;
+use crate::error::{Error, Place, Site};
+use crate::lower::{Lowered, lower};
+use crate::widen;
+
+/// A column or a literal offered to a function.
+#[derive(Clone, Debug)]
+pub struct Argument {
+    /// Name, type, nullability, and MySQL's facts as metadata.
+    pub field: Field,
+    /// The value of a literal, one row; none for a column.
+    pub literal: Option<ArrayRef>,
+}
+
+/// A fact about each row that a function asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RowFact {
+    /// How the row changed; a function that asks is not pure.
+    ChangeKind,
+    /// When the change was committed; a function that asks is not pure.
+    CommitTime,
+    /// A number that follows from pipeline, step and row key.
+    Seed,
+}
+
+/// What a bound function reads and gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The arguments that each batch carries, by their positions, in this order.
+    pub reads: Vec<usize>,
+    /// The facts that each batch carries after them.
+    pub facts: Vec<RowFact>,
+    /// The fields of the results.
+    pub results: Vec<Field>,
+}
+
+/// The arguments in the types in which they cross, kept to bind again after a trap.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    fields: Vec<types::FieldResult>,
+    literals: Vec<Option<ArrayRef>>,
+    /// Per argument the type to widen to; none where it crosses as it is.
+    pub(crate) casts: Vec<Option<DataType>>,
+}
+
+impl Offer {
+    /// Widens the arguments to what the function's parameters accept.
+    pub(crate) fn new(site: &Arc<Site>, function: &FunctionInfo, args: &[Argument]) -> Result<Offer, Error> {
+        let mut offer = Offer {
+            fields: Vec::with_capacity(args.len()),
+            literals: Vec::with_capacity(args.len()),
+            casts: Vec::with_capacity(args.len()),
+        };
+        for (index, arg) in args.iter().enumerate() {
+            let refuse = |message: String| Error::Bind { site: site.clone(), place: Place::Argument(index), message };
+            let accepts = function.parameter(index, args.len()).map_or(&[][..], |parameter| &parameter.types);
+            let field = widen::widened(&arg.field, accepts).map_err(refuse)?;
+            let literal = match &arg.literal {
+                Some(value) if value.len() == 1 => Some(widen::cast(value, field.data_type()).map_err(refuse)?),
+                Some(value) => {
+                    let message = format!("a literal of {} rows, needed 1", value.len());
+                    let site = site.clone();
+                    return Err(Error::Input { site, message });
+                }
+                None => None,
+            };
+            let cast = (field.data_type() != arg.field.data_type()).then(|| field.data_type().clone());
+            let crossing = data_type::field_to_wit(&field)
+                .ok_or_else(|| refuse(format!("type {} cannot cross", field.data_type())))?;
+            offer.fields.push(crossing);
+            offer.literals.push(literal);
+            offer.casts.push(cast);
+        }
+        Ok(offer)
+    }
+
+    /// Lends the arguments; [`Lent::arguments`] makes parameters of `bind` of them.
+    pub(crate) fn lend(&self) -> Lent<'_> {
+        Lent {
+            fields: &self.fields,
+            attributes: self.fields.iter().map(|field| field.attributes.iter().map(attribute).collect()).collect(),
+            literals: self.literals.iter().map(|literal| literal.as_deref().and_then(lower)).collect(),
+        }
+    }
+}
+
+/// The parts of lent arguments, which the parameters point into.
+pub(crate) struct Lent<'a> {
+    fields: &'a [types::FieldResult],
+    attributes: Vec<Vec<types::AttributeParam<'a>>>,
+    literals: Vec<Option<Lowered<'a>>>,
+}
+
+impl Lent<'_> {
+    /// The parameters, in order.
+    pub(crate) fn arguments(&self) -> Vec<types::Argument<'_>> {
+        self.fields
+            .iter()
+            .zip(&self.attributes)
+            .zip(&self.literals)
+            .map(|((field, attributes), literal)| types::Argument {
+                field: types::FieldParam {
+                    name: &field.name,
+                    data_type: field.data_type,
+                    nullable: field.nullable,
+                    attributes,
+                },
+                literal: literal.as_ref().map(Lowered::param),
+            })
+            .collect()
+    }
+}
+
+fn attribute(attribute: &types::AttributeResult) -> types::AttributeParam<'_> {
+    types::AttributeParam { key: &attribute.key, value: &attribute.value }
+}
+
+/// The error for a refused `bind`.
+pub(crate) fn refused(site: &Arc<Site>, error: types::BindError) -> Error {
+    Error::Bind {
+        site: site.clone(),
+        place: match error.place {
+            types::Place::Call => Place::Call,
+            types::Place::Argument(index) => Place::Argument(index as usize),
+            types::Place::Config(key) => Place::Config(key),
+            types::Place::Text(span) => {
+                Place::Text { key: span.key, start: span.start as usize, end: span.end as usize }
+            }
+        },
+        message: error.message,
+    }
+}
+
+/// Checks a guest's signature; the error says what is wrong with it.
+pub(crate) fn signature(found: types::Signature, kind: Kind, args: &[Argument]) -> Result<Signature, String> {
+    let mut reads = Vec::with_capacity(found.reads.len());
+    for read in found.reads {
+        match args.get(read as usize) {
+            Some(Argument { literal: None, .. }) => reads.push(read as usize),
+            Some(_) => return Err(format!("a signature that reads argument {read}, a literal")),
+            None => {
+                let count = args.len();
+                return Err(format!("a signature that reads argument {read} of {count}"));
+            }
+        }
+    }
+    let mut facts = Vec::with_capacity(found.facts.len());
+    for fact in found.facts {
+        let fact = match fact {
+            types::RowFact::ChangeKind => RowFact::ChangeKind,
+            types::RowFact::CommitTime => RowFact::CommitTime,
+            types::RowFact::Seed => RowFact::Seed,
+        };
+        if facts.contains(&fact) {
+            return Err(format!("a signature that asks for {fact:?} twice"));
+        }
+        facts.push(fact);
+    }
+    let mut results: Vec<Field> = Vec::with_capacity(found.results.len());
+    for field in found.results {
+        let field = data_type::field_to_arrow(field)?;
+        if field.name().is_empty() {
+            return Err("a signature with a result without a name".to_owned());
+        }
+        if results.iter().any(|other| other.name() == field.name()) {
+            return Err(format!("a signature with two results {}", field.name()));
+        }
+        results.push(field);
+    }
+    if kind == Kind::Filter && !matches!(results.as_slice(), [one] if one.data_type() == &DataType::Boolean) {
+        let types: Vec<String> = results.iter().map(data_type::field_type_name).collect();
+        return Err(format!("a filter with the results ({}), needed one boolean", types.join(", ")));
+    }
+    if results.is_empty() {
+        return Err("a signature without results".to_owned());
+    }
+    Ok(Signature { reads, facts, results })
+}

@@ -1,0 +1,245 @@
+//! One instance of a component, and the one way to call it: under limits.
+//!
+//! A store that trapped, ran out of time, or whose call was dropped half-way is in no
+//! defined state. [`Instance::call`] therefore takes the store out of the instance and
+//! puts it back only after a call that came back; anything else drops it, and the
+//! instance is *spent*. Whoever holds it makes a new one.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::ResourceAny;
+use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::I32Exit;
+
+use crate::bindings::{catalog, row_function, types};
+use crate::budget::Metered;
+use crate::component::Component;
+use crate::error::{Error, Limit, Site};
+use crate::limits::Limits;
+use crate::world::World;
+
+/// An instance: a memory of its own, the limits, and the interfaces found in it.
+pub struct Instance {
+    site: Arc<Site>,
+    limits: Limits,
+    live: Option<Live>,
+    used: Used,
+}
+
+struct Live {
+    store: Store<World>,
+    catalog: catalog::Guest,
+    rows: Option<row_function::Guest>,
+}
+
+/// What the last call used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Used {
+    pub(crate) cpu: Duration,
+    pub(crate) wall: Duration,
+    pub(crate) memory: u64,
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance").field("site", &self.site).field("spent", &self.is_spent()).finish_non_exhaustive()
+    }
+}
+
+/// A call that did not come back, as seen from outside the store.
+enum Broken {
+    TimedOut,
+    Failed(wasmtime::Error),
+}
+
+/// Runs one future on the store under the budget of the call, and tells how it ended.
+/// A macro, because the future borrows the store and each call has another type.
+macro_rules! guarded {
+    ($store:expr, $limits:expr, $rows:expr, $call:expr) => {{
+        begin($store, $limits, $rows);
+        let budget = $store.data().budget.clone();
+        let call = pin!($call);
+        match Metered::new(call, budget).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(Broken::Failed(error)),
+            Err(_) => Err(Broken::TimedOut),
+        }
+    }};
+}
+
+impl Instance {
+    pub(crate) async fn new(component: &Component, site: Arc<Site>, limits: &Limits) -> Result<Instance, Error> {
+        let pre = component.pre();
+        let mut store = Store::new(pre.engine(), World::new(site.clone(), limits));
+        store.limiter(|world| &mut world.memory);
+        store.epoch_deadline_callback(|context| match context.data().budget.tick() {
+            Ok(()) => Ok(UpdateDeadline::Yield(1)),
+            Err(_) => Ok(UpdateDeadline::Interrupt),
+        });
+        let made = guarded!(&mut store, limits, 0, pre.instantiate_async(&mut store));
+        let made = made.and_then(|instance| {
+            let catalog = component.catalog().load(&mut store, &instance);
+            let rows = component.rows().map(|r| r.load(&mut store, &instance));
+            match (catalog, rows.transpose()) {
+                (Ok(catalog), Ok(rows)) => Ok((catalog, rows)),
+                (Err(error), _) | (_, Err(error)) => Err(Broken::Failed(error)),
+            }
+        });
+        match made {
+            Ok((catalog, rows)) => Ok(Instance {
+                site,
+                limits: limits.clone(),
+                used: used(&store),
+                live: Some(Live { store, catalog, rows }),
+            }),
+            Err(broken) => Err(explain(&site, limits, 0, &store, broken)),
+        }
+    }
+
+    /// Whether a call did not come back; then nothing can be called any more.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.live.is_none()
+    }
+
+    /// Bytes of linear memory and tables, which never shrink.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        self.used.memory
+    }
+
+    pub(crate) fn used(&self) -> Used {
+        self.used
+    }
+
+    pub(crate) fn take_counters(&mut self) -> Option<std::collections::BTreeMap<String, u64>> {
+        let world = self.live.as_mut()?.store.data_mut();
+        world.has_counters().then(|| world.take_counters())
+    }
+
+    pub(crate) async fn describe(&mut self) -> Result<catalog::Description, Error> {
+        let mut live = self.take()?;
+        let store = &mut live.store;
+        let called = guarded!(store, &self.limits, 0, live.catalog.call_describe(&mut *store));
+        self.settle(live, 0, called)
+    }
+
+    pub(crate) async fn bind(
+        &mut self,
+        name: &str,
+        args: &[types::Argument<'_>],
+        config: &str,
+    ) -> Result<Result<(ResourceAny, types::Signature), types::BindError>, Error> {
+        let mut live = self.take()?;
+        let Live { store, rows, .. } = &mut live;
+        let Some(rows) = rows else {
+            let found = "it exports no row-function".to_owned();
+            let site = self.site.clone();
+            return Err(Error::Interface { site, found });
+        };
+        let called = guarded!(store, &self.limits, 0, async {
+            match rows.call_bind(&mut *store, name, args, config).await? {
+                Ok(bound) => {
+                    let signature = rows.bound_function().call_signature(&mut *store, bound).await?;
+                    Ok(Ok((bound, signature)))
+                }
+                Err(refused) => Ok(Err(refused)),
+            }
+        });
+        self.settle(live, 0, called)
+    }
+
+    pub(crate) async fn run(
+        &mut self,
+        bound: ResourceAny,
+        batch: types::Batch<'_>,
+    ) -> Result<Result<types::Output, String>, Error> {
+        let rows = batch.rows as usize;
+        let mut live = self.take()?;
+        let Live { store, rows: interface, .. } = &mut live;
+        let Some(interface) = interface else {
+            let found = "it exports no row-function".to_owned();
+            let site = self.site.clone();
+            return Err(Error::Interface { site, found });
+        };
+        let function = interface.bound_function();
+        let called = guarded!(store, &self.limits, rows, function.call_run(&mut *store, bound, batch));
+        self.settle(live, rows, called)
+    }
+
+    fn take(&mut self) -> Result<Live, Error> {
+        self.live.take().ok_or_else(|| Error::Trap {
+            site: self.site.clone(),
+            reason: "the instance ended with an earlier call".to_owned(),
+            output: None,
+        })
+    }
+
+    /// Puts the store back after a call that came back, drops it after any other.
+    fn settle<T>(&mut self, live: Live, rows: usize, called: Result<T, Broken>) -> Result<T, Error> {
+        self.used = used(&live.store);
+        match called {
+            Ok(value) => {
+                self.live = Some(live);
+                Ok(value)
+            }
+            Err(broken) => Err(explain(&self.site, &self.limits, rows, &live.store, broken)),
+        }
+    }
+}
+
+fn begin(store: &mut Store<World>, limits: &Limits, rows: usize) {
+    store.set_epoch_deadline(1);
+    store.set_hostcall_fuel(usize::try_from(limits.output).unwrap_or(usize::MAX));
+    let world = store.data_mut();
+    world.memory.begin();
+    world.voice.begin();
+    world.budget.begin(limits.cpu(rows), limits.wall);
+}
+
+fn used(store: &Store<World>) -> Used {
+    let world = store.data();
+    let (cpu, wall) = world.budget.used();
+    Used { cpu, wall, memory: world.memory.used() }
+}
+
+/// The error of a call that did not come back. A limit that was hit explains the trap
+/// that followed, so limits are looked at first.
+fn explain(site: &Arc<Site>, limits: &Limits, rows: usize, store: &Store<World>, broken: Broken) -> Error {
+    let site = site.clone();
+    let world = store.data();
+    let output = world.voice.last_words();
+    let limit =
+        |limit: Limit, allowed: String| Error::Limit { site: site.clone(), limit, allowed, output: output.clone() };
+    let wall = || limit(Limit::Wall, format!("{:?}", limits.wall));
+    let error = match broken {
+        Broken::TimedOut => return wall(),
+        Broken::Failed(error) => error,
+    };
+    match world.budget.breached() {
+        Some(Limit::Cpu) => {
+            let allowed = format!("{:?} for {rows} rows", limits.cpu(rows));
+            return limit(Limit::Cpu, allowed);
+        }
+        Some(_) => return wall(),
+        None => {}
+    }
+    if world.memory.refused() {
+        return limit(Limit::Memory, format!("{} bytes", limits.memory));
+    }
+    // The engine's error for this is private; its words are all there is to tell it by.
+    let reason = format!("{:#}", error.root_cause());
+    if reason.contains("fuel allocated for hostcalls") {
+        return limit(Limit::Output, format!("{} bytes a call", limits.output));
+    }
+    let reason = if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        format!("called exit({}), which ends an instance; return an error instead", exit.0)
+    } else if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
+        format!("trapped: {trap}")
+    } else {
+        format!("failed: {reason}")
+    };
+    Error::Trap { site, reason, output }
+}
