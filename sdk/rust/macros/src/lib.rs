@@ -1,20 +1,48 @@
-//! The attributes of rowmill-sdk.
+//! The attributes of rowmill-sdk. Their documentation for authors is in that crate.
+//!
+//! An attribute leaves the function as it is, apart from the attributes of its parameters, and
+//! puts a type of the same name beside it (functions and types have separate names in Rust),
+//! which implements `rowmill_sdk::RowFunction`. The generated code only names types and calls
+//! `rowmill_sdk::adapter`; what can be a trait bound is one, so that the compiler points at the
+//! author's type.
+
+mod config;
+mod expand;
+mod options;
+mod parameter;
+mod types;
+
+use options::Kind;
 use proc_macro::TokenStream;
+use syn::parse_macro_input;
 
-/// Scalar.
+/// A function with one result row per row.
 #[proc_macro_attribute]
-pub fn scalar(_attr: TokenStream, item: TokenStream) -> TokenStream {
-    item
+pub fn scalar(options: TokenStream, item: TokenStream) -> TokenStream {
+    function(Kind::Scalar, options, item)
 }
 
-/// Filter.
+/// A function that says which rows stay.
 #[proc_macro_attribute]
-pub fn filter(_attr: TokenStream, item: TokenStream) -> TokenStream {
-    item
+pub fn filter(options: TokenStream, item: TokenStream) -> TokenStream {
+    function(Kind::Filter, options, item)
 }
 
-/// Table.
+/// A function with any number of result rows per row.
 #[proc_macro_attribute]
-pub fn table(_attr: TokenStream, item: TokenStream) -> TokenStream {
-    item
+pub fn table(options: TokenStream, item: TokenStream) -> TokenStream {
+    function(Kind::Table, options, item)
+}
+
+fn function(kind: Kind, options: TokenStream, item: TokenStream) -> TokenStream {
+    let options = parse_macro_input!(options as options::Options);
+    let item = parse_macro_input!(item as syn::ItemFn);
+    expand::function(kind, &options, item).into()
+}
+
+/// A struct that a `#[config]` parameter can have.
+#[proc_macro_attribute]
+pub fn config(options: TokenStream, item: TokenStream) -> TokenStream {
+    let item = parse_macro_input!(item as syn::ItemStruct);
+    config::expand(options.into(), item).into()
 }
