@@ -23,12 +23,12 @@
 /// The component's version and docs in the catalog are the package's version and description.
 #[macro_export]
 macro_rules! export {
-    ($($function:path),+ $(,)?) => {
+    ($($($function:ident)::+),+ $(,)?) => {
         #[doc(hidden)]
         pub static __ROWMILL_COMPONENT: $crate::__glue::Component = $crate::__glue::Component {
             version: ::core::env!("CARGO_PKG_VERSION"),
             docs: ::core::env!("CARGO_PKG_DESCRIPTION"),
-            functions: &[$(&$function {}),+],
+            functions: &[$(&$($function)::+ {}),+],
         };
         $crate::__export_component!();
     };
