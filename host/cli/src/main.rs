@@ -1,2 +1,25 @@
-//! The rowmill command line.
-fn main() {}
+//! The rowmill command line: parse, call, report.
+
+mod args;
+mod commands;
+mod diagnostics;
+mod live;
+mod metrics;
+mod template;
+mod terminal;
+mod udf;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Args;
+use crate::diagnostics::Diagnostics;
+use crate::terminal::Terminal;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let terminal = Terminal::new(&args.common);
+    let diagnostics = Diagnostics::new(args.common.log, terminal.color);
+    commands::run(args, terminal, diagnostics).into()
+}

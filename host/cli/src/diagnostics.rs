@@ -1,0 +1,285 @@
+//! Problems for people: the line of the file with a marker, what was found, needed, and the fix.
+//!
+//! Everything goes to stderr. With `--log json` each problem is one JSON object on a line, so
+//! that a program reads the same facts. Passwords that stand in the file itself are covered in
+//! the quoted lines.
+
+use std::io::Write;
+use std::ops::Range;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use rowmill_flow::file::Document;
+use rowmill_flow::problem::{Fault, Problem};
+
+use crate::args::LogFormat;
+
+/// What the process tells its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// 0: done.
+    Done,
+    /// 1: the pipeline stopped on an error that a retry can't mend.
+    Stopped,
+    /// 2: usage or file error.
+    Usage,
+    /// 3: a server could not be reached or fails preflight.
+    Server,
+    /// 4: `verify` found differences.
+    Differs,
+}
+
+impl Exit {
+    /// The number.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Stopped => 1,
+            Self::Usage => 2,
+            Self::Server => 3,
+            Self::Differs => 4,
+        }
+    }
+
+    /// For problems found before a row has moved: the file first, since it is mended first. A
+    /// component that can't be bound counts to the file, which names it.
+    pub(crate) fn before_start(problems: &[Problem]) -> Self {
+        let any = |fault: Fault| problems.iter().any(|problem| problem.fault == fault);
+        if problems.is_empty() {
+            Self::Done
+        } else if any(Fault::Configuration) || any(Fault::Component) {
+            Self::Usage
+        } else if any(Fault::Server) {
+            Self::Server
+        } else {
+            Self::Stopped
+        }
+    }
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+/// Prints problems in the way that the command line asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Diagnostics {
+    format: LogFormat,
+    color: bool,
+}
+
+impl Diagnostics {
+    /// `color`: decided already (see `terminal`).
+    pub(crate) fn new(format: LogFormat, color: bool) -> Self {
+        Self { format, color }
+    }
+
+    /// Writes all problems to stderr, and a last line with their number.
+    pub(crate) fn print(&self, document: Option<&Document>, problems: &[Problem]) {
+        let mut text = self.render(document, problems);
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        // Nobody is left to be told when stderr is gone.
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// What [`Self::print`] writes.
+    pub(crate) fn render(&self, document: Option<&Document>, problems: &[Problem]) -> String {
+        let one = |problem: &Problem| match self.format {
+            LogFormat::Json => json(document, problem),
+            LogFormat::Text => self.text(document, problem),
+        };
+        let mut parts: Vec<String> = problems.iter().map(one).collect();
+        if self.format == LogFormat::Text && problems.len() > 1 {
+            parts.push(format!("{} problems", problems.len()));
+        }
+        parts.join(if self.format == LogFormat::Json { "\n" } else { "\n\n" })
+    }
+
+    fn text(&self, document: Option<&Document>, problem: &Problem) -> String {
+        let place = document.and_then(|document| Some((document, document.locate(problem)?)));
+        let path = place.as_ref().map(|(document, _)| document.path().display().to_string());
+        let source = place.as_ref().map(|(document, _)| covered(document.text()));
+        let mut group = Level::ERROR.primary_title(problem.message.as_str()).elements(place.iter().zip(&source).map(
+            |((_, span), source)| {
+                Snippet::source(source.as_str())
+                    .path(path.as_deref())
+                    .annotation(AnnotationKind::Primary.span(inside(source, span)))
+            },
+        ));
+        for (name, text) in [("found", &problem.found), ("needed", &problem.needed)] {
+            if let Some(text) = text {
+                group = group.element(Level::NOTE.with_name(name).message(text.as_str()));
+            }
+        }
+        if let Some(fix) = &problem.fix {
+            group = group.element(Level::HELP.with_name("fix").message(fix.as_str()));
+        }
+        let renderer = if self.color { Renderer::styled() } else { Renderer::plain() };
+        renderer.decor_style(DecorStyle::Ascii).render(&[group])
+    }
+}
+
+fn json(document: Option<&Document>, problem: &Problem) -> String {
+    let mut object = serde_json::json!({
+        "level": "error",
+        "fault": problem.fault,
+        "message": problem.message,
+    });
+    if let Some(document) = document {
+        object["file"] = document.path().display().to_string().into();
+        if let Some(span) = document.locate(problem) {
+            let (line, column) = document.line_column(span.start);
+            object["line"] = line.into();
+            object["column"] = column.into();
+        }
+    }
+    for (key, text) in
+        [("pointer", &problem.pointer), ("found", &problem.found), ("needed", &problem.needed), ("fix", &problem.fix)]
+    {
+        if let Some(text) = text {
+            object[key] = text.as_str().into();
+        }
+    }
+    object.to_string()
+}
+
+/// A span that surely lies in the text, on character boundaries.
+fn inside(text: &str, span: &Range<usize>) -> Range<usize> {
+    let floor = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let start = floor(span.start);
+    start..floor(span.end).max(start)
+}
+
+/// The text with passwords of URLs as asterisks, byte for byte, so that places stay right.
+fn covered(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        out.push_str(before);
+        let end = after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).unwrap_or(after.len());
+        let (url, next) = after.split_at(end);
+        match (url.find(':'), url.rfind('@')) {
+            (Some(colon), Some(at)) if colon < at && !url[colon + 1..at].starts_with("${") => {
+                out.push_str(&url[..=colon]);
+                out.push_str(&"*".repeat(at - colon - 1));
+                out.push_str(&url[at..]);
+            }
+            _ => out.push_str(url),
+        }
+        rest = next;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rowmill_flow::file;
+
+    use super::*;
+
+    fn refused(text: &str) -> file::Refused {
+        file::parse(Path::new("orders.yaml"), text, &|_| None).expect_err("refused")
+    }
+
+    fn plain() -> Diagnostics {
+        Diagnostics::new(LogFormat::Text, false)
+    }
+
+    const TEXT: &str = "\
+pipeline: orders
+source:
+  url: mysql://reader:hunter2@127.0.0.1:3306/shop
+  tabels: [orders]
+  tables: [orders]
+steps:
+  - filter: \"amount > ${LIMIT}\"
+sink:
+  url: mysql://writer@127.0.0.1:3307/mart
+";
+
+    #[test]
+    fn the_line_is_shown_with_a_marker() {
+        let refused = refused(TEXT);
+        let text = plain().render(Some(&refused.document), &refused.problems);
+        let expected = "\
+error: no such key in source: tabels
+ --> orders.yaml:4:3
+  |
+4 |   tabels: [orders]
+  |   ^^^^^^
+  |
+  = needed: one of url, tables, start, allow_unlogged_cascades, zero_dates
+  = fix: did you mean tables?
+
+error: the environment variable LIMIT is not set
+ --> orders.yaml:7:23
+  |
+7 |   - filter: \"amount > ${LIMIT}\"
+  |                       ^^^^^^^^
+  |
+  = fix: set it before starting rowmill: export LIMIT=…
+
+2 problems";
+        assert_eq!(text, expected, "\n{text}\n");
+    }
+
+    #[test]
+    fn without_a_place_it_is_plain() {
+        let problem = Problem::server("setting binlog_format of the source")
+            .found("STATEMENT")
+            .needed("ROW")
+            .fix("SET GLOBAL binlog_format = ROW");
+        let text = plain().render(None, &[problem]);
+        let expected = "\
+error: setting binlog_format of the source
+ |
+ = found: STATEMENT
+ = needed: ROW
+ = fix: SET GLOBAL binlog_format = ROW";
+        assert_eq!(text, expected, "\n{text}\n");
+    }
+
+    #[test]
+    fn as_json_every_fact_has_its_key() {
+        let refused = refused(TEXT);
+        let text = Diagnostics::new(LogFormat::Json, true).render(Some(&refused.document), &refused.problems);
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(lines[0]["line"], 4);
+        assert_eq!(lines[0]["column"], 3);
+        assert_eq!(lines[0]["file"], "orders.yaml");
+        assert_eq!(lines[0]["fault"], "configuration");
+        assert_eq!(lines[1]["pointer"], "/steps/0/filter");
+    }
+
+    #[test]
+    fn passwords_in_quoted_lines_are_covered() {
+        let refused = refused(&TEXT.replace("mysql://reader", "mysq://reader"));
+        let text = plain().render(Some(&refused.document), &refused.problems);
+        assert!(text.contains("mysq://reader:*******@127.0.0.1"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+        assert_eq!(covered("a mysql://u:${PW}@h/d b"), "a mysql://u:${PW}@h/d b");
+    }
+
+    #[test]
+    fn faults_become_exit_codes() {
+        let exit = |faults: &[Fault]| {
+            let problems: Vec<Problem> = faults.iter().map(|fault| Problem::new(*fault, "x")).collect();
+            Exit::before_start(&problems).code()
+        };
+        assert_eq!(exit(&[]), 0);
+        assert_eq!(exit(&[Fault::Internal]), 1);
+        assert_eq!(exit(&[Fault::Server, Fault::Configuration]), 2);
+        assert_eq!(exit(&[Fault::Component]), 2);
+        assert_eq!(exit(&[Fault::Server]), 3);
+        assert_eq!(Exit::Differs.code(), 4);
+    }
+}

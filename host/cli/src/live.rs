@@ -1,0 +1,267 @@
+//! How running pipelines are shown: a live line each on a terminal, otherwise a log line every 10 s.
+//!
+//! This only reads the latest [`Status`] of each pipeline; a slow terminal can't slow the
+//! pipeline down. It ends by itself when every pipeline has dropped its sender.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rowmill_flow::status::{Phase, Status};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::terminal::Terminal;
+
+/// Five times a second looks alive; more only costs.
+const DRAW_EVERY: Duration = Duration::from_millis(200);
+/// Often enough to see in a log that it moves, seldom enough to keep the log.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+/// Over which rows/s are taken: shorter jumps, longer lags behind.
+const RATE_WINDOW: Duration = Duration::from_secs(3);
+
+/// Shows pipelines until all of them have ended.
+pub(crate) async fn show(terminal: &Terminal, pipelines: Vec<watch::Receiver<Status>>) {
+    let mut views: Vec<View> = pipelines.into_iter().map(|status| View::new(terminal, status)).collect();
+    let mut ticks = interval(if terminal.live { DRAW_EVERY } else { LOG_EVERY });
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    while !views.is_empty() {
+        tokio::select! {
+            now = ticks.tick() => views.iter_mut().for_each(|view| view.refresh(now)),
+            () = all_ended(&mut views) => break,
+        }
+        views.retain_mut(|view| !view.ended());
+    }
+}
+
+/// Returns when every sender is gone. Cancel-safe.
+async fn all_ended(views: &mut [View]) {
+    for view in views {
+        while view.status.changed().await.is_ok() {}
+    }
+}
+
+/// One pipeline.
+struct View {
+    status: watch::Receiver<Status>,
+    rate: Rate,
+    bar: Option<ProgressBar>,
+}
+
+impl View {
+    fn new(terminal: &Terminal, status: watch::Receiver<Status>) -> Self {
+        let bar = terminal.live.then(|| {
+            let bar = terminal.lines.add(ProgressBar::no_length());
+            bar.set_style(plain_style());
+            bar
+        });
+        Self { status, rate: Rate::default(), bar }
+    }
+
+    fn refresh(&mut self, now: Instant) {
+        let status = self.status.borrow().clone();
+        let per_second = self.rate.next(now, status.rows_in);
+        match &self.bar {
+            Some(bar) => draw(bar, &status, per_second),
+            None => log(&status, per_second),
+        }
+    }
+
+    /// Whether the pipeline has ended; its line then goes.
+    fn ended(&mut self) -> bool {
+        let ended = self.status.has_changed().is_err();
+        if let (true, Some(bar)) = (ended, &self.bar) {
+            bar.finish_and_clear();
+        }
+        ended
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn plain_style() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn bar_style() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {msg} [{bar:24}]")
+        .map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("=> "))
+}
+
+fn draw(bar: &ProgressBar, status: &Status, per_second: u64) {
+    match status.phase {
+        Phase::Snapshot { done, total } if total > 0 => {
+            if bar.length() != Some(total.max(done)) {
+                bar.set_style(bar_style());
+                bar.set_length(total.max(done));
+            }
+            bar.set_position(done);
+        }
+        _ if bar.length().is_some() => {
+            bar.unset_length();
+            bar.set_style(plain_style());
+        }
+        _ => {}
+    }
+    bar.set_message(line(status, per_second));
+    bar.tick();
+}
+
+fn log(status: &Status, per_second: u64) {
+    let lag_ms = status.lag.map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX));
+    tracing::info!(
+        pipeline = status.pipeline,
+        phase = status.phase.name(),
+        rows_in = status.rows_in,
+        rows_out = status.rows_out,
+        rows_per_second = per_second,
+        lag_ms,
+        skipped = status.skipped,
+        dead_letters = status.dead_letters,
+        epochs = status.epochs,
+        position = status.position,
+        "progress"
+    );
+}
+
+/// `clean-orders  streaming  1,200 rows/s  lag 12ms  dead letters 0`.
+fn line(status: &Status, per_second: u64) -> String {
+    let mut parts = vec![status.pipeline.clone(), status.phase.name().to_owned()];
+    if let Phase::Snapshot { done, total } = status.phase {
+        // The server's estimate may be too small; then it is of no use.
+        if total > done {
+            let percent = u128::from(done) * 100 / u128::from(total);
+            parts.push(format!("{} of about {} rows ({percent}%)", grouped(done), grouped(total)));
+            if let Some(seconds) = (total - done).checked_div(per_second) {
+                parts.push(format!("about {} left", about(seconds)));
+            }
+        } else {
+            parts.push(format!("{} rows", grouped(done)));
+        }
+    }
+    parts.push(format!("{} rows/s", grouped(per_second)));
+    if let Some(lag) = status.lag {
+        parts.push(format!("lag {}", short(lag)));
+    }
+    if status.skipped > 0 {
+        parts.push(format!("skipped {}", grouped(status.skipped)));
+    }
+    parts.push(format!("dead letters {}", grouped(status.dead_letters)));
+    parts.join("  ")
+}
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A lag with three digits at most.
+fn short(lag: Duration) -> String {
+    match lag.as_secs() {
+        0 => format!("{}ms", lag.as_millis()),
+        1..=9 => format!("{:.1}s", lag.as_secs_f64()),
+        seconds => about(seconds),
+    }
+}
+
+/// Seconds for people: `42s`, `3m`, `2h 5m`.
+fn about(seconds: u64) -> String {
+    match seconds {
+        0..=99 => format!("{seconds}s"),
+        100..=5_999 => format!("{}m", seconds / 60),
+        _ => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// Rows per second over the last [`RATE_WINDOW`], or since the last look if that is longer ago.
+#[derive(Default)]
+struct Rate {
+    seen: VecDeque<(Instant, u64)>,
+}
+
+impl Rate {
+    fn next(&mut self, now: Instant, rows: u64) -> u64 {
+        self.seen.push_back((now, rows));
+        while self.seen.len() > 2 && now.duration_since(self.seen[1].0) >= RATE_WINDOW {
+            self.seen.pop_front();
+        }
+        let (then, before) = self.seen[0];
+        let millis = u64::try_from(now.duration_since(then).as_millis()).unwrap_or(u64::MAX);
+        (rows.saturating_sub(before).saturating_mul(1000)).checked_div(millis).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(phase: Phase) -> Status {
+        Status { pipeline: "clean-orders".to_owned(), phase, ..Status::default() }
+    }
+
+    #[test]
+    fn lines_say_what_matters() {
+        assert_eq!(
+            line(&status(Phase::Snapshot { done: 250_000, total: 1_000_000 }), 100_000),
+            "clean-orders  snapshot  250,000 of about 1,000,000 rows (25%)  about 7s left  100,000 rows/s  dead letters 0"
+        );
+        assert_eq!(
+            line(&status(Phase::Snapshot { done: 12, total: 10 }), 0),
+            "clean-orders  snapshot  12 rows  0 rows/s  dead letters 0"
+        );
+        let streaming = Status { lag: Some(Duration::from_millis(12)), skipped: 3, ..status(Phase::Streaming) };
+        assert_eq!(
+            line(&streaming, 1200),
+            "clean-orders  streaming  1,200 rows/s  lag 12ms  skipped 3  dead letters 0"
+        );
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(123), "123");
+        assert_eq!(grouped(1_234), "1,234");
+        assert_eq!(short(Duration::from_millis(1500)), "1.5s");
+        assert_eq!(short(Duration::from_secs(7_500)), "2h 5m");
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_last_seconds() {
+        let start = Instant::now();
+        let mut rate = Rate::default();
+        assert_eq!(rate.next(start, 0), 0);
+        assert_eq!(rate.next(start + Duration::from_secs(1), 1_000), 1_000);
+        assert_eq!(rate.next(start + Duration::from_secs(3), 9_000), 3_000);
+        // The first second has left the window.
+        assert_eq!(rate.next(start + Duration::from_secs(4), 10_000), 3_000);
+        // A counter never goes down, but a wrong one must not end the display.
+        assert_eq!(rate.next(start + Duration::from_secs(20), 0), 0);
+    }
+
+    #[tokio::test]
+    async fn showing_ends_with_the_last_pipeline() {
+        let terminal = Terminal { color: false, live: false, lines: indicatif::MultiProgress::new() };
+        let (first, one) = watch::channel(Status::default());
+        let (second, two) = watch::channel(Status::default());
+        let shown = tokio::spawn(async move { show(&terminal, vec![one, two]).await });
+        first.send_replace(Status { rows_in: 1, ..Status::default() });
+        drop(first);
+        drop(second);
+        tokio::time::timeout(Duration::from_secs(60), shown).await.expect("ends").expect("no panic");
+    }
+}

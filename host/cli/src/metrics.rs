@@ -1,0 +1,212 @@
+//! `/metrics`: the latest status of every pipeline as Prometheus text.
+//!
+//! Nothing is counted here. A scrape reads the same [`Status`] that the live line shows and
+//! writes the text format (version 0.0.4) by hand: it is smaller than a registry that would hold
+//! every number a second time. Counters begin at 0 with the process, which Prometheus expects.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use rowmill_flow::problem::Problem;
+use rowmill_flow::status::{Phase, Status, StepMeter};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// A listening endpoint; it answers as soon as [`Metrics::serve`] runs.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    listener: TcpListener,
+}
+
+impl Metrics {
+    /// Takes the address, so that a wrong one is told before anything starts.
+    pub(crate) async fn listen(address: SocketAddr) -> Result<Self, Problem> {
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            Problem::configuration(format!("--metrics {address} can't be served"))
+                .found(error.to_string())
+                .fix("choose a free port, or 0 for any")
+        })?;
+        Ok(Self { listener })
+    }
+
+    /// Where it listens: the chosen port, if 0 was asked for.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.listener.local_addr().ok()
+    }
+
+    /// Answers until the task is dropped.
+    pub(crate) async fn serve(self, pipelines: Vec<watch::Receiver<Status>>) {
+        let answer = move || {
+            let statuses: Vec<Status> = pipelines.iter().map(|status| status.borrow().clone()).collect();
+            async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], render(&statuses)) }
+        };
+        let router = Router::new().route("/metrics", get(answer));
+        if let Err(error) = axum::serve(self.listener, router).await {
+            tracing::warn!(%error, "metrics are no longer served");
+        }
+    }
+}
+
+/// What a pipeline's number is called, what it means, and where it is.
+type Family<T> = (&'static str, &'static str, &'static str, fn(&T) -> Option<f64>);
+
+const PIPELINE: &[Family<Status>] = &[
+    ("rowmill_rows_in_total", "counter", "Rows and row changes read from the source.", |s| Some(number(s.rows_in))),
+    ("rowmill_rows_out_total", "counter", "Rows written to the target.", |s| Some(number(s.rows_out))),
+    ("rowmill_rows_deleted_total", "counter", "Rows deleted in the target.", |s| Some(number(s.rows_deleted))),
+    ("rowmill_rows_skipped_total", "counter", "Rows left out because of on_error: skip.", |s| Some(number(s.skipped))),
+    ("rowmill_dead_letters_total", "counter", "Rows put into the dead-letter table.", |s| Some(number(s.dead_letters))),
+    ("rowmill_epochs_total", "counter", "Committed epochs.", |s| Some(number(s.epochs))),
+    ("rowmill_split_transactions_total", "counter", "Source transactions committed in parts.", |s| {
+        Some(number(s.split_transactions))
+    }),
+    ("rowmill_retries_total", "counter", "Errors that a retry mended.", |s| Some(number(s.retries))),
+    ("rowmill_bytes_in_flight", "gauge", "Bytes of batches between source and sink.", |s| {
+        Some(number(s.bytes_in_flight))
+    }),
+    ("rowmill_lag_seconds", "gauge", "Age of the newest committed change.", |s| s.lag.map(|lag| lag.as_secs_f64())),
+    ("rowmill_snapshot_rows_done", "gauge", "Rows of the snapshot read so far.", |s| match s.phase {
+        Phase::Snapshot { done, .. } => Some(number(done)),
+        _ => None,
+    }),
+    ("rowmill_snapshot_rows_estimate", "gauge", "Rows of the snapshot as the server estimates.", |s| match s.phase {
+        Phase::Snapshot { total, .. } => Some(number(total)),
+        _ => None,
+    }),
+];
+
+const STEP: &[Family<StepMeter>] = &[
+    ("rowmill_step_calls_total", "counter", "Calls of the component.", |m| Some(number(m.calls))),
+    ("rowmill_step_rows_total", "counter", "Rows given to the component.", |m| Some(number(m.rows))),
+    ("rowmill_step_cpu_seconds_total", "counter", "CPU time in the component.", |m| Some(m.cpu.as_secs_f64())),
+    ("rowmill_step_wall_seconds_total", "counter", "Elapsed time of its calls.", |m| Some(m.wall.as_secs_f64())),
+    ("rowmill_step_memory_peak_bytes", "gauge", "Largest linear memory seen.", |m| Some(number(m.memory_peak))),
+    ("rowmill_step_errors_total", "counter", "Rows flagged by the component.", |m| Some(number(m.errors))),
+    ("rowmill_step_traps_total", "counter", "Traps and limits hit.", |m| Some(number(m.traps))),
+];
+
+/// Prometheus has one number type; above 2^53 the last digits go.
+#[allow(clippy::cast_precision_loss, reason = "the format's only number type")]
+fn number(value: u64) -> f64 {
+    value as f64
+}
+
+/// The whole text.
+fn render(statuses: &[Status]) -> String {
+    let mut out = String::new();
+    family(&mut out, "rowmill_phase", "gauge", "1 for the phase that the pipeline is in.");
+    for status in statuses {
+        for phase in Phase::NAMES {
+            let value = if status.phase.name() == phase { 1.0 } else { 0.0 };
+            sample(&mut out, "rowmill_phase", &[("pipeline", &status.pipeline), ("phase", phase)], value);
+        }
+    }
+    for (name, kind, help, value) in PIPELINE {
+        family(&mut out, name, kind, help);
+        for status in statuses {
+            if let Some(value) = value(status) {
+                sample(&mut out, name, &[("pipeline", &status.pipeline)], value);
+            }
+        }
+    }
+    for (name, kind, help, value) in STEP {
+        family(&mut out, name, kind, help);
+        for status in statuses {
+            for meter in &status.steps {
+                let labels = [("pipeline", &*status.pipeline), ("step", &*meter.step), ("function", &*meter.function)];
+                if let Some(value) = value(meter) {
+                    sample(&mut out, name, &labels, value);
+                }
+            }
+        }
+    }
+    out
+}
+
+// Writing to a String can't fail.
+fn family(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+fn sample(out: &mut String, name: &str, labels: &[(&str, &str)], value: f64) {
+    out.push_str(name);
+    for (index, (label, text)) in labels.iter().enumerate() {
+        let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let _ = write!(out, "{}{label}=\"{text}\"", if index == 0 { '{' } else { ',' });
+    }
+    let _ = writeln!(out, "}} {value}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    fn status() -> Status {
+        Status {
+            pipeline: "clean-orders".to_owned(),
+            phase: Phase::Streaming,
+            rows_in: 1200,
+            lag: Some(Duration::from_millis(12)),
+            steps: vec![StepMeter {
+                step: "map-1".to_owned(),
+                function: "a\"b\\c#total".to_owned(),
+                calls: 3,
+                cpu: Duration::from_millis(1500),
+                ..StepMeter::default()
+            }],
+            ..Status::default()
+        }
+    }
+
+    #[test]
+    fn the_text_has_help_type_and_samples() {
+        let text = render(&[status()]);
+        for line in [
+            "# HELP rowmill_rows_in_total Rows and row changes read from the source.",
+            "# TYPE rowmill_rows_in_total counter",
+            "rowmill_rows_in_total{pipeline=\"clean-orders\"} 1200",
+            "rowmill_lag_seconds{pipeline=\"clean-orders\"} 0.012",
+            "rowmill_phase{pipeline=\"clean-orders\",phase=\"streaming\"} 1",
+            "rowmill_phase{pipeline=\"clean-orders\",phase=\"snapshot\"} 0",
+            "rowmill_step_cpu_seconds_total{pipeline=\"clean-orders\",step=\"map-1\",function=\"a\\\"b\\\\c#total\"} 1.5",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        assert!(!text.contains("rowmill_snapshot_rows_done{"), "not in a snapshot");
+        let families: Vec<&str> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
+        let mut once = families.clone();
+        once.dedup();
+        assert_eq!(families, once);
+    }
+
+    #[tokio::test]
+    async fn a_scrape_reads_the_latest_status() {
+        let metrics = Metrics::listen(([127, 0, 0, 1], 0).into()).await.expect("a port");
+        let address = metrics.address().expect("an address");
+        let (sender, receiver) = watch::channel(Status::default());
+        let task = tokio::spawn(metrics.serve(vec![receiver]));
+        sender.send_replace(status());
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("connected");
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        task.abort();
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        assert!(answer.contains("rowmill_rows_in_total{pipeline=\"clean-orders\"} 1200"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_a_problem() {
+        let first = Metrics::listen(([127, 0, 0, 1], 0).into()).await.expect("a port");
+        let address = first.address().expect("an address");
+        let problem = Metrics::listen(address).await.expect_err("taken");
+        assert!(problem.message.contains("can't be served"), "{problem}");
+    }
+}

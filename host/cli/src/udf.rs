@@ -1,0 +1,25 @@
+//! `rowmill udf …`: work on components without a pipeline or a server.
+
+mod inspect;
+mod new;
+mod open;
+mod rows;
+mod run;
+mod value;
+
+use rowmill_flow::problem::Problem;
+
+use crate::args::Udf;
+use crate::diagnostics::Exit;
+
+/// Runs one of the commands. Results go to stdout, the rest to stderr.
+pub(crate) async fn udf(command: Udf) -> Result<Exit, Vec<Problem>> {
+    match command {
+        Udf::Inspect { wasm, json } => inspect::inspect(&wasm, json).await,
+        Udf::Run { function, input, config, args, limits, batch } => {
+            run::run(run::Call { function, input, config, args, limits, batch: batch as usize }).await
+        }
+        Udf::New { name, lang, kind } => new::new(&std::env::current_dir().unwrap_or_default(), &name, lang, kind),
+    }
+    .map_err(|problem| vec![*problem])
+}

@@ -1,0 +1,82 @@
+//! From `./price.wasm#total` or `std/text` to a loaded component.
+
+use std::path::Path;
+
+use rowmill_flow::problem::{Fault, Problem};
+use rowmill_wasm::{Component, Engine, EngineOptions, Error, Kind};
+
+/// A component, and the function that was named after `#`.
+pub(super) struct Opened {
+    pub(super) component: Component,
+    pub(super) function: Option<String>,
+    /// Keeps the tick running that ends calls without end.
+    pub(super) _engine: Engine,
+}
+
+/// Opens a file or a built-in component. Nothing is cached: these commands look at files that
+/// have just been built.
+pub(super) async fn open(text: &str) -> Result<Opened, Box<Problem>> {
+    let (name, function) = match text.split_once('#') {
+        Some((name, function)) => (name, Some(function.to_owned())),
+        None => (text, None),
+    };
+    let engine = Engine::new(EngineOptions { cache: None }).map_err(|error| problem(&error))?;
+    let component = match name.strip_prefix("std/") {
+        Some(built_in) => {
+            let wasm = rowmill_udfs::component(built_in).ok_or_else(|| {
+                let names: Vec<String> = rowmill_udfs::NAMES.iter().map(|name| format!("std/{name}")).collect();
+                Box::new(
+                    Problem::configuration(format!("no built-in component is called {name}"))
+                        .needed(format!("one of {}, or the path of a file", names.join(", "))),
+                )
+            })?;
+            engine.load(name, wasm).await
+        }
+        None => {
+            let wasm = std::fs::read(Path::new(name)).map_err(|error| {
+                Box::new(
+                    Problem::configuration(format!("the component {name} can't be read"))
+                        .found(error.to_string())
+                        .needed("a .wasm file, or a built-in component such as std/text"),
+                )
+            })?;
+            engine.load(name, &wasm).await
+        }
+    }
+    .map_err(|error| problem(&error))?;
+    Ok(Opened { component, function, _engine: engine })
+}
+
+impl Opened {
+    /// The function that was named, or the only one that can run on rows.
+    pub(super) async fn function(&self) -> Result<String, Box<Problem>> {
+        if let Some(function) = &self.function {
+            return Ok(function.clone());
+        }
+        let description = self.component.describe().await.map_err(|error| problem(&error))?;
+        let names: Vec<&str> = description
+            .functions
+            .iter()
+            .filter(|function| function.kind != Kind::Aggregate)
+            .map(|function| function.name.as_str())
+            .collect();
+        match names[..] {
+            [only] => Ok(only.to_owned()),
+            _ => Err(Box::new(
+                Problem::configuration(format!("{} has {} functions", self.component.name(), names.len()))
+                    .needed("one named after #")
+                    .fix(format!("append one of: {}", names.join(", "))),
+            )),
+        }
+    }
+}
+
+/// A component's error as a problem, blamed as the error says.
+pub(super) fn problem(error: &Error) -> Box<Problem> {
+    let fault = match error.fault() {
+        rowmill_wasm::Fault::Configuration => Fault::Configuration,
+        rowmill_wasm::Fault::Component => Fault::Component,
+        rowmill_wasm::Fault::Internal => Fault::Internal,
+    };
+    Box::new(Problem::new(fault, error.to_string()))
+}
