@@ -2,16 +2,16 @@
 //!
 //! The file is read in three passes, none of which stops at the first mistake it can get past:
 //!
-//! 1. [`tree`]: the parser's events become a tree in which every node, keys included, has its
+//! 1. `tree`: the parser's events become a tree in which every node, keys included, has its
 //!    bytes in the file. Syntax errors end here, because nothing after one can be trusted.
-//! 2. [`document`]: every node is entered under its JSON pointer, so that whoever finds
+//! 2. `document`: every node is entered under its JSON pointer, so that whoever finds
 //!    something wrong with the plan later (the binder, a server) can point at the line.
-//! 3. [`pipeline`], [`steps`], [`call`]: the tree is decoded by hand through [`reader`], whose
+//! 3. `pipeline` and what it calls: the tree is decoded by hand through `reader`, whose
 //!    accessors report what they found, what they needed and an example, and go on. What can
 //!    be checked without I/O is checked here.
 //!
 //! Defaults stand in `crate::plan`; what the format promises for later versions stands in
-//! [`reader::LATER`] and is refused by name, never ignored.
+//! `reader::LATER` and is refused by name, never ignored.
 //!
 //! Reading a file touches the file itself, the environment and the files named in
 //! `${file:…}`, nothing else: no component is opened, no server is asked.
@@ -19,11 +19,18 @@
 mod call;
 mod document;
 mod expand;
+mod limits;
 mod pipeline;
 mod reader;
+mod scalar;
+mod sink;
+mod source;
 mod source_map;
 mod steps;
 mod tree;
+mod url;
+mod word;
+mod wording;
 
 use std::path::Path;
 

@@ -2,8 +2,10 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::reader::{Need, Reader, need, word};
+use super::reader::{Need, Reader, need};
 use super::tree::{Data, Node};
+use super::word::{describe, word};
+use super::wording::nearest;
 use crate::plan::{Arg, Call, ComponentRef};
 use crate::problem::Problem;
 use crate::type_name;
@@ -121,7 +123,7 @@ fn arg(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Arg> {
                 reader.report(
                     Problem::configuration("an argument that is a literal")
                         .at(at)
-                        .found(super::reader::describe(node))
+                        .found(describe(node))
                         .needed("a column name, or a literal in a mapping")
                         .fix(format!("write {{ value: {value} }}, or \"{value}\" for a column of that name")),
                 );
@@ -172,7 +174,7 @@ fn data_type(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Option<ar
     let mut problem = Problem::configuration(format!("no such type: {text}"))
         .at(at)
         .needed(format!("one of {}", type_name::NAMES.join(", ")));
-    if let Some(near) = super::reader::nearest(&text, type_name::NAMES) {
+    if let Some(near) = nearest(&text, type_name::NAMES) {
         problem = problem.fix(format!("did you mean {near}?"));
     }
     reader.report(problem);

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::call;
-use super::pipeline::{identifier, limits, on_error};
+use super::limits::{limits, on_error};
 use super::reader::{Fields, Need, Reader, need};
+use super::sink::identifier;
 use super::tree::Node;
 use crate::plan::{Limits, OnError, Step, StepKind};
 use crate::problem::{Problem, child};
@@ -177,7 +178,7 @@ fn rename(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<(String,
 /// A list of different column names, at least one.
 pub(super) fn columns(reader: &mut Reader<'_>, node: &Node, at: &str, need: Need) -> Option<Vec<String>> {
     let items = reader.list(node, at, need)?;
-    not_empty(reader, items.is_empty(), at, &super::reader::dotted(at), need)?;
+    not_empty(reader, items.is_empty(), at, &super::wording::dotted(at), need)?;
     let mut seen = Vec::new();
     let mut columns = Vec::new();
     let mut complete = true;

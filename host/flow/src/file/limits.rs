@@ -1,0 +1,73 @@
+//! What stands both at the top and in a step: limits and `on_error`; and the sizes of batches.
+
+use super::reader::{Need, Reader, need};
+use super::tree::Node;
+use crate::plan::{Limits, OnError};
+use crate::units::{parse_duration, parse_size};
+
+const KEYS: &[&str] = &["memory", "cpu_base", "cpu_per_row", "wall", "output"];
+const SIZE: Need = need("a size in bytes, KiB, MiB or GiB", "64MiB");
+const DURATION: Need = need("a duration in us, ms, s or m", "100ms");
+/// A page of linear memory; less can't be given.
+const MEMORY_MIN: u64 = 64 << 10;
+/// What a 32-bit component can address.
+const MEMORY_MAX: u64 = 4 << 30;
+
+pub(super) fn on_error(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<OnError> {
+    let choices = [("fail", OnError::Fail), ("skip", OnError::Skip)];
+    reader.choice(node, at, &choices, &["dead_letter"])
+}
+
+/// Limits over those of the pipeline, or the defaults.
+pub(super) fn limits(reader: &mut Reader<'_>, node: &Node, at: &str, base: Limits) -> Limits {
+    let mut limits = base;
+    let mapping = need("a mapping of limits", "limits: { memory: 64MiB, wall: 5s }");
+    let Some(fields) = reader.fields(node, at, mapping, KEYS) else {
+        return limits;
+    };
+    if let Some((node, at)) = fields.get("memory") {
+        let need = need("a size from 64KiB to 4GiB", "memory: 64MiB");
+        let range = MEMORY_MIN..=MEMORY_MAX;
+        let size = reader.parsed(node, &at, need, |text| parse_size(text).filter(|size| range.contains(size)));
+        limits.memory = size.unwrap_or(limits.memory);
+    }
+    if let Some((node, at)) = fields.get("output") {
+        let size = reader.parsed(node, &at, SIZE, |text| parse_size(text).filter(|size| *size > 0));
+        limits.output = size.unwrap_or(limits.output);
+    }
+    for (key, place) in
+        [("cpu_base", &mut limits.cpu_base), ("cpu_per_row", &mut limits.cpu_per_row), ("wall", &mut limits.wall)]
+    {
+        if let Some((node, at)) = fields.get(key) {
+            let duration = reader.parsed(node, &at, DURATION, |text| {
+                parse_duration(text).filter(|duration| key == "cpu_per_row" || !duration.is_zero())
+            });
+            *place = duration.unwrap_or(*place);
+        }
+    }
+    limits
+}
+
+/// `{ rows: 8192, bytes: 4MiB }`, either with its default.
+pub(super) fn rows_and_bytes(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    rows: usize,
+    bytes: usize,
+) -> Option<(usize, usize)> {
+    let mapping = need("a mapping with rows and bytes", "{ rows: 8192, bytes: 4MiB }");
+    let fields = reader.fields(node, at, mapping, &["rows", "bytes"])?;
+    let rows = fields.get("rows").map_or(Some(rows), |(node, at)| {
+        let need = need("a number of rows from 1 to 10000000", "rows: 8192");
+        reader.parsed(node, &at, need, |text| text.parse().ok().filter(|rows| (1..=10_000_000).contains(rows)))
+    });
+    let bytes = fields.get("bytes").map_or(Some(bytes), |(node, at)| {
+        let need = need("a size from 1KiB to 1GiB", "bytes: 4MiB");
+        reader.parsed(node, &at, need, |text| {
+            let size = parse_size(text).filter(|size| (1 << 10..=1 << 30).contains(size))?;
+            usize::try_from(size).ok()
+        })
+    });
+    Some((rows?, bytes?))
+}
