@@ -17,26 +17,28 @@ pub(crate) fn run(args: Args, _terminal: Terminal, diagnostics: Diagnostics) -> 
             return Exit::Stopped;
         }
     };
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match args.command {
-            Command::Udf(command) => match udf::udf(command).await {
-                Ok(exit) => exit,
-                Err(problems) => {
-                    diagnostics.print(None, &problems);
-                    Exit::before_start(&problems)
-                }
+            Command::Udf(command) => udf::udf(command).await.map_err(|problems| (None, problems)),
+            Command::Demo { .. } => Err((None, vec![not_wired()])),
+            Command::Run { file, .. }
+            | Command::Check { file }
+            | Command::Plan { file, .. }
+            | Command::Status { file, .. }
+            | Command::Verify { file, .. }
+            | Command::Reset { file, .. } => match rowmill_flow::file::load(&file) {
+                Ok(loaded) => Err((Some(loaded.document), vec![not_wired()])),
+                Err(refused) => Err((Some(refused.document), refused.problems)),
             },
-            Command::Check { file } | Command::Plan { file, .. } => match rowmill_flow::file::load(&file) {
-                Ok(_) => Exit::Done,
-                Err(refused) => {
-                    diagnostics.print(Some(&refused.document), &refused.problems);
-                    Exit::before_start(&refused.problems)
-                }
-            },
-            _ => {
-                diagnostics.print(None, &[Problem::new(Fault::Internal, "this command is not wired yet")]);
-                Exit::Stopped
-            }
         }
+    });
+    done.unwrap_or_else(|(document, problems)| {
+        diagnostics.print(document.as_ref(), &problems);
+        Exit::before_start(&problems)
     })
+}
+
+/// Goes when the last command has its function.
+fn not_wired() -> Problem {
+    Problem::new(Fault::Internal, "this command is not wired to the runtime yet")
 }

@@ -232,6 +232,31 @@ error: the environment variable LIMIT is not set
     }
 
     #[test]
+    fn an_error_inside_an_expression_is_marked_inside_it() {
+        let text = TEXT
+            .replace("  tabels: [orders]\n", "")
+            .replace("\"amount > ${LIMIT}\"", ">-\n      status = 'paid'\n      AND amont > 0");
+        let text = text.replace("3307/mart", "3307/mart\n  # end");
+        let loaded = file::parse(Path::new("orders.yaml"), &text, &|_| None).expect("right");
+        let expression = "status = 'paid' AND amont > 0";
+        let at = expression.find("amont").expect("there");
+        let problem = Problem::configuration("no such column: amont")
+            .at("/steps/0/filter")
+            .within(at..at + 5)
+            .fix("did you mean amount?");
+        let text = plain().render(Some(&loaded.document), &[problem]);
+        let expected = "\
+error: no such column: amont
+ --> orders.yaml:8:11
+  |
+8 |       AND amont > 0
+  |           ^^^^^
+  |
+  = fix: did you mean amount?";
+        assert_eq!(text, expected, "\n{text}\n");
+    }
+
+    #[test]
     fn without_a_place_it_is_plain() {
         let problem = Problem::server("setting binlog_format of the source")
             .found("STATEMENT")

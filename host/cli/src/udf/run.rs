@@ -252,18 +252,23 @@ fn line(out: &mut impl Write, value: &Value) -> std::io::Result<()> {
 fn summary(meter: &Meter, tally: &Tally, rows: usize) -> String {
     let per_row = if meter.rows == 0 { 0.0 } else { nanos(meter.cpu) / count(meter.rows) };
     format!(
-        "{} rows in {} calls: {per_row:.1} ns/row, CPU {:.2} ms, wall {:.2} ms, peak memory {}, output {}\n\
-         {} results, {} row errors, {} traps\n",
-        grouped(rows as u64),
-        grouped(meter.calls),
+        "{} in {}: {per_row:.1} ns/row, CPU {:.2} ms, wall {:.2} ms, peak memory {}, output {}\n\
+         {}, {}, {}\n",
+        counted(rows as u64, "row"),
+        counted(meter.calls, "call"),
         nanos(meter.cpu) / 1e6,
         nanos(meter.wall) / 1e6,
         format_size(meter.memory_peak),
         format_size(meter.output_bytes),
-        grouped(tally.results),
-        grouped(tally.errors),
-        grouped(tally.traps),
+        counted(tally.results, "result"),
+        counted(tally.errors, "row error"),
+        counted(tally.traps, "trap"),
     )
+}
+
+/// `1 row`, `2 rows`.
+fn counted(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 fn nanos(duration: Duration) -> f64 {
@@ -293,7 +298,7 @@ mod tests {
         assert_eq!(
             summary(&meter, &tally, 1000),
             "1,000 rows in 2 calls: 12.0 ns/row, CPU 0.01 ms, wall 0.02 ms, peak memory 1MiB, output 0B\n\
-             999 results, 1 row errors, 0 traps\n"
+             999 results, 1 row error, 0 traps\n"
         );
     }
 }

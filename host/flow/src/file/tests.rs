@@ -569,6 +569,15 @@ fn a_file_that_is_not_there_is_a_problem() {
     );
 }
 
+#[test]
+fn a_file_that_is_not_text_is_a_problem() {
+    let path = std::env::temp_dir().join(format!("rowmill-bytes-{}.yaml", std::process::id()));
+    std::fs::write(&path, b"pipeline: a\nsource: \xff\xfe\n").expect("a file");
+    let refused = load(&path).expect_err("no text");
+    std::fs::remove_file(&path).expect("removed");
+    assert!(refused.to_string().contains("is not UTF-8 text; found the byte 0xff in line 2"), "{refused}");
+}
+
 /// Whatever the text, reading it ends, and every place lies in the file.
 fn survives(text: &str) {
     if let Err(refused) = read(text) {
@@ -588,6 +597,11 @@ proptest! {
     #[test]
     fn any_text_is_survived(text in "(?s).{0,200}") {
         survives(&text);
+    }
+
+    #[test]
+    fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        survives(&String::from_utf8_lossy(&bytes));
     }
 
     #[test]
