@@ -1,0 +1,144 @@
+//! The key of the target's rows, and the proof that it is unique.
+//!
+//! A key is unique when it consists of source columns that passed through unchanged and that
+//! contain the source's primary key, or a unique key without NULLs; after a table function
+//! `ordinality` completes it. Anything else is refused with what to write.
+
+use rowmill_mysql::TableDef;
+
+use super::BoundTable;
+use super::columns::{Columns, Origin};
+use crate::plan::Pipeline;
+use crate::problem::{Problem, child};
+
+/// The key, from both ends.
+pub(crate) struct Key {
+    /// Columns of the source table, without `ordinality`, in the target's order.
+    pub(crate) source: Vec<usize>,
+    /// Columns of the target, `ordinality` last.
+    pub(crate) target: Vec<usize>,
+    /// The target column that is `ordinality`.
+    pub(crate) ordinality: Option<usize>,
+}
+
+pub(crate) fn resolve(plan: &Pipeline, table: &TableDef, columns: &Columns) -> Result<Key, Vec<Problem>> {
+    let ordinality = columns.0.iter().position(|column| column.origin == Origin::Ordinality);
+    let expanded = plan.steps.iter().any(|step| matches!(step.kind, crate::plan::StepKind::Transform(_)));
+    if expanded && ordinality.is_none() {
+        return Err(vec![
+            Problem::configuration("`ordinality` does not reach the target, so its rows have no unique key")
+                .at("/sink")
+                .needed("the column `ordinality` that the transform appends")
+                .fix("keep `ordinality` in select, drop and map steps"),
+        ]);
+    }
+    let chosen = match &plan.sink.key {
+        None => default_key(table, columns)?,
+        Some(names) => explicit_key(names, columns)?,
+    };
+    let mut source = Vec::new();
+    let mut target = Vec::new();
+    for column in chosen {
+        if let Origin::Source(index) = columns.0[column].origin {
+            source.push(index);
+            target.push(column);
+        }
+    }
+    if plan.sink.key.is_some() && !is_unique(table, &source) {
+        return Err(vec![
+            Problem::configuration(format!("the key is not provably unique for table {}", table.name))
+                .at("/sink/key")
+                .found(names(table, &source))
+                .needed(format!("all columns of the primary key ({})", names(table, &table.row_key().unwrap_or_default())))
+                .fix("leave `key` out, or name the columns of the primary key or of a unique key without NULLs"),
+        ]);
+    }
+    target.extend(ordinality);
+    Ok(Key { source, target, ordinality })
+}
+
+/// The source's primary key, wherever its columns are now.
+fn default_key(table: &TableDef, columns: &Columns) -> Result<Vec<usize>, Vec<Problem>> {
+    let mut key = Vec::new();
+    let mut lost = Vec::new();
+    let row_key = row_key(table)?;
+    for &primary in &row_key {
+        match columns.0.iter().position(|column| column.origin == Origin::Source(primary)) {
+            Some(column) => key.push(column),
+            None => lost.push(names(table, &[primary])),
+        }
+    }
+    match lost.is_empty() {
+        true => Ok(key),
+        false => Err(vec![
+            Problem::configuration(format!(
+                "the primary key of table {} does not reach the target unchanged",
+                table.name
+            ))
+            .at("/sink")
+            .found(format!("no unchanged {} after the steps", lost.join(", ")))
+            .needed(format!("all columns of the primary key ({})", names(table, &row_key)))
+            .fix(format!("keep {} (write computed values to another column), or set sink.key", lost.join(", "))),
+        ]),
+    }
+}
+
+/// The columns that identify a source row.
+fn row_key(table: &TableDef) -> Result<Vec<usize>, Vec<Problem>> {
+    table.row_key().ok_or_else(|| {
+        vec![
+            Problem::server(format!("table {} has no key that identifies its rows", table.name))
+                .at("/source/tables")
+                .needed("a primary key, or a unique key over columns that can't be NULL")
+                .fix(format!("ALTER TABLE {} ADD PRIMARY KEY (…)", table.name)),
+        ]
+    })
+}
+
+fn explicit_key(wanted: &[String], columns: &Columns) -> Result<Vec<usize>, Vec<Problem>> {
+    let mut key = Vec::new();
+    let mut problems = Vec::new();
+    for (index, name) in wanted.iter().enumerate() {
+        let pointer = child("/sink/key", index);
+        match columns.find(name, &pointer) {
+            Err(problem) => problems.push(problem),
+            Ok(column) if columns.0[column].origin == Origin::Computed => problems.push(
+                Problem::configuration(format!("key column {name:?} is computed, so it can't be proven unique"))
+                    .at(pointer)
+                    .needed("a column that reaches the target unchanged from the source"),
+            ),
+            Ok(column) => key.push(column),
+        }
+    }
+    if problems.is_empty() { Ok(key) } else { Err(problems) }
+}
+
+fn is_unique(table: &TableDef, key: &[usize]) -> bool {
+    let covers = |columns: &[usize]| !columns.is_empty() && columns.iter().all(|column| key.contains(column));
+    covers(&table.primary_key)
+        || table.unique_keys.iter().any(|unique| !unique.nullable && !unique.partial && covers(&unique.columns))
+}
+
+fn names(table: &TableDef, columns: &[usize]) -> String {
+    let names: Vec<&str> = columns.iter().map(|&column| table.columns[column].name.as_str()).collect();
+    names.join(", ")
+}
+
+/// Several source tables into one target: their keys could meet.
+pub(crate) fn shared_targets(tables: &[BoundTable]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, table) in tables.iter().enumerate() {
+        if let Some(other) = tables[..index].iter().find(|other| other.target.table == table.target.table) {
+            problems.push(
+                Problem::configuration(format!(
+                    "tables {} and {} would both write into {}, where their keys could meet",
+                    other.source.name, table.source.name, table.target.table
+                ))
+                .at("/sink/table")
+                .needed("one target table for each source table")
+                .fix("table: \"${table}\", or for instance \"${table}_clean\""),
+            );
+        }
+    }
+    problems
+}

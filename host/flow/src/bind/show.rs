@@ -1,0 +1,126 @@
+//! The bound plan for people and tools: what `rowmill plan` prints.
+
+use arrow_schema::Field;
+use rowmill_mysql::TableDef;
+use rowmill_mysql::sink::Target;
+use rowmill_wasm::Signature;
+use serde::Serialize;
+
+use super::columns::Columns;
+use crate::plan::{Limits, Step};
+
+/// A plan bound to its tables and components.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlanView {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// Digest of everything that decides what is written.
+    pub digest: String,
+    /// One entry for each source table.
+    pub tables: Vec<TableView>,
+}
+
+/// What happens to one source table.
+#[derive(Clone, Debug, Serialize)]
+pub struct TableView {
+    /// The source table.
+    pub source: String,
+    /// Its columns.
+    pub columns: Vec<ColumnView>,
+    /// The steps in order.
+    pub steps: Vec<StepView>,
+    /// The target table.
+    pub target: String,
+    /// The target's key columns.
+    pub key: Vec<String>,
+}
+
+/// One column.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ColumnView {
+    /// Its name.
+    pub name: String,
+    /// MySQL's type where it is known, else Arrow's.
+    #[serde(rename = "type")]
+    pub data_type: String,
+    /// Whether it may be NULL.
+    pub nullable: bool,
+}
+
+/// One bound step.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepView {
+    /// Its id.
+    pub id: String,
+    /// `filter`, `map`, …
+    pub kind: String,
+    /// What happens to failing rows.
+    pub on_error: String,
+    /// The calls of components.
+    pub calls: Vec<CallView>,
+    /// Columns before it.
+    pub input: Vec<ColumnView>,
+    /// Columns after it.
+    pub output: Vec<ColumnView>,
+}
+
+/// One bound call.
+#[derive(Clone, Debug, Serialize)]
+pub struct CallView {
+    /// `std/sql#filter`.
+    pub function: String,
+    /// SHA-256 of the component.
+    pub digest: String,
+    /// Result columns.
+    pub results: Vec<ColumnView>,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+impl ColumnView {
+    fn new(field: &Field) -> Self {
+        let data_type = match field.metadata().get("mysql-type") {
+            Some(data_type) => data_type.clone(),
+            None if field.metadata().get("type").is_some_and(|kind| kind == "json") => "json".to_owned(),
+            None => crate::type_name::name(field.data_type()),
+        };
+        Self { name: field.name().clone(), data_type, nullable: field.is_nullable() }
+    }
+}
+
+impl StepView {
+    pub(crate) fn new(step: &Step, before: &Columns, after: &Columns, calls: Vec<CallView>) -> Self {
+        let views = |columns: &Columns| columns.0.iter().map(|column| ColumnView::new(&column.field)).collect();
+        Self {
+            id: step.id.clone(),
+            kind: step.kind.name().to_owned(),
+            on_error: format!("{:?}", step.on_error).to_lowercase(),
+            calls,
+            input: views(before),
+            output: views(after),
+        }
+    }
+}
+
+impl CallView {
+    pub(crate) fn new(function: &str, digest: &str, signature: &Signature, limits: &Limits) -> Self {
+        Self {
+            function: function.to_owned(),
+            digest: digest.to_owned(),
+            results: signature.results.iter().map(ColumnView::new).collect(),
+            limits: *limits,
+        }
+    }
+}
+
+impl TableView {
+    pub(crate) fn new(source: &TableDef, target: &Target, steps: Vec<StepView>) -> Self {
+        Self {
+            source: source.name.to_string(),
+            columns: source.schema().fields().iter().map(|field| ColumnView::new(field)).collect(),
+            steps,
+            target: target.table.to_string(),
+            key: target.key.iter().map(|&column| target.schema.field(column).name().clone()).collect(),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Components by reference: loaded once per plan, whatever the number of steps that use them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rowmill_wasm::{Component, Description, Engine, Kind};
+
+use crate::plan::ComponentRef;
+use crate::problem::Problem;
+
+/// The built-in components: name after `std/` to bytes. Handed in by the binary, so that nothing
+/// in the runtime depends on a particular component.
+pub type BuiltIn = fn(&str) -> Option<&'static [u8]>;
+
+/// What the runtime needs from its surroundings to turn a plan into running steps.
+#[derive(Clone)]
+pub struct Environment {
+    /// Compiles and runs components; shared by all pipelines of the process.
+    pub engine: Engine,
+    /// Finds `std/…`.
+    pub built_in: BuiltIn,
+    /// The names that `built_in` knows, for messages.
+    pub built_in_names: &'static [&'static str],
+}
+
+/// Loaded components of one plan.
+pub(crate) struct Components {
+    environment: Environment,
+    loaded: BTreeMap<ComponentRef, (Component, Arc<Description>)>,
+}
+
+impl Components {
+    pub(crate) fn new(environment: Environment) -> Self {
+        Self { environment, loaded: BTreeMap::new() }
+    }
+
+    /// The component and its catalog. The problem has no place yet.
+    pub(crate) async fn get(&mut self, reference: &ComponentRef) -> Result<(Component, Arc<Description>), Problem> {
+        if let Some(found) = self.loaded.get(reference) {
+            return Ok(found.clone());
+        }
+        let name = reference.to_string();
+        let bytes = match reference {
+            ComponentRef::Std(built_in) => (self.environment.built_in)(built_in)
+                .ok_or_else(|| {
+                    let names: Vec<String> =
+                        self.environment.built_in_names.iter().map(|name| format!("std/{name}")).collect();
+                    Problem::configuration(format!("no built-in component is called std/{built_in}"))
+                        .found(name.clone())
+                        .needed(names.join(" or "))
+                })?
+                .to_vec(),
+            ComponentRef::Path(path) => {
+                let path = path.clone();
+                let shown = path.display().to_string();
+                tokio::task::spawn_blocking(move || std::fs::read(path))
+                    .await
+                    .map_err(|error| Problem::new(crate::problem::Fault::Internal, error.to_string()))?
+                    .map_err(|error| {
+                        Problem::configuration(format!("component {shown} can't be read"))
+                            .found(error.to_string())
+                            .needed("a WebAssembly component; paths are relative to the pipeline file")
+                    })?
+            }
+        };
+        let component =
+            self.environment.engine.load(&name, &bytes).await.map_err(|error| Problem::component(error.to_string()))?;
+        let description = component.describe().await.map_err(|error| Problem::component(error.to_string()))?;
+        let found = (component, description);
+        self.loaded.insert(reference.clone(), found.clone());
+        Ok(found)
+    }
+}
+
+/// The function that a call means: the named one, or the only one of `kind`.
+pub(crate) fn choose(
+    component: &str,
+    description: &Description,
+    name: Option<&str>,
+    kind: Kind,
+    step_kind: &str,
+) -> Result<String, Problem> {
+    let of_kind: Vec<&str> =
+        description.functions.iter().filter(|function| function.kind == kind).map(|f| f.name.as_str()).collect();
+    let all: Vec<&str> = description.functions.iter().map(|function| function.name.as_str()).collect();
+    match name {
+        Some(name) => match description.functions.iter().find(|function| function.name == name) {
+            None => Err(Problem::configuration(format!("component {component} has no function {name:?}"))
+                .found(name)
+                .needed(format!("one of: {}", all.join(", ")))),
+            Some(function) if function.kind != kind => {
+                Err(Problem::configuration(format!("{component}#{name} can't be used in a {step_kind} step"))
+                    .found(format!("a {:?} function", function.kind).to_lowercase())
+                    .needed(format!("a {kind:?} function").to_lowercase()))
+            }
+            Some(_) => Ok(name.to_owned()),
+        },
+        None => match of_kind[..] {
+            [only] => Ok(only.to_owned()),
+            [] => Err(Problem::configuration(format!("component {component} has no {kind:?} function").to_lowercase())
+                .found(all.join(", "))),
+            _ => Err(Problem::configuration(format!("component {component} has several functions of this kind"))
+                .found(of_kind.join(", "))
+                .fix(format!("name one: {component}#{}", of_kind[0]))),
+        },
+    }
+}

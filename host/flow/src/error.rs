@@ -1,0 +1,102 @@
+//! Why a pipeline stopped: whose fault it is and what happens next.
+
+use rowmill_mysql::Position;
+
+use crate::problem::{Fault, Problem};
+
+/// Why a pipeline could not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The plan can't run: everything that was found wrong, before a row moved.
+    #[error("{} problem{} in the plan", .0.len(), if .0.len() == 1 { "" } else { "s" })]
+    Plan(Vec<Problem>),
+    /// A component failed in a way that no single row explains, or that its step doesn't tolerate.
+    #[error("step {step}: a component failed")]
+    Component {
+        /// The step's id.
+        step: String,
+        /// Component, function, and what it did.
+        source: rowmill_wasm::Error,
+    },
+    /// A component flagged a row, or failed on it, and the step says `on_error: fail`.
+    #[error(
+        "step {step}: {function} failed on the row with key {key} of table {table}: {message} ({code}), \
+         in the transaction at {position}; `on_error: skip` would leave such rows out"
+    )]
+    Row {
+        /// The step's id.
+        step: String,
+        /// `std/sql#filter`.
+        function: String,
+        /// The source table.
+        table: String,
+        /// `id=7`.
+        key: String,
+        /// The component's code.
+        code: String,
+        /// The component's message.
+        message: String,
+        /// Position after the batch that holds the row.
+        position: String,
+    },
+    /// Source or target: connection, server, schema, or another process that took over.
+    #[error(transparent)]
+    MySql(#[from] rowmill_mysql::Error),
+    /// `verify` can't compare now.
+    #[error("{message}")]
+    Verify {
+        /// What is in the way, and what to do.
+        message: String,
+    },
+    /// The stored progress belongs to something else than this plan and source.
+    #[error("the stored progress of pipeline {pipeline} does not fit: {what} (found {found}, needed {needed}); {choices}")]
+    Progress {
+        /// The pipeline's name.
+        pipeline: String,
+        /// What differs.
+        what: String,
+        /// What is there now.
+        found: String,
+        /// What the progress was made with.
+        needed: String,
+        /// What to do.
+        choices: String,
+    },
+    /// A column operation failed in a way that binding should have excluded.
+    #[error("internal error: a column operation failed")]
+    Columns(#[from] arrow_schema::ArrowError),
+    /// A mistake in rowmill.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::Internal(message.into())
+    }
+
+    /// Who has to act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Plan(problems) => problems.first().map_or(Fault::Internal, |problem| problem.fault),
+            Self::Component { .. } | Self::Row { .. } => Fault::Component,
+            Self::MySql(error) => fault(error.fault()),
+            Self::Verify { .. } | Self::Progress { .. } => Fault::Configuration,
+            Self::Columns(_) | Self::Internal(_) => Fault::Internal,
+        }
+    }
+}
+
+/// The same word in this crate's type.
+pub(crate) fn fault(fault: rowmill_mysql::Fault) -> Fault {
+    match fault {
+        rowmill_mysql::Fault::Configuration => Fault::Configuration,
+        rowmill_mysql::Fault::Server => Fault::Server,
+        rowmill_mysql::Fault::Internal => Fault::Internal,
+    }
+}
+
+/// A position as people read it.
+pub(crate) fn shown(position: &Position) -> String {
+    position.to_string()
+}

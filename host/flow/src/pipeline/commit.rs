@@ -1,0 +1,80 @@
+//! The sink on its way: idle, or committing one epoch in a task of its own.
+
+use rowmill_mysql::sink::{Committed, Epoch, Sink};
+use tokio::task::JoinHandle;
+
+use crate::error::Error;
+
+/// What the running commit was about, for the status.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InFlight {
+    pub(crate) commit_time: Option<i64>,
+    pub(crate) bytes: usize,
+    /// The stream had nothing more behind it.
+    pub(crate) dry: bool,
+}
+
+type Outcome = (Sink, Result<Committed, rowmill_mysql::Error>);
+
+/// The sink, committing at most one epoch at a time while the next one is being computed.
+pub(crate) enum Committer {
+    Idle(Box<Sink>),
+    Busy(JoinHandle<Outcome>, InFlight),
+    /// Between two states; seen from outside only after a panic of the commit task.
+    Gone,
+}
+
+impl Committer {
+    pub(crate) fn new(sink: Sink) -> Self {
+        Self::Idle(Box::new(sink))
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self, Self::Idle(_))
+    }
+
+    /// Starts a commit. The caller has seen that the sink is idle.
+    pub(crate) fn start(&mut self, epoch: Epoch, about: InFlight) -> Result<(), Error> {
+        match std::mem::replace(self, Self::Gone) {
+            Self::Idle(mut sink) => {
+                let task = tokio::spawn(async move {
+                    let result = sink.commit(epoch).await;
+                    (*sink, result)
+                });
+                *self = Self::Busy(task, about);
+                Ok(())
+            }
+            other => {
+                *self = other;
+                Err(Error::internal("a commit was started while another one was running"))
+            }
+        }
+    }
+
+    /// Waits for the running commit; never resolves when none is running. Cancel-safe.
+    pub(crate) async fn finished(&mut self) -> Result<(Committed, InFlight), Error> {
+        let Self::Busy(task, about) = self else { return std::future::pending().await };
+        let about = about.clone();
+        let joined = task.await;
+        *self = Self::Gone;
+        let (sink, result) = joined.map_err(|error| Error::internal(format!("the commit task ended: {error}")))?;
+        *self = Self::new(sink);
+        Ok((result?, about))
+    }
+
+    /// Bytes of the epoch being committed.
+    pub(crate) fn bytes_in_flight(&self) -> u64 {
+        match self {
+            Self::Busy(_, about) => about.bytes as u64,
+            _ => 0,
+        }
+    }
+
+    /// The sink, if it is idle.
+    pub(crate) fn sink(&mut self) -> Option<&mut Sink> {
+        match self {
+            Self::Idle(sink) => Some(sink),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The epoch being filled: rows between two commits, and when it may close.
+//!
+//! An epoch ends at the end of a source transaction, so that readers of the target never see half
+//! of one; unless that transaction alone is larger than an epoch, which is then counted. It closes
+//! when the stream is dry (small and immediate under little load) or when it is full (large under
+//! much load); there is no timer.
+
+use rowmill_mysql::Position;
+use rowmill_mysql::sink::Write;
+
+use crate::plan;
+
+/// Rows on their way to the sink, and the source position that they reach.
+#[derive(Default)]
+pub(crate) struct Filling {
+    pub(crate) writes: Vec<Write>,
+    /// Rows and row changes read from the source.
+    pub(crate) rows_in: u64,
+    pub(crate) skipped: u64,
+    /// Bytes of the output columns.
+    pub(crate) bytes: usize,
+    /// Rows of the transaction that is not complete yet.
+    open_rows: u64,
+    /// Whether the position is the end of a transaction.
+    boundary: bool,
+    /// Whether the stream had nothing more when the position was reached.
+    dry: bool,
+    /// Newest commit time, microseconds since the epoch.
+    pub(crate) commit_time: Option<i64>,
+    pub(crate) position: Option<Position>,
+}
+
+/// What may happen with an epoch now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Close {
+    /// Nothing to write, or not at a place to cut.
+    No,
+    /// Commit.
+    Whole,
+    /// Commit although a transaction is cut in two.
+    Split,
+}
+
+impl Filling {
+    /// Adds what one batch became.
+    pub(crate) fn add(&mut self, write: Write, rows_in: u64, skipped: u64, commit_time: Option<i64>) {
+        self.bytes += write.rows.get_array_memory_size();
+        self.rows_in += rows_in;
+        self.open_rows += rows_in;
+        self.skipped += skipped;
+        self.commit_time = self.commit_time.max(commit_time);
+        if write.offsets.len() > 1 {
+            self.writes.push(write);
+        }
+    }
+
+    /// Moves the position forward.
+    pub(crate) fn reach(&mut self, position: Position, boundary: bool, dry: bool) {
+        if boundary {
+            self.open_rows = 0;
+        }
+        self.boundary = boundary;
+        self.dry = dry;
+        self.position = Some(position);
+    }
+
+    /// Whether rows wait to be committed.
+    pub(crate) fn has_rows(&self) -> bool {
+        self.rows_in > 0
+    }
+
+    /// Whether no more rows should be read before a commit.
+    pub(crate) fn is_full(&self, limits: plan::Epoch) -> bool {
+        self.rows_in >= limits.rows as u64 || self.bytes >= limits.bytes
+    }
+
+    /// Whether this is a place to commit what there is.
+    pub(crate) fn close(&self, limits: plan::Epoch) -> Close {
+        if !self.has_rows() {
+            return Close::No;
+        }
+        let full = self.is_full(limits);
+        match self.boundary {
+            true if self.dry || full => Close::Whole,
+            false if full && self.open_rows >= limits.rows as u64 => Close::Split,
+            false if full && self.bytes >= 2 * limits.bytes => Close::Split,
+            _ => Close::No,
+        }
+    }
+
+    /// Whether the position is the end of a transaction, so that stopping here loses nothing.
+    pub(crate) fn at_boundary(&self) -> bool {
+        self.boundary
+    }
+
+    /// Whether the stream had nothing more to give.
+    pub(crate) fn is_dry(&self) -> bool {
+        self.dry
+    }
+
+    /// Takes the epoch out; the next one begins where this one ends.
+    pub(crate) fn take(&mut self) -> Filling {
+        let next = Filling { open_rows: self.open_rows, boundary: self.boundary, dry: self.dry, ..Filling::default() };
+        std::mem::replace(self, next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: plan::Epoch = plan::Epoch { rows: 10, bytes: 1 << 30 };
+
+    fn filled(rows: u64, boundary: bool, dry: bool) -> Filling {
+        let mut filling = Filling { rows_in: rows, open_rows: rows, ..Filling::default() };
+        filling.reach(Position::new("binlog.000001", 4), boundary, dry);
+        filling
+    }
+
+    #[test]
+    fn an_epoch_closes_when_dry_or_full_at_the_end_of_a_transaction() {
+        assert_eq!(filled(0, true, true).close(LIMITS), Close::No);
+        assert_eq!(filled(1, true, true).close(LIMITS), Close::Whole);
+        assert_eq!(filled(1, true, false).close(LIMITS), Close::No);
+        assert_eq!(filled(10, true, false).close(LIMITS), Close::Whole);
+    }
+
+    #[test]
+    fn a_transaction_is_cut_only_when_it_alone_fills_an_epoch() {
+        assert_eq!(filled(9, false, true).close(LIMITS), Close::No);
+        assert_eq!(filled(10, false, false).close(LIMITS), Close::Split);
+        let mut two = filled(8, true, false);
+        two.rows_in += 8;
+        two.open_rows += 8;
+        two.reach(Position::new("binlog.000001", 4), false, false);
+        assert_eq!(two.close(LIMITS), Close::No, "8 rows of the open transaction are less than an epoch");
+    }
+}

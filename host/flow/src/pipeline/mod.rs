@@ -1,0 +1,43 @@
+//! A running pipeline.
+//!
+//! # How rows flow
+//!
+//! One task reads batches (snapshot, then changes), runs the steps on them and collects the
+//! resulting writes in the epoch being filled. A second task commits the epoch before it. So there
+//! are at most two epochs in memory, and a slow target stops the reading: that is all the
+//! back-pressure there is.
+//!
+//! # Why nothing is lost and nothing is written twice
+//!
+//! The position after an epoch is written in the same target transaction as its rows
+//! (`rowmill_mysql::sink`). Whatever kills the process, the stored position says exactly which
+//! changes are in the target, and the next start reads from there. In the snapshot the position is
+//! the place S where it was taken together with the key ranges that are done; a restart reads the
+//! missing ranges in new reader transactions and then streams from the first S. Rows read later
+//! than S may already contain changes that the stream brings again: each is an upsert or a delete by
+//! key, the last change of a key comes last, so the target converges. It has converged when the
+//! position of the last reader is passed.
+
+mod commit;
+mod digest;
+mod epoch;
+mod prepare;
+mod run;
+mod source;
+mod stored;
+mod verify;
+
+pub use run::{RunOptions, Summary, run};
+pub use stored::{StoredStatus, reset, stored_status};
+pub use verify::{Difference, DifferenceKind, VerifyReport, verify};
+
+use crate::bind::PlanView;
+use crate::components::Environment;
+use crate::error::Error;
+use crate::plan::Pipeline;
+
+/// Everything that [`run`] looks at before it moves a row, without changing anything. Answers the
+/// bound plan.
+pub async fn check(plan: &Pipeline, environment: &Environment) -> Result<PlanView, Error> {
+    Ok(prepare::prepare(plan, environment).await?.view(plan))
+}

@@ -1,0 +1,200 @@
+//! Everything that is looked at before a row moves: both servers, the stored progress, the plan
+//! bound to the tables, the target. All problems are reported at once where one does not hide another.
+
+use rowmill_mysql::preflight::{self, CheckOptions, PreflightError, ServerInfo};
+use rowmill_mysql::sink::{self, Progress, Sink, SinkOptions, Target};
+use rowmill_mysql::{Endpoint, TableDef};
+
+use super::digest::{difference, digest};
+use crate::bind::{BoundTable, PlanView, bind};
+use crate::components::Environment;
+use crate::error::{Error, fault};
+use crate::plan::{Existing, Mode, Pipeline, Start};
+use crate::problem::Problem;
+
+/// A plan that can run.
+pub(crate) struct Prepared {
+    pub(crate) source: Endpoint,
+    pub(crate) server: ServerInfo,
+    pub(crate) sink: SinkOptions,
+    pub(crate) tables: Vec<BoundTable>,
+    pub(crate) digest: String,
+    /// As stored in the target; `None`: a first start.
+    pub(crate) progress: Option<Progress>,
+}
+
+impl Prepared {
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        self.tables.iter().map(|table| table.target.clone()).collect()
+    }
+
+    pub(crate) fn definitions(&self) -> Vec<TableDef> {
+        self.tables.iter().map(|table| table.source.clone()).collect()
+    }
+
+    pub(crate) fn view(&self, plan: &Pipeline) -> PlanView {
+        PlanView {
+            pipeline: plan.name.clone(),
+            digest: self.digest.clone(),
+            tables: self.tables.iter().map(|table| table.view.clone()).collect(),
+        }
+    }
+}
+
+/// The two servers' addresses.
+pub(crate) fn endpoints(plan: &Pipeline) -> Result<(Endpoint, SinkOptions), Vec<Problem>> {
+    let parse = |url: &str, pointer: &str| {
+        Endpoint::parse(url).map_err(|error| Problem::configuration(error.to_string()).at(pointer))
+    };
+    let source = parse(plan.source.url.expose(), "/source/url");
+    let target = parse(plan.sink.url.expose(), "/sink/url").and_then(|endpoint| match endpoint.database() {
+        Some(_) => Ok(endpoint),
+        None => Err(Problem::configuration("the sink's address names no database")
+            .at("/sink/url")
+            .needed("mysql://user:password@host:port/database")),
+    });
+    match (source, target) {
+        (Ok(source), Ok(endpoint)) => Ok((
+            source,
+            SinkOptions {
+                endpoint,
+                meta: plan.sink.meta.clone(),
+                pipeline: plan.name.clone(),
+                mode: match plan.sink.mode {
+                    Mode::Upsert => sink::Mode::Upsert,
+                    Mode::Append => sink::Mode::Append,
+                },
+                existing: match plan.sink.existing {
+                    Existing::Refuse => sink::Existing::Refuse,
+                    Existing::Keep => sink::Existing::Keep,
+                },
+                create: plan.sink.create,
+            },
+        )),
+        (source, target) => Err([source.err(), target.err()].into_iter().flatten().collect()),
+    }
+}
+
+/// Looks at everything, changes nothing.
+pub(crate) async fn prepare(plan: &Pipeline, environment: &Environment) -> Result<Prepared, Error> {
+    let (source, sink) = endpoints(plan).map_err(Error::Plan)?;
+    let stored = Sink::read_progress(&sink).await;
+    let start = match &stored {
+        Ok(Some(Progress { position: Some(position), .. })) => preflight::Start::Stored(position.clone()),
+        _ => first_start(&plan.source.start),
+    };
+    let options = CheckOptions { allow_unlogged_cascades: plan.source.allow_unlogged_cascades };
+    let checked = preflight::check_source(&source, &plan.source.tables, &start, &options).await;
+
+    let mut problems = Vec::new();
+    problems.extend(stored.as_ref().err().map(|error| server_problem(error, "/sink/url")));
+    problems.extend(checked.as_ref().err().into_iter().flat_map(source_problems));
+    let (Ok(progress), Ok((server, found))) = (stored, checked) else { return Err(Error::Plan(problems)) };
+
+    let definitions = match &progress {
+        Some(progress) => trusted_definitions(plan, progress, &server, found)?,
+        None => found,
+    };
+    let database = sink.endpoint.database().unwrap_or_default().to_owned();
+    let bound = bind(plan, &definitions, &database, environment).await.map_err(Error::Plan)?;
+    let digest = digest(plan, &bound);
+    if let Some(progress) = progress.as_ref().filter(|progress| progress.plan_digest != digest) {
+        return Err(mismatch(
+            plan,
+            &format!("the plan changed: {}", difference(&progress.plan_digest, &digest)),
+            &digest,
+            &progress.plan_digest,
+        ));
+    }
+    let targets: Vec<Target> = bound.tables.iter().map(|table| table.target.clone()).collect();
+    let findings = Sink::check(&sink, &targets, progress.is_none()).await;
+    let findings = findings.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
+    if !findings.is_empty() {
+        return Err(Error::Plan(findings.iter().map(|finding| finding_problem(finding, "/sink")).collect()));
+    }
+    Ok(Prepared { source, server, sink, tables: bound.tables, digest, progress })
+}
+
+fn first_start(start: &Start) -> preflight::Start {
+    match start {
+        Start::Snapshot => preflight::Start::Snapshot,
+        Start::Latest => preflight::Start::Latest,
+        Start::Earliest => preflight::Start::Earliest,
+        Start::File { file, position } => preflight::Start::File { file: file.clone(), position: *position },
+        Start::Gtid(set) => preflight::Start::Gtid(set.clone()),
+    }
+}
+
+/// The definitions that the stored progress was made with, if source and tables are still the same.
+///
+/// Rows between the stored position and now were logged with these definitions; what the server
+/// says today is only compared with them.
+fn trusted_definitions(
+    plan: &Pipeline,
+    progress: &Progress,
+    server: &ServerInfo,
+    found: Vec<TableDef>,
+) -> Result<Vec<TableDef>, Error> {
+    let identity = serde_json::to_value(&server.identity).unwrap_or_default();
+    if progress.source != identity {
+        let stored = match serde_json::from_value::<rowmill_mysql::Identity>(progress.source.clone()) {
+            Ok(stored) => stored.to_string(),
+            Err(_) => progress.source.to_string(),
+        };
+        return Err(mismatch(plan, "the source is another server", &server.identity.to_string(), &stored));
+    }
+    let names = |tables: &[TableDef]| {
+        let mut names: Vec<String> = tables.iter().map(|table| table.name.to_string()).collect();
+        names.sort();
+        names.join(", ")
+    };
+    if names(&progress.tables) != names(&found) {
+        return Err(mismatch(plan, "the list of source tables changed", &names(&found), &names(&progress.tables)));
+    }
+    for stored in &progress.tables {
+        let now = found.iter().find(|table| table.name == stored.name);
+        if let Some(difference) = now.and_then(|now| stored.difference(now)) {
+            let what = format!("table {} was altered: {difference}", stored.name);
+            return Err(mismatch(plan, &what, "the new definition", "the one that the progress was made with"));
+        }
+    }
+    Ok(progress.tables.clone())
+}
+
+fn mismatch(plan: &Pipeline, what: &str, found: &str, needed: &str) -> Error {
+    Error::Progress {
+        pipeline: plan.name.clone(),
+        what: what.to_owned(),
+        found: found.to_owned(),
+        needed: needed.to_owned(),
+        choices: "go back to what it was, give the pipeline another name and target, \
+                  or forget the progress with `rowmill reset FILE` and start anew"
+            .to_owned(),
+    }
+}
+
+fn source_problems(error: &PreflightError) -> Vec<Problem> {
+    match error {
+        PreflightError::Server(error) => vec![server_problem(error, "/source/url")],
+        PreflightError::Problems { problems } => {
+            problems.iter().map(|finding| finding_problem(finding, "/source")).collect()
+        }
+    }
+}
+
+pub(crate) fn server_problem(error: &rowmill_mysql::Error, pointer: &str) -> Problem {
+    let fault = match error.fault() {
+        // A refused password is a server that can't be used, for scripts that look at the exit code.
+        rowmill_mysql::Fault::Configuration => crate::problem::Fault::Server,
+        other => fault(other),
+    };
+    Problem::new(fault, error.to_string()).at(pointer)
+}
+
+fn finding_problem(finding: &rowmill_mysql::Problem, pointer: &str) -> Problem {
+    let mut problem = Problem::server(finding.subject.clone()).found(&*finding.found).needed(&*finding.needed);
+    if !finding.fix.is_empty() {
+        problem = problem.fix(&*finding.fix);
+    }
+    problem.at(pointer)
+}

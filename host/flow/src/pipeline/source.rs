@@ -1,0 +1,79 @@
+//! The plan's options in the words of the source, and the meters of its steps.
+
+use rowmill_mysql::binlog::{self, Changes, ChangesOptions, Images, TableRead};
+use rowmill_mysql::snapshot::SnapshotOptions;
+use rowmill_mysql::{Endpoint, Identity, Position};
+
+use crate::bind::BoundTable;
+use crate::error::Error;
+use crate::plan::{Pipeline, ZeroDates};
+use crate::status::StepMeter;
+
+pub(crate) fn snapshot_options(plan: &Pipeline, endpoint: &Endpoint) -> SnapshotOptions {
+    SnapshotOptions {
+        batch_rows: plan.batch.rows,
+        batch_bytes: plan.batch.bytes,
+        zero_dates: zero_dates(plan),
+        ..SnapshotOptions::new(endpoint.clone())
+    }
+}
+
+pub(crate) fn changes_options(plan: &Pipeline, endpoint: &Endpoint, images: Images) -> ChangesOptions {
+    ChangesOptions {
+        images,
+        batch_rows: plan.batch.rows,
+        batch_bytes: plan.batch.bytes,
+        zero_dates: zero_dates(plan),
+        ..ChangesOptions::new(endpoint.clone())
+    }
+}
+
+pub(crate) fn reads(tables: &[BoundTable]) -> Vec<TableRead> {
+    tables.iter().map(|table| TableRead { def: table.source.clone(), key: table.key.clone() }).collect()
+}
+
+pub(crate) async fn open_changes(
+    plan: &Pipeline,
+    endpoint: &Endpoint,
+    tables: &[BoundTable],
+    identity: &Identity,
+    from: Position,
+) -> Result<Changes, Error> {
+    let options = changes_options(plan, endpoint, Images::After);
+    Ok(Changes::open(options, reads(tables), identity, from).await?)
+}
+
+fn zero_dates(plan: &Pipeline) -> binlog::ZeroDates {
+    match plan.source.zero_dates {
+        ZeroDates::Null => binlog::ZeroDates::Null,
+        ZeroDates::Error => binlog::ZeroDates::Error,
+    }
+}
+
+/// One meter per call, summed over tables.
+pub(crate) fn meters(tables: &[BoundTable]) -> Vec<StepMeter> {
+    let mut meters: Vec<StepMeter> = Vec::new();
+    for step in tables.iter().flat_map(|table| &table.chain.steps) {
+        for call in step.calls() {
+            let meter = call.meter();
+            let found = meters.iter().position(|known| known.step == step.id && known.function == call.name);
+            let index = found.unwrap_or_else(|| {
+                meters.push(StepMeter {
+                    step: step.id.clone(),
+                    function: call.name.clone(),
+                    ..StepMeter::default()
+                });
+                meters.len() - 1
+            });
+            let known = &mut meters[index];
+            known.calls += meter.calls;
+            known.rows += meter.rows;
+            known.cpu += meter.cpu;
+            known.wall += meter.wall;
+            known.memory_peak = known.memory_peak.max(meter.memory_peak);
+            known.errors += call.errors;
+            known.traps += meter.traps;
+        }
+    }
+    meters
+}

@@ -1,0 +1,71 @@
+//! What the target knows of a pipeline: `status` and `reset`, without running it.
+
+use rowmill_mysql::binlog;
+use rowmill_mysql::{TableName, endpoint};
+use rowmill_mysql::sink::{self, Progress, Reset, Sink};
+use serde::Serialize;
+
+use super::prepare::{endpoints, server_problem};
+use crate::error::Error;
+use crate::plan::Pipeline;
+
+/// The stored progress and how far the source is ahead of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct StoredStatus {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// As stored in the target; `None` before the first start.
+    pub progress: Option<Progress>,
+    /// Where the source is now.
+    pub source_position: Option<String>,
+    /// Bytes of binlog between the stored position and the source's, if both are in one file.
+    pub lag_bytes: Option<u64>,
+    /// Why the source could not be asked.
+    pub source_error: Option<String>,
+    /// The phase that the stored progress is in: `not started`, `snapshot`, `converging`, `streaming`.
+    pub phase: &'static str,
+}
+
+/// Reads the stored progress; asks the source where it is.
+pub async fn stored_status(plan: &Pipeline) -> Result<StoredStatus, Error> {
+    let (source, options) = endpoints(plan).map_err(Error::Plan)?;
+    let progress = Sink::read_progress(&options).await;
+    let progress = progress.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
+    let asked: Result<_, rowmill_mysql::Error> = async {
+        let mut conn = source.connect().await?;
+        let (flavor, _) = endpoint::flavor(&mut conn).await?;
+        binlog::current_position(&mut conn, flavor).await
+    }
+    .await;
+    let stored = progress.as_ref().and_then(|progress| progress.position.as_ref());
+    let lag_bytes = match (&asked, stored) {
+        (Ok(now), Some(stored)) if now.file == stored.file => Some(now.offset.saturating_sub(stored.offset)),
+        _ => None,
+    };
+    let phase = match &progress {
+        None => "not started",
+        Some(Progress { snapshot: Some(_), .. }) => "snapshot",
+        Some(Progress { converge_until: Some(_), .. }) => "converging",
+        Some(_) => "streaming",
+    };
+    Ok(StoredStatus {
+        pipeline: plan.name.clone(),
+        phase,
+        progress,
+        lag_bytes,
+        source_error: asked.as_ref().err().map(ToString::to_string),
+        source_position: asked.ok().map(|position| position.to_string()),
+    })
+}
+
+/// Forgets the progress; with `drop_target` also drops the target tables that rowmill created.
+pub async fn reset(plan: &Pipeline, drop_target: bool) -> Result<Reset, Error> {
+    let (_, options) = endpoints(plan).map_err(Error::Plan)?;
+    let progress = Sink::read_progress(&options).await;
+    let progress = progress.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
+    let schema = options.endpoint.database().unwrap_or_default();
+    let tables = progress.iter().flat_map(|progress| &progress.tables);
+    let targets: Vec<TableName> =
+        tables.map(|table| TableName::new(schema, plan.sink.table_for(&table.name.name))).collect();
+    Ok(sink::reset(&options, &targets, drop_target).await?)
+}

@@ -1,0 +1,189 @@
+//! `verify`: is the target what the source and the steps say?
+//!
+//! # Why it is exact, also under load
+//!
+//! 1. A consistent snapshot of the target shows its rows and its progress as of one moment: the
+//!    rows are the result of exactly the changes before the stored position C.
+//! 2. A consistent snapshot of the source, opened afterwards, shows the source at P, and P ≥ C.
+//! 3. The changes between C and P are read from the binlog with both images. The first change of a
+//!    key after C tells what the key was at C: its before-image, or nothing if it was inserted. With
+//!    these rows in place of the snapshot's the source is as it was at C ([`rewind`]).
+//! 4. The same steps run on the source as of C, and the result is compared with the target.
+//!
+//! The pipeline may run or be stopped, and is not held up. The price is memory for the rows that
+//! changed between C and P: few on a running pipeline, and bounded for one that was stopped for long.
+
+mod compare;
+mod rewind;
+
+use rowmill_mysql::Op;
+use rowmill_mysql::binlog::{ChangeEvent, Changes, Images};
+use rowmill_mysql::sink;
+use rowmill_mysql::snapshot::{Scan, Snapshot};
+use serde::Serialize;
+
+use super::prepare::{Prepared, prepare};
+use super::source::{changes_options, reads, snapshot_options};
+use crate::chain;
+use crate::components::Environment;
+use crate::error::Error;
+use crate::plan::Pipeline;
+
+use compare::Comparison;
+use rewind::Rewind;
+
+/// How many differences are reported one by one.
+const DIFFERENCES_SHOWN: usize = 20;
+
+/// What `verify` found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// The position at which target and source were compared.
+    pub position: String,
+    /// Rows of the source at that position.
+    pub rows_source: u64,
+    /// Rows of the target.
+    pub rows_target: u64,
+    /// All differing keys.
+    pub differing: u64,
+    /// The first of them.
+    pub differences: Vec<Difference>,
+}
+
+impl VerifyReport {
+    /// Whether target and source agree.
+    pub fn is_equal(&self) -> bool {
+        self.differing == 0
+    }
+}
+
+/// One key that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The target table.
+    pub table: String,
+    /// `id=7`.
+    pub key: String,
+    /// How.
+    pub kind: DifferenceKind,
+}
+
+/// How a key differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DifferenceKind {
+    /// The source has it, the target doesn't.
+    Missing,
+    /// The target has it, the source doesn't.
+    Extra,
+    /// Both have it, with other values.
+    Different,
+}
+
+/// Computes the target anew from the source and compares.
+pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<VerifyReport, Error> {
+    let mut prepared = prepare(plan, environment).await?;
+    for table in &prepared.tables {
+        if let Some(call) = table.chain.steps.iter().flat_map(|step| step.calls()).find(|call| call.reads_history()) {
+            return Err(Error::Verify {
+                message: format!(
+                    "{} asks for the kind or the time of a change, so its results can't be recomputed from the rows",
+                    call.name
+                ),
+            });
+        }
+    }
+    let mut target = prepared.sink.endpoint.connect().await?;
+    rowmill_mysql::snapshot::begin_consistent_read(&mut target).await?;
+    let progress = sink::read_progress_with(&mut target, &prepared.sink).await?;
+    let position = match progress {
+        Some(progress) if progress.snapshot.is_none() && progress.converge_until.is_none() => progress.position,
+        Some(progress) if progress.position.is_some() => {
+            let phase = if progress.snapshot.is_some() { "its snapshot" } else { "converging after a resumed snapshot" };
+            return Err(Error::Verify { message: format!("the pipeline is still in {phase}; run it, then verify") });
+        }
+        _ => None,
+    };
+    let Some(position) = position else {
+        return Err(Error::Verify { message: "the pipeline has not run yet; run it, then verify".to_owned() });
+    };
+
+    let options = snapshot_options(plan, &prepared.source);
+    let (mut snapshot, _) = Snapshot::begin(&options, &prepared.definitions()).await?;
+    let mut rewind = read_changes(plan, &prepared, &position, &snapshot).await?;
+
+    let mut report = VerifyReport { position: position.to_string(), ..VerifyReport::default() };
+    let mut comparisons = Vec::new();
+    for table in &prepared.tables {
+        comparisons.push(Comparison::new(&mut target, &table.target).await?);
+    }
+    while let Some(batch) = snapshot.next().await? {
+        let rows = rewind.without_changed(batch.table, &batch.rows)?;
+        report.rows_source += rows.num_rows() as u64;
+        expect(&mut prepared, &mut comparisons, batch.table, &rows, &position).await?;
+    }
+    for table in 0..prepared.tables.len() {
+        for rows in rewind.before_images(table)? {
+            report.rows_source += rows.num_rows() as u64;
+            expect(&mut prepared, &mut comparisons, table, &rows, &position).await?;
+        }
+    }
+    for mut comparison in comparisons {
+        let mut scan = Scan::open(&mut target, comparison.definition(), plan.batch.rows).await?;
+        while let Some(rows) = scan.next().await? {
+            report.rows_target += rows.num_rows() as u64;
+            comparison.found(&rows)?;
+        }
+        drop(scan);
+        comparison.finish(&mut report, DIFFERENCES_SHOWN)?;
+    }
+    Ok(report)
+}
+
+/// Runs the steps on source rows and notes the result.
+async fn expect(
+    prepared: &mut Prepared,
+    comparisons: &mut [Comparison],
+    table: usize,
+    rows: &arrow_array::RecordBatch,
+    position: &rowmill_mysql::Position,
+) -> Result<(), Error> {
+    if rows.num_rows() == 0 {
+        return Ok(());
+    }
+    let ops = vec![Op::Insert; rows.num_rows()];
+    let commit_time = vec![0; rows.num_rows()];
+    let changes = chain::Changes { rows, ops: &ops, commit_time: &commit_time, position };
+    let events = prepared.tables[table].chain.run(&changes, table).await?;
+    comparisons[table].expect(&events.write.rows)
+}
+
+/// What changed in the source between the target's position and the snapshot's.
+async fn read_changes(
+    plan: &Pipeline,
+    prepared: &Prepared,
+    from: &rowmill_mysql::Position,
+    snapshot: &Snapshot,
+) -> Result<Rewind, Error> {
+    let mut rewind = Rewind::new(&prepared.tables)?;
+    if from.reached(snapshot.start()) {
+        return Ok(rewind);
+    }
+    let options = changes_options(plan, &prepared.source, Images::Both);
+    let mut changes =
+        Changes::open(options, reads(&prepared.tables), &prepared.server.identity, from.clone()).await?;
+    loop {
+        let position = match changes.next().await? {
+            ChangeEvent::Rows { batches, position, .. } => {
+                for batch in &batches {
+                    rewind.add(batch, &position, snapshot.start())?;
+                }
+                position
+            }
+            ChangeEvent::Position { position, .. } => position,
+        };
+        if position.reached(snapshot.start()) {
+            return Ok(rewind);
+        }
+    }
+}

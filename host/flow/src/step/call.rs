@@ -1,0 +1,275 @@
+//! One call of a component on a frame, and the hunt for the row that it can't survive.
+//!
+//! A component can flag rows without failing the call. When the call itself fails by a trap, a
+//! limit or a malformed answer, the batch is run again in halves, each on a fresh instance, until
+//! single rows are left that fail: those are row errors, the others have their results. Functions
+//! are pure, so running rows again changes nothing.
+
+use arrow_array::{ArrayRef, TimestampMicrosecondArray, UInt8Array, UInt32Array, UInt64Array, new_null_array};
+use arrow_schema::{DataType, Field};
+use rowmill_wasm::{Function, Identity, Input, Kind, Limit, Meter, Output, RowError, RowFact};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{Failure, Frame};
+use crate::error::Error;
+
+/// More rows than this failing by themselves in one batch are not single bad rows: the step stops
+/// the pipeline, since each costs a fresh instance and up to a full time limit.
+const FAILING_ROWS_MAX: usize = 256;
+
+/// The code of an error that a single row may be the reason of; `None`: running halves can't help.
+fn code(error: &rowmill_wasm::Error) -> Option<&'static str> {
+    Some(match error {
+        rowmill_wasm::Error::Trap { .. } => "trap",
+        rowmill_wasm::Error::WrongAnswer { .. } => "wrong-answer",
+        rowmill_wasm::Error::Call { .. } => "refused",
+        error => match error.limit()? {
+            Limit::Memory => "limit-memory",
+            Limit::Cpu => "limit-cpu",
+            Limit::Wall => "limit-wall",
+            Limit::Output => "limit-output",
+        },
+    })
+}
+
+/// Facts about the source rows of a batch, indexed by the chain's input row.
+pub(crate) struct CallContext<'a> {
+    /// +I or +U.
+    pub(crate) ops: &'a [u8],
+    /// Microseconds since the epoch.
+    pub(crate) commit_time: &'a [i64],
+    /// Hash of the row's key, mixed with the step for each call; empty when no function of the plan reads it.
+    pub(crate) seeds: &'a [u64],
+}
+
+/// Where an argument comes from.
+pub(crate) struct ArgSource {
+    /// Column of the step's input; `None` for a literal.
+    pub(crate) column: Option<usize>,
+    /// A lossy conversion that the file asks for.
+    pub(crate) cast: Option<DataType>,
+}
+
+/// A function with the columns that it reads.
+pub(crate) struct BoundCall {
+    /// `std/sql#filter`.
+    pub(crate) name: String,
+    /// SHA-256 of the component.
+    pub(crate) digest: String,
+    pub(crate) function: Function,
+    step: String,
+    step_seed: u64,
+    /// In the order of the signature's `reads`.
+    reads: Vec<ArgSource>,
+    /// Rows flagged so far.
+    pub(crate) errors: u64,
+}
+
+impl BoundCall {
+    /// `offered`: where each argument given to bind comes from. A signature that reads a literal is refused.
+    pub(crate) fn new(
+        name: String,
+        digest: String,
+        identity: &Identity,
+        function: Function,
+        offered: &[(Option<usize>, Option<DataType>)],
+    ) -> Result<Self, String> {
+        let mut reads = Vec::new();
+        for &position in &function.signature().reads {
+            match offered.get(position) {
+                Some((Some(column), cast)) => reads.push(ArgSource { column: Some(*column), cast: cast.clone() }),
+                _ => return Err(format!("{name} reads argument {position}, which is not a column")),
+            }
+        }
+        let step_seed = xxh3_64(format!("{}/{}", identity.pipeline, identity.step).as_bytes());
+        Ok(Self { name, digest, function, step: identity.step.clone(), step_seed, reads, errors: 0 })
+    }
+
+    /// The result fields.
+    pub(crate) fn results(&self) -> &[Field] {
+        &self.function.signature().results
+    }
+
+    /// Whether it asks for a hash of the row's key.
+    pub(crate) fn reads_seed(&self) -> bool {
+        self.function.signature().facts.contains(&RowFact::Seed)
+    }
+
+    /// Whether its results depend on more than the row: they can't be recomputed from a snapshot.
+    pub(crate) fn reads_history(&self) -> bool {
+        let facts = &self.function.signature().facts;
+        facts.contains(&RowFact::ChangeKind) || facts.contains(&RowFact::CommitTime)
+    }
+
+    pub(crate) fn meter(&self) -> Meter {
+        self.function.meter()
+    }
+
+    /// Runs the function on all rows of `frame`.
+    pub(crate) async fn run(&mut self, frame: &Frame, context: &CallContext<'_>) -> Result<Output, Error> {
+        let mut columns = Vec::with_capacity(self.reads.len());
+        for read in &self.reads {
+            let column = read.column.map(|column| &frame.columns[column]);
+            let column = column.ok_or_else(|| Error::internal("a literal was bound as a column"))?;
+            columns.push(match &read.cast {
+                Some(data_type) => arrow_cast::cast(column, data_type)?,
+                None => column.clone(),
+            });
+        }
+        let facts = Facts::gather(&self.function.signature().facts, frame, context, self.step_seed);
+        let whole = Part { columns: &columns, facts: &facts, start: 0, rows: frame.rows };
+        match whole.run(&mut self.function).await {
+            Ok(output) => Ok(output),
+            Err(error) if code(&error).is_some() => self.isolate(&whole, error).await,
+            Err(error) => Err(Error::Component { step: self.step.clone(), source: error }),
+        }
+    }
+
+    /// Turns the answer's row errors into failures of source rows.
+    pub(crate) fn report(&mut self, frame: &Frame, errors: Vec<RowError>, failures: &mut Vec<Failure>) {
+        self.errors += errors.len() as u64;
+        failures.extend(errors.into_iter().map(|error| Failure {
+            origin: frame.origin(error.row),
+            code: error.code,
+            message: error.message,
+            function: self.name.clone(),
+        }));
+    }
+
+    async fn isolate(&mut self, whole: &Part<'_>, first: rowmill_wasm::Error) -> Result<Output, Error> {
+        tracing::warn!(step = self.step, function = self.name, rows = whole.rows, error = %first,
+            "call failed; looking for the row");
+        let mut outputs: Vec<(usize, Output)> = Vec::new();
+        let mut failed = 0;
+        let mut todo = vec![(whole.start, whole.rows)];
+        let mut attempt = Some(first);
+        while let Some((start, rows)) = todo.pop() {
+            let part = Part { start, rows, ..*whole };
+            let result = match attempt.take() {
+                Some(error) => Err(error),
+                None => part.run(&mut self.function).await,
+            };
+            match result {
+                Ok(output) => outputs.push((start, output)),
+                Err(error) if rows == 1 => {
+                    failed += 1;
+                    match code(&error).filter(|_| failed <= FAILING_ROWS_MAX) {
+                        Some(code) => outputs.push((start, self.failed_row(code, &error))),
+                        None => return Err(Error::Component { step: self.step.clone(), source: error }),
+                    }
+                }
+                Err(_) => {
+                    let half = rows / 2;
+                    todo.push((start + half, rows - half));
+                    todo.push((start, half));
+                }
+            }
+        }
+        join(outputs, self.function.signature().results.len())
+    }
+
+    fn failed_row(&self, code: &str, error: &rowmill_wasm::Error) -> Output {
+        let table = self.function.kind() == Kind::Table;
+        let rows = usize::from(!table);
+        let columns = self.results().iter().map(|field| new_null_array(field.data_type(), rows)).collect();
+        Output {
+            parents: table.then(|| UInt32Array::from(Vec::<u32>::new())),
+            columns,
+            errors: vec![RowError { row: 0, code: code.to_owned(), message: error.to_string() }],
+        }
+    }
+}
+
+/// Row facts of a frame, as the function asked for them.
+struct Facts {
+    ops: Option<UInt8Array>,
+    commit_time: Option<TimestampMicrosecondArray>,
+    seeds: Option<UInt64Array>,
+}
+
+impl Facts {
+    fn gather(wanted: &[RowFact], frame: &Frame, context: &CallContext<'_>, step_seed: u64) -> Self {
+        let origins = || (0..frame.rows).map(|row| frame.origin(row) as usize);
+        let wants = |fact| wanted.contains(&fact);
+        Self {
+            ops: wants(RowFact::ChangeKind)
+                .then(|| origins().map(|row| context.ops[row]).collect::<Vec<_>>())
+                .map(UInt8Array::from),
+            commit_time: wants(RowFact::CommitTime)
+                .then(|| origins().map(|row| context.commit_time[row]).collect::<Vec<_>>())
+                .map(|times| TimestampMicrosecondArray::from(times).with_timezone("UTC")),
+            seeds: wants(RowFact::Seed)
+                .then(|| origins().map(|row| mix(context.seeds[row], step_seed)).collect::<Vec<_>>())
+                .map(UInt64Array::from),
+        }
+    }
+}
+
+/// Two hashes as one, so that each step sees random numbers of its own.
+fn mix(key: u64, step: u64) -> u64 {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&key.to_le_bytes());
+    bytes[8..].copy_from_slice(&step.to_le_bytes());
+    xxh3_64(&bytes)
+}
+
+/// Some rows of a call.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    columns: &'a [ArrayRef],
+    facts: &'a Facts,
+    start: usize,
+    rows: usize,
+}
+
+impl Part<'_> {
+    async fn run(&self, function: &mut Function) -> Result<Output, rowmill_wasm::Error> {
+        if self.start == 0 && self.columns.iter().all(|column| column.len() == self.rows) && !self.columns.is_empty() {
+            return function
+                .run(&Input {
+                    rows: self.rows,
+                    columns: self.columns,
+                    ops: self.facts.ops.as_ref(),
+                    commit_time: self.facts.commit_time.as_ref(),
+                    seeds: self.facts.seeds.as_ref(),
+                })
+                .await;
+        }
+        let columns: Vec<ArrayRef> = self.columns.iter().map(|column| column.slice(self.start, self.rows)).collect();
+        let ops = self.facts.ops.as_ref().map(|array| array.slice(self.start, self.rows));
+        let commit_time = self.facts.commit_time.as_ref().map(|array| array.slice(self.start, self.rows));
+        let seeds = self.facts.seeds.as_ref().map(|array| array.slice(self.start, self.rows));
+        function
+            .run(&Input {
+                rows: self.rows,
+                columns: &columns,
+                ops: ops.as_ref(),
+                commit_time: commit_time.as_ref(),
+                seeds: seeds.as_ref(),
+            })
+            .await
+    }
+}
+
+/// The answers of consecutive parts as one answer.
+fn join(parts: Vec<(usize, Output)>, results: usize) -> Result<Output, Error> {
+    let mut columns = Vec::with_capacity(results);
+    for result in 0..results {
+        let arrays: Vec<_> = parts.iter().map(|(_, output)| output.columns[result].as_ref()).collect();
+        columns.push(arrow_select::concat::concat(&arrays)?);
+    }
+    let table = parts.iter().any(|(_, output)| output.parents.is_some());
+    let parents = table.then(|| {
+        let shifted = parts.iter().flat_map(|(start, output)| {
+            output.parents.iter().flat_map(|parents| parents.values().iter().map(|parent| parent + *start as u32))
+        });
+        UInt32Array::from(shifted.collect::<Vec<_>>())
+    });
+    let errors = parts
+        .into_iter()
+        .flat_map(|(start, output)| {
+            output.errors.into_iter().map(move |error| RowError { row: error.row + start, ..error })
+        })
+        .collect();
+    Ok(Output { parents, columns, errors })
+}

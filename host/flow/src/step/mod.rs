@@ -1,0 +1,115 @@
+//! Steps: what happens to a batch of after-images between source and sink.
+//!
+//! A step sees a [`Frame`]: columns of equal length, and for each row the source row that it came
+//! from. Filters drop rows of it, maps replace or append columns, a transform expands rows, a
+//! projection moves columns. No step knows about changes, keys or positions; [`crate::chain`] does.
+
+mod call;
+mod filter;
+mod map;
+mod project;
+mod transform;
+
+use arrow_array::{ArrayRef, BooleanArray};
+use arrow_schema::{ArrowError, SchemaRef};
+
+pub(crate) use call::{ArgSource, BoundCall, CallContext};
+pub(crate) use filter::Filter;
+pub(crate) use map::Map;
+pub(crate) use project::Project;
+pub(crate) use transform::Transform;
+
+use crate::error::Error;
+use crate::plan::OnError;
+
+/// Rows between two steps.
+pub(crate) struct Frame {
+    /// All of `rows` length.
+    pub(crate) columns: Vec<ArrayRef>,
+    pub(crate) rows: usize,
+    /// Row of the chain's input that each row came from, ascending; `None`: row i from row i.
+    pub(crate) origin: Option<Vec<u32>>,
+}
+
+impl Frame {
+    /// The chain's input row behind row `row`.
+    pub(crate) fn origin(&self, row: usize) -> u32 {
+        match &self.origin {
+            Some(origin) => origin[row],
+            None => row as u32,
+        }
+    }
+
+    /// Keeps the rows whose bit is set. NULL counts as not set.
+    pub(crate) fn retain(self, keep: &BooleanArray) -> Result<Frame, ArrowError> {
+        let selected = keep.true_count();
+        if selected == self.rows {
+            return Ok(self);
+        }
+        let filter = arrow_select::filter::FilterBuilder::new(keep).optimize().build();
+        let columns = self.columns.iter().map(|column| filter.filter(column)).collect::<Result<_, _>>()?;
+        let kept = (0..self.rows).filter(|&row| keep.is_valid(row) && keep.value(row));
+        let origin = kept.map(|row| self.origin(row)).collect();
+        Ok(Frame { columns, rows: selected, origin: Some(origin) })
+    }
+}
+
+/// A row that a component flagged, or failed on.
+pub(crate) struct Failure {
+    /// Row of the chain's input.
+    pub(crate) origin: u32,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    /// `std/sql#filter`.
+    pub(crate) function: String,
+}
+
+/// A step bound to its input schema.
+pub(crate) struct Step {
+    pub(crate) id: String,
+    pub(crate) on_error: OnError,
+    pub(crate) output: SchemaRef,
+    pub(crate) operator: Operator,
+}
+
+/// What a step does.
+pub(crate) enum Operator {
+    Filter(Filter),
+    Map(Map),
+    Transform(Transform),
+    Project(Project),
+}
+
+impl Step {
+    /// Runs the step. Failed rows are appended to `failures` and are not in the answer.
+    pub(crate) async fn run(
+        &mut self,
+        frame: Frame,
+        context: &CallContext<'_>,
+        failures: &mut Vec<Failure>,
+    ) -> Result<Frame, Error> {
+        if frame.rows == 0 {
+            return Ok(Frame {
+                columns: self.output.fields().iter().map(|f| arrow_array::new_empty_array(f.data_type())).collect(),
+                rows: 0,
+                origin: Some(Vec::new()),
+            });
+        }
+        match &mut self.operator {
+            Operator::Filter(filter) => filter.run(frame, context, failures).await,
+            Operator::Map(map) => map.run(frame, context, failures).await,
+            Operator::Transform(transform) => transform.run(frame, context, failures).await,
+            Operator::Project(project) => Ok(project.run(frame)),
+        }
+    }
+
+    /// The calls of components, for meters.
+    pub(crate) fn calls(&self) -> Vec<&BoundCall> {
+        match &self.operator {
+            Operator::Filter(filter) => vec![&filter.call],
+            Operator::Map(map) => map.calls().collect(),
+            Operator::Transform(transform) => vec![&transform.call],
+            Operator::Project(_) => Vec::new(),
+        }
+    }
+}
