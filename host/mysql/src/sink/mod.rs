@@ -24,19 +24,25 @@
 //! holds one epoch at a time; the caller overlaps the next one.
 
 mod check;
+mod claim;
 mod commit;
 mod compact;
 mod create;
 mod delete;
 mod encode;
+mod fit;
 mod grants;
 mod load;
 mod meta;
 mod progress;
 mod reset;
+mod retry;
 mod session;
 mod shape;
+mod transaction;
 mod upsert;
+
+use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
@@ -50,6 +56,7 @@ use crate::table::TableName;
 pub use progress::{Progress, Stopped};
 pub use reset::{Reset, reset};
 
+use compact::Keys;
 use session::Session;
 use shape::Shape;
 
@@ -176,7 +183,9 @@ pub struct Committed {
 pub struct Sink {
     options: SinkOptions,
     targets: Vec<Target>,
-    shapes: Vec<Shape>,
+    shapes: Vec<Arc<Shape>>,
+    /// One per target: makes the bytes by which keys are compared.
+    keys: Vec<Keys>,
     session: Option<Session>,
     state: State,
 }
@@ -213,7 +222,7 @@ impl Sink {
         targets: Vec<Target>,
         first: impl FnOnce() -> Progress,
     ) -> Result<(Sink, Progress)> {
-        commit::claim(options, targets, first).await
+        claim::claim(options, targets, first).await
     }
 
     /// Writes an epoch and its progress, exactly once.

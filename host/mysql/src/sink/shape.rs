@@ -1,11 +1,282 @@
-//! S
-#[derive(Debug)]
-pub(super) struct Shape;
+//! What the sink knows of a target table, and the parts of statements that follow from it.
+
+use std::fmt::Write as _;
+
 use mysql_async::prelude::Queryable;
 
-use crate::endpoint::Conn;
-use crate::error::{Doing, Result};
-use crate::table::TableName;
+use super::compact::Rules;
+use super::grants::Grants;
+use super::session::Session;
+use super::{Mode, SinkOptions, Target};
+use crate::endpoint::{Conn, Flavor};
+use crate::error::{Doing, Error, Result};
+use crate::table::{ColumnData, TableDef, TableName, quote, read_definition};
+
+/// The column that holds a hash of the key where key columns can be NULL.
+pub(super) const HASH_COLUMN: &str = "_key";
+
+/// A column that is written.
+#[derive(Debug, Clone)]
+pub(super) struct ColumnShape {
+    pub(super) name: String,
+    /// Its type in the target.
+    pub(super) data: ColumnData,
+}
+
+/// A target table.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub(super) table: TableName,
+    pub(super) columns: Vec<ColumnShape>,
+    /// Positions of the key's columns without ordinality.
+    pub(super) event_key: Vec<usize>,
+    pub(super) ordinality: Option<usize>,
+    /// The table has the hidden key column.
+    pub(super) hashed: bool,
+    pub(super) rules: Rules,
+    /// `LOAD DATA … REPLACE` may be used; otherwise why not.
+    pub(super) bulk: std::result::Result<(), String>,
+    /// `LOAD DATA LOCAL INFILE '…'` and all that follows.
+    pub(super) load: String,
+    /// `INTO t (…) VALUES `, after `INSERT ` or `REPLACE `.
+    pub(super) insert: String,
+    /// What follows the values of an INSERT that updates rows which are there.
+    pub(super) on_duplicate: String,
+    /// `DELETE FROM t WHERE `.
+    pub(super) delete: String,
+}
+
+/// What lies around a table and decides how it may be written.
+#[derive(Debug, Default)]
+pub(super) struct Surroundings {
+    pub(super) triggers: bool,
+    /// Tables with a foreign key that points at it.
+    pub(super) children: Vec<String>,
+    /// Triggers would be seen if there were any.
+    pub(super) triggers_visible: bool,
+}
+
+impl Surroundings {
+    pub(super) async fn read(conn: &mut Conn, table: &TableName, grants: &Grants) -> Result<Surroundings> {
+        const DOING: &str = "reading the target's triggers and foreign keys";
+        let triggers: Option<u8> = conn
+            .exec_first(
+                "SELECT 1 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = ? AND EVENT_OBJECT_TABLE = ? LIMIT 1",
+                (&table.schema, &table.name),
+            )
+            .await
+            .doing(DOING)?;
+        let children = conn
+            .exec(
+                "SELECT DISTINCT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) FROM information_schema.KEY_COLUMN_USAGE \
+                 WHERE REFERENCED_TABLE_SCHEMA = ? AND REFERENCED_TABLE_NAME = ?",
+                (&table.schema, &table.name),
+            )
+            .await
+            .doing(DOING)?;
+        // Nobody but its owner adds triggers to a table that a pipeline created.
+        let own = created_by(conn, table).await?.is_some_and(|by| !by.is_empty());
+        Ok(Surroundings {
+            triggers: triggers.is_some(),
+            children,
+            triggers_visible: own || grants.has("TRIGGER", table),
+        })
+    }
+}
+
+/// Positions in the definition of the columns of the key by which rows are found: the primary or
+/// unique key that covers exactly the target's key columns.
+pub(super) fn matching_key(target: &Target, def: &TableDef, hashed: bool) -> Option<Vec<usize>> {
+    let mut wanted: Vec<&str> = Vec::new();
+    if hashed {
+        wanted.push(HASH_COLUMN);
+        wanted.extend(target.ordinality.map(|i| target.schema.field(i).name().as_str()));
+    } else {
+        wanted.extend(target.key.iter().map(|&i| target.schema.field(i).name().as_str()));
+    }
+    let mut wanted: Vec<Option<usize>> = wanted.iter().map(|name| position(def, name)).collect();
+    wanted.sort_unstable();
+    let covers = |key: &[usize]| {
+        let mut key: Vec<Option<usize>> = key.iter().map(|&i| Some(i)).collect();
+        key.sort_unstable();
+        key == wanted
+    };
+    if covers(&def.primary_key) {
+        return Some(def.primary_key.clone());
+    }
+    def.unique_keys.iter().find(|k| !k.nullable && !k.partial && covers(&k.columns)).map(|k| k.columns.clone())
+}
+
+/// Column names are compared as MySQL compares them, without regard to case.
+pub(super) fn position(def: &TableDef, name: &str) -> Option<usize> {
+    def.columns.iter().position(|c| c.name.to_lowercase() == name.to_lowercase())
+}
+
+/// Columns that nothing of ours writes: not the plan's, not generated, not the hidden key.
+pub(super) fn unwritten(target: &Target, def: &TableDef) -> Vec<usize> {
+    let written = |name: &str| {
+        name == HASH_COLUMN || target.schema.fields().iter().any(|f| f.name().to_lowercase() == name.to_lowercase())
+    };
+    (0..def.columns.len()).filter(|&i| def.columns[i].generated.is_none() && !written(&def.columns[i].name)).collect()
+}
+
+/// True if a unique key other than the one rows are found by could hold two of our rows apart.
+pub(super) fn has_second_key(target: &Target, def: &TableDef, hashed: bool) -> bool {
+    let found_by = matching_key(target, def, hashed);
+    let unwritten = unwritten(target, def);
+    // A key over an AUTO_INCREMENT column that the server fills never collides.
+    let harmless = |key: &[usize]| key.iter().any(|&i| def.columns[i].auto_increment && unwritten.contains(&i));
+    let primary = std::iter::once(def.primary_key.as_slice()).filter(|k| !k.is_empty());
+    // Partial keys list only some of their columns, and never are the one rows are found by.
+    let others = def.unique_keys.iter().map(|k| (k.columns.as_slice(), k.partial));
+    let mut found = false;
+    primary.map(|k| (k, false)).chain(others).any(|(key, partial)| {
+        let this_one = !found && !partial && found_by.as_deref() == Some(key);
+        found |= this_one;
+        !this_one && !harmless(key)
+    })
+}
+
+impl Shape {
+    /// Reads the table as it is now and prepares its statements.
+    pub(super) async fn read(
+        session: &mut Session,
+        options: &SinkOptions,
+        target: &Target,
+        grants: &Grants,
+    ) -> Result<Shape> {
+        let def = read_definition(&mut session.conn, &target.table)
+            .await?
+            .ok_or_else(|| Error::TableMissing { table: target.table.clone() })?;
+        let around = Surroundings::read(&mut session.conn, &target.table, grants).await?;
+        let shape = Shape::new(options, target, &def, &around, session)?;
+        match &shape.bulk {
+            Ok(()) => tracing::debug!(table = %target.table, "target takes bulk loads"),
+            Err(why) => tracing::info!(table = %target.table, %why, "target is written by INSERT, not LOAD DATA"),
+        }
+        Ok(shape)
+    }
+
+    fn new(
+        options: &SinkOptions,
+        target: &Target,
+        def: &TableDef,
+        around: &Surroundings,
+        session: &Session,
+    ) -> Result<Shape> {
+        let hashed = position(def, HASH_COLUMN).is_some_and(|i| def.primary_key.contains(&i));
+        let mut columns = Vec::with_capacity(target.schema.fields().len());
+        for field in target.schema.fields() {
+            let Some(i) = position(def, field.name()) else {
+                return Err(Error::Target {
+                    problems: vec![crate::error::Problem::new(
+                        format!("table {}", target.table),
+                        format!("no column '{}'", field.name()),
+                        "the column",
+                        "add it, or let the table be created anew",
+                    )],
+                });
+            };
+            columns.push(ColumnShape { name: def.columns[i].name.clone(), data: def.columns[i].data.clone() });
+        }
+        let delete_first = options.mode == Mode::Upsert && has_second_key(target, def, hashed);
+        let unwritten = unwritten(target, def);
+        let bulk = if !session.local_infile {
+            Err("the server's local_infile is OFF".to_owned())
+        } else if around.triggers {
+            Err("it has triggers".to_owned())
+        } else if !around.triggers_visible {
+            Err("whether it has triggers cannot be seen without the TRIGGER privilege".to_owned())
+        } else if let Some(child) = around.children.first() {
+            Err(format!("a foreign key of {child} points at it"))
+        } else if let Some(&i) = unwritten.first() {
+            Err(format!("its column {} is not written by the pipeline", quote(&def.columns[i].name)))
+        } else {
+            Ok(())
+        };
+        let event_key = target.event_key();
+        let mut shape = Shape {
+            table: target.table.clone(),
+            columns,
+            event_key,
+            ordinality: target.ordinality,
+            hashed,
+            rules: Rules { mode: options.mode, ordinality: target.ordinality.is_some(), delete_first },
+            bulk,
+            load: String::new(),
+            insert: String::new(),
+            on_duplicate: String::new(),
+            delete: format!("DELETE FROM {} WHERE ", target.table),
+        };
+        shape.load = shape.load_statement();
+        shape.insert = shape.insert_statement();
+        shape.on_duplicate = shape.on_duplicate_clause(session.flavor);
+        Ok(shape)
+    }
+
+    /// The columns by which an event's rows are found, quoted.
+    pub(super) fn key_columns(&self) -> Vec<String> {
+        if self.hashed {
+            return vec![quote(HASH_COLUMN)];
+        }
+        self.event_key.iter().map(|&i| quote(&self.columns[i].name)).collect()
+    }
+
+    /// All columns in the order in which values are written: the hidden key last.
+    fn names(&self) -> impl Iterator<Item = String> {
+        self.columns.iter().map(|c| quote(&c.name)).chain(self.hashed.then(|| quote(HASH_COLUMN)))
+    }
+
+    /// The file's name is only shown in the server's process list; the handler serves no file.
+    fn load_statement(&self) -> String {
+        let mut fields = Vec::new();
+        let mut set = Vec::new();
+        for (i, column) in self.columns.iter().enumerate() {
+            let name = quote(&column.name);
+            let convert = match column.data {
+                ColumnData::FixedBinary { .. }
+                | ColumnData::Binary { .. }
+                | ColumnData::Geometry
+                | ColumnData::Vector => format!("UNHEX(@c{i})"),
+                // As plain text a BIT would take the digits' character codes.
+                ColumnData::Bit { .. } => format!("CAST(@c{i} AS UNSIGNED)"),
+                _ => {
+                    fields.push(name);
+                    continue;
+                }
+            };
+            fields.push(format!("@c{i}"));
+            set.push(format!("{name} = {convert}"));
+        }
+        if self.hashed {
+            fields.push("@k".to_owned());
+            set.push(format!("{} = UNHEX(@k)", quote(HASH_COLUMN)));
+        }
+        let mut statement = format!(
+            "LOAD DATA LOCAL INFILE 'rowmill' REPLACE INTO TABLE {} CHARACTER SET utf8mb4 \
+             FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' STARTING BY '' ({})",
+            self.table,
+            fields.join(", ")
+        );
+        if !set.is_empty() {
+            let _ = write!(statement, " SET {}", set.join(", "));
+        }
+        statement
+    }
+
+    fn insert_statement(&self) -> String {
+        format!("INTO {} ({}) VALUES ", self.table, self.names().collect::<Vec<_>>().join(", "))
+    }
+
+    fn on_duplicate_clause(&self, flavor: Flavor) -> String {
+        let (alias, assign): (&str, fn(&str) -> String) = match flavor {
+            Flavor::MySql => (" AS rowmill_new", |c| format!("{c} = rowmill_new.{c}")),
+            Flavor::MariaDb => ("", |c| format!("{c} = VALUES({c})")),
+        };
+        let assignments: Vec<String> = self.names().map(|c| assign(&c)).collect();
+        format!("{alias} ON DUPLICATE KEY UPDATE {}", assignments.join(", "))
+    }
+}
 
 /// The comment of a table that a pipeline created.
 pub(super) fn created_comment(pipeline: &str) -> String {

@@ -1,0 +1,124 @@
+//! Arrow columns as the text that the server reads: fields of `LOAD DATA`, or SQL literals.
+//!
+//! Both forms are exact. Decimals are written digit by digit. Floats are written as the shortest
+//! text that reads back as the same DOUBLE; a FLOAT is widened first, because the server reads a
+//! DOUBLE and then narrows it, and because a FLOAT column is compared as a DOUBLE. Binary values
+//! go as hexadecimal digits. What the target's column could only take by bending it (a fraction
+//! beyond its precision, bytes shorter than BINARY(n)) is refused here, because the server would
+//! bend it without a word.
+
+mod cell;
+mod number;
+mod time;
+
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use sha2::{Digest, Sha256};
+
+pub(super) use cell::{Cells, text};
+
+use super::compact::At;
+
+/// Which text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// A field of `LOAD DATA` with tabs, newlines and backslash escapes.
+    Load,
+    /// A literal in a statement. The session keeps backslash escapes on.
+    Literal,
+}
+
+/// A value that cannot be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unwritable {
+    /// Index of the column.
+    pub(super) column: usize,
+    /// The row.
+    pub(super) at: At,
+    /// What is wrong.
+    pub(super) message: String,
+}
+
+/// The columns of one write, ready to be written row by row.
+#[derive(Debug)]
+pub(super) struct Columns {
+    /// One per column of the target's schema, for its rows.
+    pub(super) rows: Vec<Cells>,
+    /// One per key column without ordinality, for its events.
+    pub(super) keys: Vec<Cells>,
+}
+
+impl Columns {
+    pub(super) fn new(
+        rows: &RecordBatch,
+        keys: &[ArrayRef],
+        columns: &[super::shape::ColumnShape],
+        event_key: &[usize],
+    ) -> Result<Columns, String> {
+        if rows.num_columns() != columns.len() || keys.len() != event_key.len() {
+            return Err(format!("{} columns arrived, {} are written", rows.num_columns(), columns.len()));
+        }
+        let cells = |array: &ArrayRef, i: usize| {
+            Cells::new(array, &columns[i].data).map_err(|e| format!("column {}: {e}", columns[i].name))
+        };
+        Ok(Columns {
+            rows: rows.columns().iter().enumerate().map(|(i, a)| cells(a, i)).collect::<Result<_, _>>()?,
+            keys: keys.iter().zip(event_key).map(|(a, &i)| cells(a, i)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Writes the cells of one row, separated.
+pub(super) fn write_row(
+    cells: &[Cells],
+    at: At,
+    style: Style,
+    separator: u8,
+    out: &mut Vec<u8>,
+) -> Result<(), Unwritable> {
+    for (column, cell) in cells.iter().enumerate() {
+        if column > 0 {
+            out.push(separator);
+        }
+        cell.write(at.index as usize, style, out).map_err(|message| Unwritable { column, at, message })?;
+    }
+    Ok(())
+}
+
+/// The value of the hidden key column, as hexadecimal digits.
+pub(super) fn write_hash<'a>(
+    key: impl Iterator<Item = &'a Cells>,
+    at: At,
+    scratch: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) -> Result<(), Unwritable> {
+    scratch.clear();
+    for (column, cell) in key.enumerate() {
+        // Fields are escaped, so a tab never stands inside one: no two keys give the same bytes.
+        cell.write(at.index as usize, Style::Load, scratch).map_err(|message| Unwritable { column, at, message })?;
+        scratch.push(b'\t');
+    }
+    number::hex(&Sha256::digest(scratch.as_slice())[..16], out);
+    Ok(())
+}
+
+/// A key for messages: `(7, 'x')`, cut when long.
+pub(super) fn describe_key(keys: &[Cells], index: usize) -> String {
+    /// Enough to find the row; longer keys are cut so that they don't bury the message.
+    const MAX: usize = 200;
+    let mut out = vec![b'('];
+    let at = At { write: 0, index: index as u32 };
+    if write_row(keys, at, Style::Literal, b',', &mut out).is_err() {
+        out.extend_from_slice(b"...");
+    }
+    out.push(b')');
+    let text = String::from_utf8_lossy(&out);
+    match text.char_indices().nth(MAX) {
+        Some((end, _)) => format!("{}…)", &text[..end]),
+        None => text.into_owned(),
+    }
+}
+
+/// True if the array's value is NULL.
+fn is_null(array: &dyn Array, row: usize) -> bool {
+    array.is_null(row)
+}

@@ -1,0 +1,244 @@
+//! One attempt at an epoch's transaction: fence, deletes, upserts, COMMIT.
+//!
+//! Nothing here retries. What failed is told apart by what must happen next: after an error
+//! before COMMIT the transaction is undone; after one at COMMIT nobody knows, and the progress
+//! must be looked up.
+
+use std::sync::Arc;
+
+use mysql_async::Row;
+use mysql_async::prelude::Queryable;
+
+use super::delete::Deletes;
+use super::encode::Style;
+use super::load::{LoadError, load};
+use super::progress::{from_json, to_json};
+use super::session::Session;
+use super::shape::Shape;
+use super::upsert::{Inserts, Job, Verb};
+use super::{Committed, Mode, ProgressUpdate, SinkOptions, meta};
+use crate::error::{Doing, Error, Result, describe};
+use crate::position::Position;
+
+/// Below this many rows INSERT is used: `LOAD DATA` costs two more round trips and its parsing.
+const BULK_ROWS_MIN: usize = 64;
+
+/// An epoch, ready to be written any number of times.
+pub(super) struct Prepared {
+    pub(super) jobs: Vec<Arc<Job>>,
+    pub(super) shapes: Vec<Arc<Shape>>,
+    /// Fence, progress, and the barrier read back: one round trip.
+    pub(super) begin: String,
+    /// The target may hold rows of a later state of the source, which may be in the way.
+    pub(super) converging: bool,
+    pub(super) mode: Mode,
+}
+
+/// How an attempt failed.
+pub(super) enum Failure {
+    /// The fence or the number of commits is not ours. Nothing is written.
+    Fenced,
+    /// Before COMMIT. `bulk` tells that LOAD DATA refused and INSERT may say more.
+    Before { error: Error, bulk: bool },
+    /// At COMMIT: it may have happened.
+    AtCommit { error: Error, committed: Committed },
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Before { error, bulk: false }
+    }
+}
+
+/// A string as a literal.
+pub(super) fn literal(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len() + 2);
+    super::encode::text(text.as_bytes(), Style::Literal, &mut out);
+    // Only ASCII bytes are escaped, so it is still UTF-8.
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn json_literal<T: serde::Serialize>(value: Option<&T>) -> Result<String> {
+    Ok(value.map(to_json).transpose()?.map_or_else(|| "NULL".to_owned(), |json| literal(&json)))
+}
+
+/// The first statements of the transaction.
+pub(super) fn begin_statements(
+    options: &SinkOptions,
+    update: &ProgressUpdate,
+    fence: u64,
+    commits: u64,
+    rows_out: u64,
+) -> Result<String> {
+    let progress = meta::Names::new(options).progress;
+    let pipeline = literal(&options.pipeline);
+    let position = match &update.position {
+        Some(position) => format!("position = {}, ", json_literal(Some(position))?),
+        None => String::new(),
+    };
+    Ok(format!(
+        "START TRANSACTION; \
+         UPDATE {progress} SET commits = commits + 1, {position}snapshot = {}, converge_until = {}, \
+         rows_in = rows_in + {}, rows_out = rows_out + {rows_out}, skipped = skipped + {}, \
+         split_transactions = split_transactions + {}, updated_at = UTC_TIMESTAMP(6) \
+         WHERE pipeline = {pipeline} AND lane = 0 AND fence = {fence} AND commits = {commits}; \
+         SELECT barrier_at FROM {progress} WHERE pipeline = {pipeline} AND lane = 0",
+        json_literal(update.snapshot.as_ref())?,
+        json_literal(update.converge_until.as_ref())?,
+        update.rows_in,
+        update.skipped,
+        update.split_transactions,
+    ))
+}
+
+/// Runs the transaction once.
+pub(super) async fn attempt(
+    session: &mut Session,
+    epoch: &Prepared,
+    allow_bulk: bool,
+) -> std::result::Result<Committed, Failure> {
+    let barrier_at = begin(session, &epoch.begin).await?;
+    let mut done = Committed { rows_written: 0, rows_deleted: 0, barrier_at, bulk: false };
+    for job in &epoch.jobs {
+        done.rows_deleted += delete(session, &epoch.shapes[job.target], job).await?;
+    }
+    for job in &epoch.jobs {
+        let shape = &epoch.shapes[job.target];
+        let rows = job.compacted.upserts.len();
+        done.rows_written += rows as u64;
+        let verb = match (epoch.mode, shape.rules.delete_first) {
+            (Mode::Append, _) => Verb::Insert,
+            (Mode::Upsert, true) if epoch.converging => Verb::Replace,
+            (Mode::Upsert, true) => Verb::Insert,
+            (Mode::Upsert, false) => Verb::Upsert,
+        };
+        if rows >= BULK_ROWS_MIN && allow_bulk && session.local_infile && shape.bulk.is_ok() {
+            done.bulk = true;
+            bulk(session, shape, job, verb).await?;
+        } else {
+            insert(session, shape, job, verb).await?;
+        }
+    }
+    match session.conn.query_drop("COMMIT").await.doing("committing to the target") {
+        Ok(()) => Ok(done),
+        Err(error) => Err(Failure::AtCommit { error, committed: done }),
+    }
+}
+
+async fn begin(session: &mut Session, statements: &str) -> std::result::Result<Option<Position>, Failure> {
+    const DOING: &str = "moving the progress";
+    let mut result = session.conn.query_iter(statements).await.doing(DOING)?;
+    // Each collect ends one statement's result and makes the next one's counts current.
+    result.collect::<Row>().await.doing(DOING)?;
+    let moved = result.affected_rows();
+    result.collect::<Row>().await.doing(DOING)?;
+    let barrier: Vec<Option<String>> = result.collect().await.doing(DOING)?;
+    result.drop_result().await.doing(DOING)?;
+    if moved != 1 {
+        return Err(Failure::Fenced);
+    }
+    let barrier = barrier.into_iter().next().flatten().map(|text| from_json(&text)).transpose();
+    Ok(barrier.map_err(|e| Error::internal(format!("barrier_at is no position: {e}")))?)
+}
+
+async fn delete(session: &mut Session, shape: &Shape, job: &Job) -> Result<u64> {
+    let mut deletes = Deletes::new(shape, job, session.statement_bytes);
+    let mut deleted = 0;
+    while let Some(statement) = deletes.next().map_err(|e| job.unwritable(shape, &e))? {
+        session.conn.query_drop(statement).await.map_err(|e| refused(shape, job, 0, e))?;
+        deleted += session.conn.affected_rows();
+    }
+    Ok(deleted)
+}
+
+async fn insert(session: &mut Session, shape: &Shape, job: &Job, verb: Verb) -> Result<()> {
+    let mut inserts = Inserts::new(shape, job, verb, session.statement_bytes);
+    while let Some(insert) = inserts.next().map_err(|e| job.unwritable(shape, &e))? {
+        session.conn.query_drop(insert.statement).await.map_err(|e| refused(shape, job, insert.from, e))?;
+        let affected = session.conn.affected_rows();
+        if session.conn.get_warnings() > 0 {
+            ensure_harmless(session, shape, job, insert.from).await?;
+        }
+        if verb == Verb::Insert && affected != insert.rows as u64 {
+            return Err(Error::Rejected {
+                table: shape.table.clone(),
+                key: None,
+                message: format!("{} rows were sent and {affected} arrived", insert.rows),
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn bulk(
+    session: &mut Session,
+    shape: &Arc<Shape>,
+    job: &Arc<Job>,
+    verb: Verb,
+) -> std::result::Result<(), Failure> {
+    let counts = match load(&mut session.conn, shape, job).await {
+        Ok(counts) => counts,
+        Err(LoadError::Unwritable(value)) => return Err(job.unwritable(shape, &value).into()),
+        Err(LoadError::Driver(error)) => {
+            // LOAD DATA LOCAL is off (now): the other way works.
+            let disabled = matches!(&error, mysql_async::Error::Server(e) if matches!(e.code, 1148 | 3948 | 4166));
+            let error = refused(shape, job, 0, error);
+            let bulk = disabled || matches!(&error, Error::Rejected { key: None, .. } | Error::Conflict { key: None, .. });
+            return Err(Failure::Before { error, bulk });
+        }
+    };
+    if counts.warnings > 0 {
+        let result = ensure_harmless(session, shape, job, 0).await;
+        result.map_err(|error| Failure::Before { error, bulk: true })?;
+    }
+    let sent = job.compacted.upserts.len() as u64;
+    if counts.records != sent || counts.skipped > 0 {
+        let message = format!(
+            "{sent} rows were sent, {} arrived and {} were skipped",
+            counts.records, counts.skipped
+        );
+        let error = Error::Rejected { table: shape.table.clone(), key: None, message };
+        return Err(Failure::Before { error, bulk: true });
+    }
+    if verb == Verb::Insert && counts.deleted > 0 {
+        let message = format!("{} rows with another key were in the way", counts.deleted);
+        let error = Error::Conflict { table: shape.table.clone(), key: None, message };
+        return Err(Failure::Before { error, bulk: true });
+    }
+    Ok(())
+}
+
+/// Reads the warnings of the last statement; any that is about data is an error.
+async fn ensure_harmless(session: &mut Session, shape: &Shape, job: &Job, from: usize) -> Result<()> {
+    let warnings: Vec<(String, u16, String)> =
+        session.conn.query("SHOW WARNINGS").await.doing("reading the target's warnings")?;
+    // 1592: unsafe for statement-based logging; 1287, 1681: deprecated syntax or type.
+    match warnings.into_iter().find(|(_, code, _)| !matches!(code, 1592 | 1287 | 1681)) {
+        None => Ok(()),
+        Some((_, code, message)) => Err(Error::Rejected {
+            table: shape.table.clone(),
+            key: row_number(&message).and_then(|n| job.key_of(from + n - 1)),
+            message: format!("server warning {code}: {message}"),
+        }),
+    }
+}
+
+/// Classifies what the server says to a statement that writes rows; `from` is its first row.
+fn refused(shape: &Shape, job: &Job, from: usize, error: mysql_async::Error) -> Error {
+    let error = match error {
+        mysql_async::Error::Server(e) if !crate::error::is_transient(&mysql_async::Error::Server(e.clone())) => e,
+        other => return Error::Sql { doing: "writing rows into the target", source: Box::new(other) },
+    };
+    let key = row_number(&error.message).and_then(|n| job.key_of(from + n - 1));
+    let message = describe(&mysql_async::Error::Server(error.clone()));
+    match error.code {
+        1022 | 1062 | 1586 | 1859 => Error::Conflict { table: shape.table.clone(), key, message },
+        _ => Error::Rejected { table: shape.table.clone(), key, message },
+    }
+}
+
+/// The 7 of `Data too long for column 'name' at row 7`.
+fn row_number(message: &str) -> Option<usize> {
+    let (_, number) = message.rsplit_once("at row ")?;
+    number.trim_end_matches('.').parse().ok().filter(|&n| n > 0)
+}
