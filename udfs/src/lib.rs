@@ -1,1 +1,31 @@
-//! The built-in components, compiled from source and embedded.
+//! The built-in components, compiled from source by `build.rs` and embedded.
+//!
+//! They are ordinary components: the host loads and runs them like any other, in the same
+//! sandbox and under the same limits. Pipeline files name them `std/<name>`.
+
+/// The names of the components, without `std/`.
+pub const NAMES: &[&str] = &["sql", "text"];
+
+/// The component of that name (without `std/`), as Wasm.
+pub fn component(name: &str) -> Option<&'static [u8]> {
+    match name {
+        "sql" => Some(include_bytes!(concat!(env!("OUT_DIR"), "/rowmill_udf_sql.wasm"))),
+        "text" => Some(include_bytes!(concat!(env!("OUT_DIR"), "/rowmill_udf_text.wasm"))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NAMES, component};
+
+    #[test]
+    fn every_name_has_a_component() {
+        for name in NAMES {
+            let wasm = component(name).expect(name);
+            // The preamble of a component: magic, version 13, layer 1.
+            assert_eq!(wasm[..8], *b"\0asm\x0d\0\x01\0", "{name}");
+        }
+        assert_eq!(component("std/text"), None);
+    }
+}

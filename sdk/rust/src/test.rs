@@ -233,7 +233,10 @@ pub struct Ran {
     pub parents: Vec<u32>,
     /// The refused rows.
     pub errors: Vec<FlaggedRow>,
+    /// Result rows.
     rows: usize,
+    /// Whether there are parents, however many.
+    table: bool,
 }
 
 impl Ran {
@@ -246,7 +249,8 @@ impl Ran {
         let errors_rise = output.errors.is_sorted_by(|a, b| a.row < b.row);
         assert!(errors_rise, "refused rows must rise");
         let rows = output.parents.as_ref().map_or(rows, |_| parents.len());
-        Self { fields, columns: output.columns, parents, errors: output.errors, rows }
+        let table = output.parents.is_some();
+        Self { fields, columns: output.columns, parents, errors: output.errors, rows, table }
     }
 
     /// The values of the only result, `None` for NULL; of a refused row, whatever lies there.
@@ -279,8 +283,7 @@ impl Ran {
     /// Panics unless `piece` is what `self` says about the input rows `from..to`.
     fn ensure_same(&self, from: usize, to: usize, piece: &Self) {
         let inside = |row: &u32| (from..to).contains(&(*row as usize));
-        let table = !self.parents.is_empty() || !piece.parents.is_empty();
-        let (start, end) = match table {
+        let (start, end) = match self.table {
             true => (
                 self.parents.partition_point(|parent| (*parent as usize) < from),
                 self.parents.partition_point(|parent| (*parent as usize) < to),
@@ -288,17 +291,14 @@ impl Ran {
             false => (from, to),
         };
         for ((field, whole), part) in self.fields.iter().zip(&self.columns).zip(&piece.columns) {
-            if table && self.parents.is_empty() {
-                break;
-            }
             let expected = slice(whole, field.data_type, start, end);
             let found = slice(part, field.data_type, 0, piece.rows);
             assert_eq!(found, expected, "rows {from}..{to} alone give another result");
         }
-        let expected: Vec<u32> = self.parents[start.min(self.parents.len())..end.min(self.parents.len())].to_vec();
-        let found: Vec<u32> = piece.parents.iter().map(|parent| parent + from as u32).collect();
-        if table {
-            assert_eq!(found, expected, "rows {from}..{to} alone give other parents");
+        if self.table {
+            let found = piece.parents.iter().map(|parent| parent + from as u32);
+            let expected = self.parents[start..end].iter().copied();
+            assert!(found.eq(expected), "rows {from}..{to} alone give other parents");
         }
         let expected: Vec<&FlaggedRow> = self.errors.iter().filter(|error| inside(&error.row)).collect();
         let found: Vec<FlaggedRow> = piece
