@@ -12,6 +12,7 @@
 
 pub mod binlog;
 mod charset;
+mod column;
 pub mod endpoint;
 pub mod error;
 pub mod position;

@@ -1,15 +1,29 @@
 //! Changes from the binary log, as Arrow record batches.
+//!
+//! [`Changes`] follows the log and says where it is; [`Decoder`] turns the row events of one table
+//! into columns and can be used alone, on captured events. Events of tables that nobody asked for
+//! are passed over before a row is looked at.
+
+mod changes;
+mod ddl;
+mod events;
+mod gtid;
+mod rows;
+mod stream;
+mod table_map;
 
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
 
-use crate::endpoint::{Endpoint, Identity};
-use crate::error::{Error, Result};
+use crate::endpoint::Endpoint;
 use crate::position::Position;
 use crate::table::TableDef;
 
+pub use crate::charset::Charsets;
 pub use crate::position::current_position;
+pub use changes::Changes;
+pub use rows::{Decoder, RowKind, RowsEvent};
 
 /// Which row images are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,8 +117,8 @@ pub struct ChangeBatch {
 pub enum ChangeEvent {
     /// Rows of the tables.
     Rows {
-        /// In one event each table has at most one batch, except where its rows alternate with
-        /// another's; the batches are in the order of the changes within each table.
+        /// At most one per table, its rows in the order of the changes; between tables the order
+        /// is not kept.
         batches: Vec<ChangeBatch>,
         /// After the last row.
         position: Position,
@@ -120,27 +134,4 @@ pub enum ChangeEvent {
         /// Nothing more is there to read right now.
         dry: bool,
     },
-}
-
-/// An endless stream of changes.
-#[derive(Debug)]
-pub struct Changes {}
-
-impl Changes {
-    /// Begins to read after `from`. The server must be the expected one and still hold that
-    /// position.
-    pub async fn open(
-        options: ChangesOptions,
-        tables: Vec<TableRead>,
-        identity_expected: &Identity,
-        from: Position,
-    ) -> Result<Changes> {
-        let _ = (options, tables, identity_expected, from);
-        Err(Error::internal("not built yet"))
-    }
-
-    /// The next changes; waits for them. Cancel-safe: dropping the future loses nothing.
-    pub async fn next(&mut self) -> Result<ChangeEvent> {
-        Err(Error::internal("not built yet"))
-    }
 }

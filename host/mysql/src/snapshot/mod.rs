@@ -1,15 +1,53 @@
 //! A consistent picture of tables, read in resumable chunks.
+//!
+//! # Why the picture and the binary log meet without a gap
+//!
+//! While one session holds `LOCK TABLES … READ`, no transaction that changed the tables is open
+//! (it would hold a metadata lock) and none can begin to. In that moment the position S is taken,
+//! the definitions are read, and every reader opens a transaction with a consistent snapshot. So
+//! each reader sees of these tables exactly what was committed before S; the lock goes at once.
+//! The lock is asked for with a short time-out and again after a pause, so that the writers who
+//! queue behind it never wait long.
+//!
+//! # Why a resumed snapshot converges
+//!
+//! A restart reads only the ranges that are not finished, in new transactions, which see a later
+//! state than S. The changes are then read from the first S all the same. Rows are written and
+//! deleted by key, so the last change of each key wins; once the changes up to the new readers'
+//! position are applied, every key has the state it had there, and the target is a true picture.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
+use mysql_async::prelude::Queryable;
+use rand::Rng;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
 
-use crate::endpoint::Endpoint;
-use crate::error::{Error, Result};
-use crate::position::Position;
-use crate::table::TableDef;
+use crate::endpoint::{self, Conn, Endpoint, Flavor};
+use crate::error::{Doing, Error, Result};
+use crate::position::{Position, current_position};
+use crate::table::{TableDef, read_definition};
 
+mod keys;
 mod progress;
+mod read;
 
-pub use progress::{Range, SnapshotProgress, TableProgress};
+pub use crate::binlog::ZeroDates;
+pub use progress::{Key, Range, SnapshotProgress, TableProgress};
+
+/// Seconds that one attempt waits for the lock, with all new writers queued behind it. Half makes
+/// success under long transactions rarer; twice as long is felt by the writers.
+const LOCK_WAIT_SECONDS: u32 = 2;
+/// Attempts before it is given up: with the pauses between them about five minutes.
+const LOCK_ATTEMPTS: u32 = 60;
+/// Batches that wait to be taken: with one per reader in the making they bound the memory.
+const BATCHES_WAITING: usize = 2;
+/// A reader is held back as long as the target is slow; the server's default of 60 s ends it.
+const WRITE_TIMEOUT_SECONDS: u32 = 86_400;
+
+const DOING: &str = "starting the snapshot";
 
 /// How a snapshot is read.
 #[derive(Debug, Clone)]
@@ -42,32 +80,54 @@ impl SnapshotOptions {
     }
 }
 
-pub use crate::binlog::ZeroDates;
-
 /// Rows of one table, and the range of its key that they complete.
 #[derive(Debug)]
 pub struct SnapshotBatch {
     /// Index into the tables.
     pub table: usize,
-    /// The rows, in key order.
+    /// The rows, in key order; none where a range turned out to be empty.
     pub rows: RecordBatch,
     /// What is complete once these rows are stored: give it to [`SnapshotProgress::finish`].
     pub range: Range,
 }
 
-/// A snapshot that is being read.
+/// A snapshot that is being read. Dropping it ends its sessions.
 #[derive(Debug)]
 pub struct Snapshot {
     progress: SnapshotProgress,
     converged_at: Position,
+    rows_estimate: u64,
+    batches: mpsc::Receiver<Result<SnapshotBatch>>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
 }
 
 impl Snapshot {
     /// Locks the tables for a moment, takes the position, the definitions and the readers'
     /// transactions, and begins to read. The definitions returned are those as of the position.
     pub async fn begin(options: &SnapshotOptions, tables: &[TableDef]) -> Result<(Snapshot, Vec<TableDef>)> {
-        let _ = (options, tables);
-        Err(Error::internal("not built yet"))
+        let mut control = options.endpoint.connect().await?;
+        let (flavor, _) = endpoint::flavor(&mut control).await?;
+        // One session per reader and one that plans.
+        let mut sessions = Vec::new();
+        for _ in 0..options.readers.max(1) + 1 {
+            sessions.push(open_session(&options.endpoint).await?);
+        }
+        lock(&mut control, tables).await?;
+        let taken = under_lock(&mut control, flavor, tables, &mut sessions).await;
+        let unlocked = control.query_drop("UNLOCK TABLES").await.doing(DOING);
+        let (start, defs) = taken?;
+        unlocked?;
+        let rows_estimate = estimate(&mut control, &defs).await?;
+        control.disconnect().await.doing(DOING)?;
+        let progress = SnapshotProgress::new(start.clone(), defs.len());
+        let snapshot = Snapshot::spawn(options, &defs, progress, start, rows_estimate, sessions)?;
+        Ok((snapshot, defs))
     }
 
     /// Reads the ranges that `progress` lacks, in new transactions. `tables` are the stored
@@ -77,8 +137,67 @@ impl Snapshot {
         tables: &[TableDef],
         progress: SnapshotProgress,
     ) -> Result<Snapshot> {
-        let _ = (options, tables, progress);
-        Err(Error::internal("not built yet"))
+        let mut control = options.endpoint.connect().await?;
+        let (flavor, _) = endpoint::flavor(&mut control).await?;
+        let mut sessions = Vec::new();
+        for _ in 0..options.readers.max(1) + 1 {
+            let mut session = open_session(&options.endpoint).await?;
+            start_transaction(&mut session).await?;
+            sessions.push(session);
+        }
+        let converged_at = current_position(&mut control, flavor).await?;
+        for def in tables {
+            let now = read_definition(&mut control, &def.name)
+                .await?
+                .ok_or_else(|| Error::TableMissing { table: def.name.clone() })?;
+            if let Some(difference) = def.difference(&now) {
+                return Err(Error::SchemaChanged {
+                    table: def.name.clone(),
+                    statement: difference,
+                    position: converged_at,
+                });
+            }
+        }
+        let rows_estimate = estimate(&mut control, tables).await?;
+        control.disconnect().await.doing(DOING)?;
+        Snapshot::spawn(options, tables, progress, converged_at, rows_estimate, sessions)
+    }
+
+    fn spawn(
+        options: &SnapshotOptions,
+        defs: &[TableDef],
+        mut progress: SnapshotProgress,
+        converged_at: Position,
+        rows_estimate: u64,
+        mut sessions: Vec<Conn>,
+    ) -> Result<Snapshot> {
+        if progress.tables.len() != defs.len() {
+            return Err(Error::internal("the snapshot's progress is of other tables"));
+        }
+        let tables = Arc::new(defs.iter().map(read::Table::new).collect::<Result<Vec<_>>>()?);
+        let missing: Vec<Range> = (0..defs.len()).flat_map(|i| progress.gaps(i)).collect();
+        let (batch_sender, batches) = mpsc::channel(BATCHES_WAITING);
+        let (chunk_sender, chunks) = mpsc::channel(options.readers.max(1));
+        let chunks = Arc::new(Mutex::new(chunks));
+        let mut tasks = Vec::new();
+        if let Some(planner) = sessions.pop() {
+            let (tables, errors, chunk_rows) = (Arc::clone(&tables), batch_sender.clone(), options.chunk_rows.max(1));
+            tasks.push(tokio::spawn(async move {
+                if let Err(error) = read::plan(planner, tables, missing, chunk_rows, chunk_sender).await {
+                    let _ = errors.send(Err(error)).await;
+                }
+            }));
+        }
+        for session in sessions {
+            let (tables, options) = (Arc::clone(&tables), options.clone());
+            let (chunks, batch_sender) = (Arc::clone(&chunks), batch_sender.clone());
+            tasks.push(tokio::spawn(async move {
+                if let Err(error) = read::read(session, tables, options, chunks, batch_sender.clone()).await {
+                    let _ = batch_sender.send(Err(error)).await;
+                }
+            }));
+        }
+        Ok(Snapshot { progress, converged_at, rows_estimate, batches, tasks })
     }
 
     /// The progress as of `begin` or `resume`.
@@ -99,11 +218,75 @@ impl Snapshot {
 
     /// The server's estimate of the number of rows in the tables.
     pub fn rows_estimate(&self) -> u64 {
-        0
+        self.rows_estimate
     }
 
     /// The next rows; `None` when all ranges are read. Cancel-safe.
     pub async fn next(&mut self) -> Result<Option<SnapshotBatch>> {
-        Err(Error::internal("not built yet"))
+        self.batches.recv().await.transpose()
     }
+}
+
+async fn open_session(endpoint: &Endpoint) -> Result<Conn> {
+    let mut conn = endpoint.connect().await?;
+    conn.query_drop(format!("SET SESSION net_write_timeout = {WRITE_TIMEOUT_SECONDS}, wait_timeout = {WRITE_TIMEOUT_SECONDS}"))
+        .await
+        .doing(DOING)?;
+    Ok(conn)
+}
+
+async fn start_transaction(conn: &mut Conn) -> Result<()> {
+    conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await.doing(DOING)
+}
+
+async fn lock(conn: &mut Conn, tables: &[TableDef]) -> Result<()> {
+    conn.query_drop(format!("SET SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}")).await.doing(DOING)?;
+    let list: Vec<String> = tables.iter().map(|t| format!("{} READ", t.name)).collect();
+    let statement = format!("LOCK TABLES {}", list.join(", "));
+    for attempt in 1..=LOCK_ATTEMPTS {
+        match conn.query_drop(&statement).await {
+            Ok(()) => return Ok(()),
+            // 1205: somebody has them in use.
+            Err(mysql_async::Error::Server(e)) if e.code == 1205 => {
+                tracing::info!(attempt, "tables are in use, waiting for the moment of the snapshot");
+            }
+            Err(e) => return Err(e).doing("locking the tables for the snapshot's start"),
+        }
+        let pause = rand::rng().random_range(1_000..5_000);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+    Err(Error::LockTimeout { attempts: LOCK_ATTEMPTS })
+}
+
+async fn under_lock(
+    control: &mut Conn,
+    flavor: Flavor,
+    tables: &[TableDef],
+    sessions: &mut [Conn],
+) -> Result<(Position, Vec<TableDef>)> {
+    let start = current_position(control, flavor).await?;
+    for session in sessions {
+        start_transaction(session).await?;
+    }
+    let mut defs = Vec::with_capacity(tables.len());
+    for table in tables {
+        let def = read_definition(control, &table.name).await?;
+        defs.push(def.ok_or_else(|| Error::TableMissing { table: table.name.clone() })?);
+    }
+    Ok((start, defs))
+}
+
+async fn estimate(conn: &mut Conn, tables: &[TableDef]) -> Result<u64> {
+    let mut rows = 0;
+    for table in tables {
+        let found: Option<Option<u64>> = conn
+            .exec_first(
+                "SELECT TABLE_ROWS FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?",
+                (&table.name.schema, &table.name.name),
+            )
+            .await
+            .doing(DOING)?;
+        rows += found.flatten().unwrap_or(0);
+    }
+    Ok(rows)
 }

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::position::Position;
 
+/// Room for the chunks of one gap between two numbers of finished ranges.
+const ORDER_SHIFT: u32 = 40;
+
 /// A key as SQL literals, one per key column.
 pub type Key = Vec<String>;
 
@@ -18,6 +21,8 @@ pub type Key = Vec<String>;
 pub struct Range {
     /// Index into the tables.
     pub table: usize,
+    /// Ranges of a table in this order are in the order of their keys.
+    pub order: u64,
     /// Keys after this one.
     pub after: Option<Key>,
     /// Up to and including this one.
@@ -55,7 +60,9 @@ impl SnapshotProgress {
         loop {
             let before = table.ranges.iter().position(|r| r.through.is_some() && r.through == merged.after);
             if let Some(i) = before {
-                merged.after = table.ranges.swap_remove(i).after;
+                let before = table.ranges.swap_remove(i);
+                merged.after = before.after;
+                merged.order = merged.order.min(before.order);
                 continue;
             }
             let after = table.ranges.iter().position(|r| r.after.is_some() && r.after == merged.through);
@@ -64,6 +71,30 @@ impl SnapshotProgress {
         }
         table.done |= merged.after.is_none() && merged.through.is_none();
         table.ranges.push(merged);
+    }
+
+    /// What is missing of a table, in key order. The finished ranges are numbered anew, so that
+    /// what fills a gap can be numbered between its neighbours.
+    pub(super) fn gaps(&mut self, table: usize) -> Vec<Range> {
+        let Some(progress) = self.tables.get_mut(table).filter(|t| !t.done) else { return Vec::new() };
+        progress.ranges.sort_by_key(|r| r.order);
+        let mut gaps = Vec::new();
+        let mut after = None;
+        let mut open = true;
+        for (i, range) in progress.ranges.iter_mut().enumerate() {
+            range.order = (i as u64 + 1) << ORDER_SHIFT;
+            if range.after.is_some() {
+                let order = (i as u64) << ORDER_SHIFT | 1;
+                gaps.push(Range { table, order, after: after.take(), through: range.after.clone() });
+            }
+            after = range.through.clone();
+            open = after.is_some();
+        }
+        if open {
+            let order = (progress.ranges.len() as u64) << ORDER_SHIFT | 1;
+            gaps.push(Range { table, order, after, through: None });
+        }
+        gaps
     }
 
     /// True if all tables are read.
@@ -78,7 +109,8 @@ mod tests {
 
     fn range(after: Option<&str>, through: Option<&str>) -> Range {
         let key = |k: Option<&str>| k.map(|k| vec![k.to_owned()]);
-        Range { table: 0, after: key(after), through: key(through) }
+        let order = after.map_or(0, |a| a.parse().unwrap());
+        Range { table: 0, order, after: key(after), through: key(through) }
     }
 
     #[test]
@@ -89,8 +121,29 @@ mod tests {
         assert_eq!(progress.tables[0].ranges.len(), 2);
         progress.finish(&range(Some("10"), Some("20")));
         assert_eq!(progress.tables[0].ranges, [range(None, Some("30"))]);
+        assert_eq!(progress.gaps(0).len(), 1);
         assert!(!progress.is_complete());
         progress.finish(&range(Some("30"), None));
         assert!(progress.is_complete());
+    }
+
+    #[test]
+    fn gaps_are_what_is_not_finished() {
+        let ends = |gaps: Vec<Range>| -> Vec<(Option<String>, Option<String>)> {
+            let first = |k: Option<Key>| k.map(|k| k[0].clone());
+            gaps.into_iter().map(|g| (first(g.after), first(g.through))).collect()
+        };
+        let some = |s: &str| Some(s.to_owned());
+        let mut progress = SnapshotProgress::new(Position::new("b.000001", 4), 1);
+        assert_eq!(ends(progress.gaps(0)), [(None, None)]);
+        progress.finish(&range(Some("30"), Some("40")));
+        progress.finish(&range(Some("10"), Some("20")));
+        assert_eq!(ends(progress.gaps(0)), [(None, some("10")), (some("20"), some("30")), (some("40"), None)]);
+        let mut gaps = progress.gaps(0);
+        gaps[1].order += 5;
+        progress.finish(&gaps[1]);
+        assert_eq!(ends(progress.gaps(0)), [(None, some("10")), (some("40"), None)]);
+        progress.finish(&range(Some("40"), None));
+        assert_eq!(ends(progress.gaps(0)), [(None, some("10"))]);
     }
 }

@@ -24,7 +24,7 @@ pub async fn read_definition(conn: &mut Conn, name: &TableName) -> Result<Option
     let table: Option<Row> = conn
         .exec_first(
             "SELECT ENGINE, TABLE_COLLATION, VERSION() FROM information_schema.TABLES \
-             WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')",
+             WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND TABLE_TYPE = 'BASE TABLE'",
             args(),
         )
         .await

@@ -1,0 +1,366 @@
+//! Row events, straight from their bytes into columns.
+//!
+//! A [`Decoder`] belongs to one table. It is bound to the column types of the table's map, checks
+//! that every event carries whole rows, and appends them to the vectors of its columns without a
+//! value object per cell. An event can be taken in pieces, so that one with very many rows still
+//! fills batches of bounded size.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+
+use super::{ChangeBatch, Images, Op, TableRead, ZeroDates};
+use crate::charset::Charsets;
+use crate::column::{Bad, Bytes, Column, WireType};
+use crate::error::{Error, Result};
+use crate::table::Generated;
+
+use super::events::inflate;
+use super::table_map::TableMap;
+
+/// What a row event does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowKind {
+    /// Rows come.
+    Write,
+    /// Rows change.
+    Update,
+    /// Rows go.
+    Delete,
+}
+
+impl RowKind {
+    /// The kind of a row event's type code, whether it is of version 2, and whether MariaDB
+    /// compressed it.
+    pub(crate) fn of(code: u8) -> Option<(RowKind, bool, bool)> {
+        Some(match code {
+            23 => (RowKind::Write, false, false),
+            24 => (RowKind::Update, false, false),
+            25 => (RowKind::Delete, false, false),
+            30 => (RowKind::Write, true, false),
+            31 => (RowKind::Update, true, false),
+            32 => (RowKind::Delete, true, false),
+            166 => (RowKind::Write, false, true),
+            167 => (RowKind::Update, false, true),
+            168 => (RowKind::Delete, false, true),
+            169 => (RowKind::Write, true, true),
+            170 => (RowKind::Update, true, true),
+            171 => (RowKind::Delete, true, true),
+            _ => return None,
+        })
+    }
+}
+
+/// The table number of a row event.
+pub(crate) fn table_id(body: &[u8]) -> Result<u64, Bad> {
+    Bytes::new(body).u48()
+}
+
+/// A row event whose rows are being taken.
+#[derive(Debug)]
+pub struct RowsEvent {
+    kind: RowKind,
+    data: Vec<u8>,
+    at: usize,
+    /// What is put on each row.
+    commit_time: i64,
+}
+
+impl RowsEvent {
+    /// True if all rows were taken.
+    pub fn is_done(&self) -> bool {
+        self.at >= self.data.len()
+    }
+}
+
+/// Decodes one table's row events.
+#[derive(Debug)]
+pub struct Decoder {
+    table: TableRead,
+    images: Images,
+    schema: SchemaRef,
+    /// One per column of the definition.
+    columns: Vec<Column>,
+    /// Set by the table map.
+    wires: Vec<WireType>,
+    /// The body of the table map that `wires` came from, without its number.
+    bound: Vec<u8>,
+    /// Column is in the row images. MariaDB leaves virtual columns out.
+    present: Vec<bool>,
+    /// How many of them.
+    present_count: usize,
+    is_key: Vec<bool>,
+    /// Where the key's cells are in the images before and after, kept for their memory.
+    key_cells: [Vec<(usize, usize)>; 2],
+    ops: Vec<Op>,
+    commit_time: Vec<i64>,
+    bytes: usize,
+}
+
+impl Decoder {
+    /// A decoder for a table; refuses types and character sets that it doesn't know by name.
+    pub fn new(table: TableRead, images: Images, charsets: &Charsets, zero_dates: ZeroDates) -> Result<Decoder> {
+        let def = &table.def;
+        let mut columns = Vec::with_capacity(def.columns.len());
+        for column in &def.columns {
+            let made = Column::new(column, charsets, zero_dates).ok_or_else(|| Error::UnsupportedType {
+                table: def.name.clone(),
+                column: column.name.clone(),
+                found: column.mysql_type.clone(),
+            })?;
+            columns.push(made);
+        }
+        let mut is_key = vec![false; columns.len()];
+        for &i in &table.key {
+            let key = is_key.get_mut(i).ok_or_else(|| Error::internal("a key column that the table lacks"))?;
+            *key = true;
+        }
+        Ok(Decoder {
+            images,
+            schema: def.schema(),
+            wires: Vec::new(),
+            bound: Vec::new(),
+            present: vec![true; columns.len()],
+            present_count: columns.len(),
+            key_cells: Default::default(),
+            is_key,
+            columns,
+            ops: Vec::new(),
+            commit_time: Vec::new(),
+            bytes: 0,
+            table,
+        })
+    }
+
+    /// The table.
+    pub fn table(&self) -> &TableRead {
+        &self.table
+    }
+
+    /// Rows decoded and not yet taken.
+    pub fn rows(&self) -> usize {
+        self.ops.len()
+    }
+
+    /// Bytes of the rows decoded and not yet taken.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Binds to a table map event's body; the error says how the map deviates from the stored
+    /// definition.
+    pub fn table_map(&mut self, body: &[u8]) -> Result<(), String> {
+        let (_, rest) = body.split_at_checked(6).ok_or("table map ends early")?;
+        if rest != self.bound.as_slice() {
+            let map = TableMap::parse(body).map_err(|e| format!("table map {e}"))?;
+            self.wires = map.bind(&self.table.def)?;
+            self.bound = rest.to_vec();
+        }
+        Ok(())
+    }
+
+    /// Begins a row event of type `code`, from its body.
+    pub fn rows_event(&mut self, code: u8, body: &[u8], commit_time: i64) -> Result<RowsEvent> {
+        self.begin(code, body, commit_time).map_err(|e| Error::malformed(format!("row event of table {} {e}", self.table.def.name)))
+    }
+
+    fn begin(&mut self, code: u8, body: &[u8], commit_time: i64) -> Result<RowsEvent, Bad> {
+        let (kind, version2, compressed) = RowKind::of(code).ok_or("is none")?;
+        let mut input = Bytes::new(body);
+        input.u48()?;
+        input.u16()?;
+        if version2 {
+            let extra = input.u16()?.checked_sub(2).ok_or("has an impossible header")?;
+            input.take(extra as usize)?;
+        }
+        if input.lenenc()? != self.columns.len() as u64 {
+            return Err("has another number of columns than its table map");
+        }
+        let bitmap = self.columns.len().div_ceil(8);
+        self.present(input.take(bitmap)?)?;
+        if kind == RowKind::Update {
+            let before = self.present.clone();
+            self.present(input.take(bitmap)?)?;
+            if before != self.present {
+                return Err("has different columns before and after; binlog_row_image must be FULL");
+            }
+        }
+        let data = if compressed { inflate(input.rest)? } else { input.rest.to_vec() };
+        Ok(RowsEvent { kind, data, at: 0, commit_time })
+    }
+
+    fn present(&mut self, bits: &[u8]) -> Result<(), Bad> {
+        for (i, (present, column)) in self.present.iter_mut().zip(&self.table.def.columns).enumerate() {
+            *present = bits[i / 8] >> (i % 8) & 1 == 1;
+            if !*present && column.generated != Some(Generated::Virtual) {
+                return Err("lacks columns; binlog_row_image must be FULL");
+            }
+        }
+        self.present_count = self.present.iter().filter(|&&p| p).count();
+        Ok(())
+    }
+
+    /// Passes over up to `limit` row changes; returns how many there were.
+    pub fn skip_rows(&mut self, event: &mut RowsEvent, limit: u64) -> Result<u64> {
+        let mut done = 0;
+        while done < limit && !event.is_done() {
+            let mut input = Bytes::new(&event.data[event.at..]);
+            let images = if event.kind == RowKind::Update { 2 } else { 1 };
+            for _ in 0..images {
+                self.skip_image(&mut input, |_, _, _| {}).map_err(|e| self.malformed(e))?;
+            }
+            event.at = event.data.len() - input.rest.len();
+            done += 1;
+        }
+        Ok(done)
+    }
+
+    /// Takes row changes until the decoder holds `rows_max` rows or `bytes_max` bytes; returns
+    /// how many changes (an update is one) were taken.
+    pub fn take_rows(&mut self, event: &mut RowsEvent, rows_max: usize, bytes_max: usize) -> Result<u64> {
+        let mut done = 0;
+        let data = std::mem::take(&mut event.data);
+        let mut input = Bytes::new(&data[event.at.min(data.len())..]);
+        let before = input.rest.len();
+        let budget = bytes_max.saturating_sub(self.bytes).max(1);
+        while !input.is_empty() && (done == 0 || (self.ops.len() < rows_max && before - input.rest.len() < budget)) {
+            self.change(event.kind, &mut input, event.commit_time)?;
+            done += 1;
+        }
+        self.bytes += before - input.rest.len();
+        event.at = data.len() - input.rest.len();
+        event.data = data;
+        Ok(done)
+    }
+
+    #[inline(always)]
+    fn change(&mut self, kind: RowKind, input: &mut Bytes<'_>, commit_time: i64) -> Result<()> {
+        match kind {
+            RowKind::Write => self.image(input, Op::Insert, commit_time),
+            RowKind::Delete => self.image(input, Op::Delete, commit_time),
+            RowKind::Update => {
+                if self.images == Images::Both {
+                    self.image(input, Op::UpdateBefore, commit_time)?;
+                } else if self.key_changes(input).map_err(|e| self.malformed(e))? {
+                    self.image(input, Op::UpdateBefore, commit_time)?;
+                } else {
+                    self.skip_image(input, |_, _, _| {}).map_err(|e| self.malformed(e))?;
+                }
+                self.image(input, Op::UpdateAfter, commit_time)
+            }
+        }
+    }
+
+    /// True if the two images that come next differ in a key column.
+    fn key_changes(&mut self, input: &Bytes<'_>) -> Result<bool, Bad> {
+        let [mut old, mut new] = std::mem::take(&mut self.key_cells);
+        old.clear();
+        new.clear();
+        let whole = input.rest;
+        let mut ahead = *input;
+        let result = self
+            .skip_image(&mut ahead, |i, from, to| if self.is_key[i] { old.push((whole.len() - from, whole.len() - to)) })
+            .and_then(|()| {
+                self.skip_image(&mut ahead, |i, from, to| {
+                    if self.is_key[i] {
+                        new.push((whole.len() - from, whole.len() - to));
+                    }
+                })
+            });
+        // Both lists have one entry per key column, in the same order; equal bytes are equal values.
+        let differ = old.iter().zip(&new).any(|(o, n)| whole[o.0..o.1] != whole[n.0..n.1]);
+        self.key_cells = [old, new];
+        result.map(|()| differ)
+    }
+
+    /// Moves past a row image; tells for each column how many bytes were left before and after
+    /// its cell (the same for a NULL).
+    #[inline(always)]
+    fn skip_image(&self, input: &mut Bytes<'_>, mut cell: impl FnMut(usize, usize, usize)) -> Result<(), Bad> {
+        let nulls = self.null_bits(input)?;
+        let mut bit = 0;
+        for (i, wire) in self.wires.iter().enumerate() {
+            if !self.present[i] {
+                continue;
+            }
+            let before = input.rest.len();
+            if nulls[bit / 8] >> (bit % 8) & 1 == 0 {
+                wire.skip(input)?;
+            }
+            bit += 1;
+            cell(i, before, input.rest.len());
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn null_bits<'a>(&self, input: &mut Bytes<'a>) -> Result<&'a [u8], Bad> {
+        if self.wires.len() != self.columns.len() {
+            return Err("comes before its table map");
+        }
+        input.take(self.present_count.div_ceil(8))
+    }
+
+    /// Appends a row image.
+    #[inline(always)]
+    fn image(&mut self, input: &mut Bytes<'_>, op: Op, commit_time: i64) -> Result<()> {
+        let nulls = self.null_bits(input).map_err(|e| self.malformed(e))?;
+        let mut bit = 0;
+        for (i, column) in self.columns.iter_mut().enumerate() {
+            let result = if !self.present[i] {
+                column.push_null()
+            } else {
+                let null = nulls[bit / 8] >> (bit % 8) & 1 == 1;
+                bit += 1;
+                if null { column.push_null() } else { column.push_wire(self.wires[i], input) }
+            };
+            if let Err(message) = result {
+                return Err(self.cell(i, message));
+            }
+        }
+        self.ops.push(op);
+        self.commit_time.push(commit_time);
+        Ok(())
+    }
+
+    #[cold]
+    fn cell(&self, column: usize, message: Bad) -> Error {
+        Error::Value {
+            table: self.table.def.name.clone(),
+            column: self.table.def.columns[column].name.clone(),
+            message: format!("row {} of the batch {message}", self.ops.len() + 1),
+        }
+    }
+
+    #[cold]
+    fn malformed(&self, message: Bad) -> Error {
+        Error::malformed(format!("row of table {} {message}", self.table.def.name))
+    }
+
+    /// The rows decoded so far as a batch; `None` if there are none.
+    pub fn take_batch(&mut self, index: usize) -> Result<Option<ChangeBatch>> {
+        if self.ops.is_empty() {
+            return Ok(None);
+        }
+        let mut arrays = Vec::with_capacity(self.columns.len());
+        for (i, column) in self.columns.iter_mut().enumerate() {
+            let array = column.finish().map_err(|message| Error::Value {
+                table: self.table.def.name.clone(),
+                column: self.table.def.columns[i].name.clone(),
+                message: message.to_owned(),
+            })?;
+            arrays.push(array);
+        }
+        let rows = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(|e| {
+            Error::malformed(format!("rows of table {} do not fit its stored definition: {e}", self.table.def.name))
+        })?;
+        self.bytes = 0;
+        Ok(Some(ChangeBatch {
+            table: index,
+            ops: std::mem::take(&mut self.ops),
+            rows,
+            commit_time: std::mem::take(&mut self.commit_time),
+        }))
+    }
+}

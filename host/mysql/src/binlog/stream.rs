@@ -1,0 +1,181 @@
+//! The connection that brings raw events.
+//!
+//! The driver speaks the protocol, cuts packets into events, strips their checksums and unpacks
+//! compressed transactions. Everything inside an event is decoded here.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use mysql_async::binlog::events::Event;
+use mysql_async::prelude::Queryable;
+use mysql_async::{BinlogStream, BinlogStreamRequest, Conn, Sid};
+use rand::Rng;
+
+use crate::endpoint::{self, Endpoint, Flavor, Identity};
+use crate::error::{Doing, Error, Result};
+use crate::position::Position;
+
+/// A live stream of events.
+pub(crate) struct Stream {
+    events: Pin<Box<BinlogStream>>,
+    server: String,
+    from: Position,
+    /// Silence longer than this means that the connection is dead.
+    silence_max: Duration,
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Stream({} from {})", self.server, self.from)
+    }
+}
+
+/// What the server said about itself when the stream was opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) stream: Stream,
+    pub(crate) flavor: Flavor,
+    /// `lower_case_table_names` is not 0.
+    pub(crate) names_fold: bool,
+    /// The binary log files that the server holds.
+    pub(crate) files: Vec<String>,
+}
+
+impl Stream {
+    /// Connects, checks that it is the expected server, and asks for events from `from`.
+    pub(crate) async fn open(
+        endpoint: &Endpoint,
+        expected: &Identity,
+        from: &Position,
+        heartbeat: Duration,
+    ) -> Result<Opened> {
+        const DOING: &str = "opening the binary log stream";
+        let mut conn = endpoint.connect().await?;
+        let (flavor, _) = endpoint::flavor(&mut conn).await?;
+        let found = endpoint::identity(&mut conn, flavor).await?;
+        if found != *expected {
+            return Err(Error::IdentityChanged { found: found.to_string(), expected: expected.to_string() });
+        }
+        let names_fold: u8 =
+            conn.query_first("SELECT @@GLOBAL.lower_case_table_names").await.doing(DOING)?.unwrap_or_default();
+        let files: Vec<String> = conn
+            .query_map("SHOW BINARY LOGS", |row: mysql_async::Row| row.get::<String, _>(0).unwrap_or_default())
+            .await
+            .doing(DOING)?;
+        if !from.file.is_empty() && !files.contains(&from.file) {
+            let reason = match (files.first(), files.last()) {
+                (Some(first), Some(last)) => format!("the server holds {first} to {last}"),
+                _ => "the server holds no binary log".to_owned(),
+            };
+            return Err(Error::PositionGone { position: from.clone(), reason });
+        }
+        let nanoseconds = heartbeat.as_nanos();
+        match flavor {
+            Flavor::MySql => {
+                let uuid = random_uuid();
+                conn.query_drop(format!(
+                    "SET @source_heartbeat_period = {nanoseconds}, @master_heartbeat_period = {nanoseconds}, \
+                     @replica_uuid = '{uuid}', @slave_uuid = '{uuid}'"
+                ))
+                .await
+                .doing(DOING)?;
+            }
+            Flavor::MariaDb => {
+                // Capability 4: this reader knows GTID events.
+                conn.query_drop(format!("SET @master_heartbeat_period = {nanoseconds}, @mariadb_slave_capability = 4"))
+                    .await
+                    .doing(DOING)?;
+                if let (true, Some(gtid)) = (from.file.is_empty(), &from.gtid) {
+                    conn.exec_drop("SET @slave_connect_state = ?", (gtid,)).await.doing(DOING)?;
+                }
+            }
+        }
+        let stream = request(conn, flavor, from).await?;
+        Ok(Opened {
+            stream: Stream {
+                events: Box::pin(stream),
+                server: endpoint.server(),
+                from: from.clone(),
+                silence_max: heartbeat * 3 + Duration::from_secs(10),
+            },
+            flavor,
+            names_fold: names_fold != 0,
+            files,
+        })
+    }
+
+    /// The next event if it is already here.
+    pub(crate) fn ready(&mut self) -> Option<Result<Event>> {
+        // Outside tokio's budget: a budget used up would look like a stream that is dry.
+        tokio::task::unconstrained(self.poll_next()).now_or_never()
+    }
+
+    /// Waits for the next event. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Result<Event> {
+        match tokio::time::timeout(self.silence_max, self.poll_next()).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::Disconnected {
+                server: self.server.clone(),
+                reason: format!("neither events nor heartbeats for {} s", self.silence_max.as_secs()),
+            }),
+        }
+    }
+
+    async fn poll_next(&mut self) -> Result<Event> {
+        // The driver panics on an event that is longer than its packet.
+        match AssertUnwindSafe(self.events.next()).catch_unwind().await {
+            Ok(Some(Ok(event))) => Ok(event),
+            Ok(Some(Err(error))) => Err(self.classify(error)),
+            Ok(None) => Err(Error::Disconnected {
+                server: self.server.clone(),
+                reason: "the server ended the stream".to_owned(),
+            }),
+            Err(_) => Err(Error::malformed("an event is longer than its packet").at(&self.from)),
+        }
+    }
+
+    fn classify(&self, error: mysql_async::Error) -> Error {
+        match &error {
+            mysql_async::Error::Server(e) if matches!(e.code, 1236 | 1373) => {
+                // Another reader came with the same random id: not our fault, the next id differs.
+                if e.message.contains("same server_uuid") || e.message.contains("same server_id") {
+                    return Error::Disconnected { server: self.server.clone(), reason: e.message.clone() };
+                }
+                Error::PositionGone { position: self.from.clone(), reason: e.message.clone() }
+            }
+            mysql_async::Error::Io(_) | mysql_async::Error::Driver(_) => {
+                Error::Disconnected { server: self.server.clone(), reason: error.to_string() }
+            }
+            _ => Error::Sql { doing: "reading the binary log", source: Box::new(error) },
+        }
+    }
+}
+
+async fn request(conn: Conn, flavor: Flavor, from: &Position) -> Result<BinlogStream> {
+    // High and random: real replicas have low ids that people chose.
+    let server_id = rand::rng().random_range(0x8000_0000..0xffff_ff00u32);
+    let mut request = BinlogStreamRequest::new(server_id);
+    if !from.file.is_empty() {
+        request = request.with_filename(from.file.as_bytes()).with_pos(from.offset);
+    } else if flavor == Flavor::MySql {
+        let mut sids = Vec::new();
+        for part in from.gtid.iter().flat_map(|g| g.split(',')).map(str::trim).filter(|p| !p.is_empty()) {
+            let sid: Sid<'_> = part
+                .parse()
+                .map_err(|e| Error::malformed(format!("GTID set '{part}' is not understood: {e}")))?;
+            sids.push(sid);
+        }
+        request = request.with_gtid().with_gtid_set(sids).with_pos(4u64);
+    } else {
+        request = request.with_pos(4u64);
+    }
+    conn.get_binlog_stream(request).await.doing("opening the binary log stream")
+}
+
+fn random_uuid() -> String {
+    let n: u128 = rand::rng().random();
+    let hex = format!("{n:032x}");
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}

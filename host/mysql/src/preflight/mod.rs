@@ -1,0 +1,124 @@
+//! What is checked on a source before anything moves.
+//!
+//! All problems are found in one pass, each with the setting or object, the value found, the value
+//! needed, and the statement that mends it. Nothing is changed on the server.
+
+mod server;
+mod start;
+mod tables;
+
+use crate::endpoint::{self, Endpoint, Flavor, Identity};
+use crate::error::{Doing, Error, Problem};
+use crate::position::Position;
+use crate::table::{TableDef, expand_tables};
+use server::{Grants, Settings};
+
+/// Where reading begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// A snapshot, then the changes since.
+    Snapshot,
+    /// Only changes from now on.
+    Latest,
+    /// Everything that the binary log still holds.
+    Earliest,
+    /// From a place in a binary log file.
+    File {
+        /// The file's name.
+        file: String,
+        /// The offset of an event in it.
+        position: u64,
+    },
+    /// From the transactions that follow a GTID set.
+    Gtid(String),
+    /// From a stored position: a restart.
+    Stored(Position),
+}
+
+/// What the check may let pass.
+#[derive(Debug, Clone, Default)]
+pub struct CheckOptions {
+    /// Tables changed by cascades that the server doesn't log are read anyway.
+    pub allow_unlogged_cascades: bool,
+}
+
+/// What is known about the server after a check.
+#[derive(Debug, Clone)]
+pub struct ServerInfo {
+    /// MySQL or MariaDB.
+    pub flavor: Flavor,
+    /// Its version text.
+    pub version: String,
+    /// Which instance.
+    pub identity: Identity,
+    /// Where to start reading; `None` for [`Start::Snapshot`], which finds its own.
+    pub start: Option<Position>,
+}
+
+/// Why a source cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PreflightError {
+    /// The server could not be asked.
+    #[error(transparent)]
+    Server(#[from] Error),
+    /// It was asked, and these must be mended first.
+    #[error("{} problem(s) found on the source", problems.len())]
+    Problems {
+        /// All of them.
+        problems: Vec<Problem>,
+    },
+}
+
+/// Checks everything that reading `tables` (patterns) from this server needs.
+pub async fn check_source(
+    endpoint: &Endpoint,
+    tables: &[String],
+    start: &Start,
+    options: &CheckOptions,
+) -> Result<(ServerInfo, Vec<TableDef>), PreflightError> {
+    let mut conn = endpoint.connect().await?;
+    let (flavor, version) = endpoint::flavor(&mut conn).await?;
+    let identity = endpoint::identity(&mut conn, flavor).await?;
+    let settings = Settings::read(&mut conn).await?;
+    let mut problems = settings.problems();
+    let grants = Grants::read(&mut conn).await?;
+
+    let names = expand_tables(&mut conn, endpoint.database(), tables).await?;
+    problems.extend(grants.problems(flavor, endpoint.user(), &names));
+    let mut defs = Vec::new();
+    for name in &names {
+        if name.schema.is_empty() {
+            problems.push(Problem::new(
+                format!("table {}", name.name),
+                "no schema",
+                "a schema",
+                "name the database in the address, or write schema.table",
+            ));
+        } else if let Some(def) = tables::check(&mut conn, flavor, &settings, name, options, &mut problems).await? {
+            defs.push(def);
+        }
+    }
+    for pattern in tables.iter().filter(|p| p.contains(['*', '?'])) {
+        let schema = pattern.split_once('.').map_or(endpoint.database().unwrap_or(""), |(schema, _)| schema);
+        if !names.iter().any(|n| n.schema == schema) {
+            problems.push(Problem::new(
+                format!("tables {pattern}"),
+                "no table that matches",
+                "at least one",
+                "check the pattern, the database, and that the user may see the tables (GRANT SELECT)",
+            ));
+        }
+    }
+    tables::check_charsets(&mut conn, &defs, &mut problems).await?;
+    let start = if settings.has_binlog() {
+        start::resolve(&mut conn, flavor, start, &mut problems).await?
+    } else {
+        None
+    };
+    conn.disconnect().await.doing("ending the check")?;
+    if problems.is_empty() {
+        Ok((ServerInfo { flavor, version, identity, start }, defs))
+    } else {
+        Err(PreflightError::Problems { problems })
+    }
+}

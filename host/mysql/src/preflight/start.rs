@@ -1,0 +1,72 @@
+//! Whether the place to start from is still there.
+
+use mysql_async::Row;
+use mysql_async::prelude::Queryable;
+
+use super::Start;
+use crate::endpoint::{Conn, Flavor};
+use crate::error::{Doing, Problem, Result};
+use crate::position::{Position, current_position};
+
+const DOING: &str = "looking for the start position";
+
+pub(super) async fn resolve(
+    conn: &mut Conn,
+    flavor: Flavor,
+    start: &Start,
+    problems: &mut Vec<Problem>,
+) -> Result<Option<Position>> {
+    let files: Vec<(String, u64)> = match conn
+        .query_map("SHOW BINARY LOGS", |row: Row| (row.get(0).unwrap_or_default(), row.get(1).unwrap_or(0)))
+        .await
+    {
+        Ok(files) => files,
+        // 1227: not allowed, which the check of the privileges has said.
+        Err(mysql_async::Error::Server(e)) if e.code == 1227 => return Ok(None),
+        Err(e) => return Err(e).doing(DOING),
+    };
+    let span = match (files.first(), files.last()) {
+        (Some((first, _)), Some((last, size))) => format!("{first} to {last}:{size}"),
+        _ => "none".to_owned(),
+    };
+    let mut gone = |position: &str| {
+        problems.push(Problem::new(
+            format!("start position {position}"),
+            format!("binary logs {span}"),
+            "a position that the server still holds",
+            "start from a snapshot (reset the pipeline), and keep binary logs longer (binlog_expire_logs_seconds)",
+        ));
+    };
+    Ok(match start {
+        Start::Snapshot => None,
+        Start::Latest => Some(current_position(conn, flavor).await?),
+        Start::Earliest => files.first().map(|(file, _)| Position::new(file.as_str(), 4)),
+        Start::File { file, position } => {
+            let found = Position::new(file.as_str(), (*position).max(4));
+            if !holds(&files, &found) {
+                gone(&found.to_string());
+            }
+            Some(found)
+        }
+        Start::Stored(position) => {
+            if !position.file.is_empty() && !holds(&files, position) {
+                gone(&position.to_string());
+            }
+            Some(position.clone())
+        }
+        Start::Gtid(set) => {
+            if flavor == Flavor::MySql {
+                let complete: Option<Option<bool>> =
+                    conn.exec_first("SELECT GTID_SUBSET(@@GLOBAL.gtid_purged, ?)", (set,)).await.doing(DOING)?;
+                if complete.flatten() != Some(true) {
+                    gone(&format!("gtid {set}"));
+                }
+            }
+            Some(Position { file: String::new(), offset: 4, gtid: Some(set.clone()), rows: 0 })
+        }
+    })
+}
+
+fn holds(files: &[(String, u64)], position: &Position) -> bool {
+    files.iter().any(|(file, size)| *file == position.file && position.offset <= *size)
+}

@@ -1,0 +1,104 @@
+//! The tables that are to be read.
+
+use mysql_async::prelude::Queryable;
+
+use super::CheckOptions;
+use super::server::Settings;
+use crate::charset::Charsets;
+use crate::endpoint::{Conn, Flavor};
+use crate::error::{Doing, Problem, Result};
+use crate::table::{ColumnData, TableDef, TableName, read_definition};
+
+/// Finds what keeps a table from being read; its definition if it is there.
+pub(super) async fn check(
+    conn: &mut Conn,
+    flavor: Flavor,
+    settings: &Settings,
+    name: &TableName,
+    options: &CheckOptions,
+    problems: &mut Vec<Problem>,
+) -> Result<Option<TableDef>> {
+    let subject = format!("table {name}");
+    let Some(def) = read_definition(conn, name).await? else {
+        problems.push(Problem::new(
+            subject,
+            "no such table that the user may see",
+            "a base table",
+            format!("check the name (views and system-versioned tables can't be read), or GRANT SELECT ON {name} TO the user"),
+        ));
+        return Ok(None);
+    };
+    if let Err(mysql_async::Error::Server(e)) = conn.query_drop(format!("SELECT 1 FROM {name} LIMIT 0")).await {
+        problems.push(Problem::new(
+            subject.clone(),
+            format!("server error {}: {}", e.code, e.message),
+            "SELECT on it",
+            format!("GRANT SELECT ON {name} TO the user"),
+        ));
+    }
+    if !def.engine.eq_ignore_ascii_case("InnoDB") {
+        problems.push(Problem::new(
+            subject.clone(),
+            format!("engine {}", def.engine),
+            "InnoDB",
+            format!("ALTER TABLE {name} ENGINE = InnoDB"),
+        ));
+    }
+    if def.row_key().is_none() {
+        problems.push(Problem::new(
+            subject.clone(),
+            "no primary key",
+            "a primary key, or a unique key over whole columns that cannot be NULL",
+            format!("ALTER TABLE {name} ADD PRIMARY KEY (…)"),
+        ));
+    }
+    for column in def.columns.iter().filter(|c| c.data == ColumnData::Unsupported) {
+        problems.push(Problem::new(
+            format!("column {} of table {name}", column.name),
+            format!("type {}", column.mysql_type),
+            "a type that can be read",
+            "leave the table out, or change the column's type",
+        ));
+    }
+    if !settings.logs_cascades() && !options.allow_unlogged_cascades {
+        let cascades: Vec<(String, String)> = conn
+            .exec(
+                "SELECT CONSTRAINT_NAME, CONCAT('ON DELETE ', DELETE_RULE, ' ON UPDATE ', UPDATE_RULE) \
+                 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = ? \
+                 AND (DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') \
+                 OR UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT'))",
+                (&name.schema, &name.name),
+            )
+            .await
+            .doing("reading foreign keys")?;
+        for (constraint, rule) in cascades {
+            problems.push(Problem::new(
+                format!("foreign key {constraint} of {subject}"),
+                format!("{rule}: {flavor} does not log the rows that it changes"),
+                "no cascade on a table that is read",
+                "set source.allow_unlogged_cascades: true if the parent's keys never change, or drop the cascade",
+            ));
+        }
+    }
+    Ok(Some(def))
+}
+
+/// Finds text columns whose character set cannot be decoded.
+pub(super) async fn check_charsets(conn: &mut Conn, defs: &[TableDef], problems: &mut Vec<Problem>) -> Result<()> {
+    let charsets = Charsets::read(conn, defs).await?;
+    for def in defs {
+        for column in &def.columns {
+            if let ColumnData::Text { charset, .. } = &column.data
+                && charsets.get(charset).is_none()
+            {
+                problems.push(Problem::new(
+                    format!("column {} of table {}", column.name, def.name),
+                    format!("character set {charset}"),
+                    "a character set that can be decoded",
+                    "convert the column to utf8mb4, or leave the table out",
+                ));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! The sessions that read: one cuts the tables into chunks, the others read chunks into batches.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use futures_util::TryStreamExt;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Row, Value};
+use tokio::sync::{Mutex, mpsc};
+
+use super::{Key, Range, SnapshotBatch, SnapshotOptions, keys};
+use crate::charset::Charsets;
+use crate::column::Column;
+use crate::endpoint::Conn;
+use crate::error::{Doing, Error, Result};
+use crate::table::{TableDef, quote};
+
+const DOING: &str = "reading the snapshot";
+
+/// A table and how it is read.
+#[derive(Debug)]
+pub(super) struct Table {
+    def: TableDef,
+    key: Vec<usize>,
+    /// The index that the key is ordered by.
+    index: String,
+}
+
+impl Table {
+    pub(super) fn new(def: &TableDef) -> Result<Table> {
+        let key = def.row_key().ok_or_else(|| Error::internal(format!("table {} has no key", def.name)))?;
+        let index = if def.primary_key.is_empty() {
+            def.unique_keys.iter().find(|k| k.columns == key && !k.nullable).map_or("PRIMARY", |k| k.name.as_str())
+        } else {
+            "PRIMARY"
+        };
+        Ok(Table { index: index.to_owned(), def: def.clone(), key })
+    }
+
+    /// `FROM … WHERE … ORDER BY key` of a range.
+    fn from(&self, after: Option<&Key>, through: Option<&Key>) -> String {
+        let order: Vec<String> = self.key.iter().map(|&i| quote(&self.def.columns[i].name)).collect();
+        let bounds = keys::bounds(&self.def, &self.key, after, through);
+        format!(" FROM {} FORCE INDEX ({}){bounds} ORDER BY {}", self.def.name, quote(&self.index), order.join(", "))
+    }
+
+    fn key_select(&self) -> String {
+        self.key.iter().map(|&i| keys::select(&self.def.columns[i])).collect::<Vec<_>>().join(", ")
+    }
+
+    fn key(&self, values: impl Fn(usize) -> Option<Value>) -> Result<Key> {
+        let literal = |(n, &i): (usize, &usize)| keys::literal(&self.def.columns[i], &values(n).unwrap_or(Value::NULL));
+        self.key.iter().enumerate().map(literal).collect()
+    }
+}
+
+/// Cuts the missing ranges into chunks of `chunk_rows` rows, for the readers.
+pub(super) async fn plan(
+    mut conn: Conn,
+    tables: Arc<Vec<Table>>,
+    missing: Vec<Range>,
+    chunk_rows: u64,
+    chunks: mpsc::Sender<Range>,
+) -> Result<()> {
+    for mut gap in missing {
+        let Some(table) = tables.get(gap.table) else { continue };
+        loop {
+            // The key of the chunk's last row, found by the server; none when fewer rows are left.
+            let statement = format!(
+                "SELECT {}{} LIMIT 1 OFFSET {}",
+                table.key_select(),
+                table.from(gap.after.as_ref(), gap.through.as_ref()),
+                chunk_rows.saturating_sub(1)
+            );
+            let row: Option<Row> = conn.exec_first(statement, ()).await.doing(DOING)?;
+            let last = row.map(|row| table.key(|i| row.as_ref(i).cloned())).transpose()?;
+            // The gap's own end, when its last row is the chunk's last row, needs no chunk after it.
+            let through = last.filter(|last| Some(last) != gap.through.as_ref());
+            let is_last = through.is_none();
+            let chunk = Range { through: through.clone().or(gap.through.clone()), ..gap.clone() };
+            if chunks.send(chunk).await.is_err() || is_last {
+                break;
+            }
+            gap.after = through;
+            gap.order += 1;
+        }
+    }
+    conn.disconnect().await.doing(DOING)
+}
+
+/// Reads chunks until there are none.
+pub(super) async fn read(
+    mut conn: Conn,
+    tables: Arc<Vec<Table>>,
+    options: SnapshotOptions,
+    chunks: Arc<Mutex<mpsc::Receiver<Range>>>,
+    batches: mpsc::Sender<Result<SnapshotBatch>>,
+) -> Result<()> {
+    loop {
+        // Held only while waiting for the next chunk; the other readers wait for the same.
+        let chunk = chunks.lock().await.recv().await;
+        let Some(chunk) = chunk else { break };
+        let Some(table) = tables.get(chunk.table) else { continue };
+        if !read_chunk(&mut conn, table, &options, chunk, &batches).await? {
+            return Ok(());
+        }
+    }
+    conn.disconnect().await.doing(DOING)
+}
+
+/// Reads one chunk; false if nobody wants it any more.
+async fn read_chunk(
+    conn: &mut Conn,
+    table: &Table,
+    options: &SnapshotOptions,
+    mut range: Range,
+    batches: &mpsc::Sender<Result<SnapshotBatch>>,
+) -> Result<bool> {
+    let def = &table.def;
+    let mut columns = Vec::with_capacity(def.columns.len());
+    for column in &def.columns {
+        // Text comes as utf8mb4 whatever the column's set is, so an unknown set does not matter;
+        // the types were checked before.
+        let made = Column::new(column, &Charsets::any(column), options.zero_dates).ok_or_else(|| Error::UnsupportedType {
+            table: def.name.clone(),
+            column: column.name.clone(),
+            found: column.mysql_type.clone(),
+        })?;
+        columns.push(made);
+    }
+    let names: Vec<String> = def.columns.iter().map(|c| quote(&c.name)).collect();
+    let statement = format!(
+        "SELECT {}, {}{}",
+        names.join(", "),
+        table.key_select(),
+        table.from(range.after.as_ref(), range.through.as_ref())
+    );
+    let through = range.through.clone();
+    let mut rows = conn.exec_stream::<Row, _, _>(statement, ()).await.doing(DOING)?;
+    let (mut count, mut bytes) = (0, 0);
+    let mut last: Option<Row> = None;
+    loop {
+        let row = rows.try_next().await.doing(DOING)?;
+        if count > 0 && (row.is_none() || count >= options.batch_rows || bytes >= options.batch_bytes) {
+            // The last batch completes the chunk to its end, also where no row lies.
+            range.through = match (&row, &last) {
+                (Some(_), Some(last)) => {
+                    Some(table.key(|i| last.as_ref(def.columns.len() + i).cloned())?)
+                }
+                _ => through.clone(),
+            };
+            let batch = SnapshotBatch { table: range.table, rows: finish(def, &mut columns)?, range: range.clone() };
+            if batches.send(Ok(batch)).await.is_err() {
+                return Ok(false);
+            }
+            range.after = range.through.take();
+            (count, bytes) = (0, 0);
+        } else if row.is_none() {
+            // A chunk without rows is complete too.
+            range.through = through.clone();
+            let batch = SnapshotBatch { table: range.table, rows: finish(def, &mut columns)?, range };
+            return Ok(batches.send(Ok(batch)).await.is_ok());
+        }
+        let Some(row) = row else { return Ok(true) };
+        for (i, column) in columns.iter_mut().enumerate() {
+            let value = row.as_ref(i).unwrap_or(&Value::NULL);
+            if let Value::Bytes(value) = value {
+                bytes += value.len();
+            }
+            bytes += 8;
+            column.push_value(value).map_err(|message| Error::Value {
+                table: def.name.clone(),
+                column: def.columns[i].name.clone(),
+                message: message.to_owned(),
+            })?;
+        }
+        count += 1;
+        last = Some(row);
+    }
+}
+
+fn finish(def: &TableDef, columns: &mut [Column]) -> Result<RecordBatch> {
+    let mut arrays = Vec::with_capacity(columns.len());
+    for (column, of) in columns.iter_mut().zip(&def.columns) {
+        arrays.push(column.finish().map_err(|message| Error::Value {
+            table: def.name.clone(),
+            column: of.name.clone(),
+            message: message.to_owned(),
+        })?);
+    }
+    RecordBatch::try_new(def.schema(), arrays).map_err(|e| {
+        Error::malformed(format!("rows of table {} do not fit its stored definition: {e}", def.name))
+    })
+}
