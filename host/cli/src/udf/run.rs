@@ -43,7 +43,7 @@ pub(super) async fn run(call: Call) -> Result<Exit, Box<Problem>> {
     let arguments = arguments(call.args.as_ref(), &table)?;
     let offered: Vec<Argument> = arguments.iter().map(|argument| argument.offered.clone()).collect();
     let identity = Identity { pipeline: "udf-run".to_owned(), step: name.clone() };
-    let limits = limits(&call.limits);
+    let limits = rowmill_wasm::Limits::from(call.limits);
     let mut function = Function::bind(&opened.component, &identity, &limits, &name, &offered, &call.config)
         .await
         .map_err(|error| problem(&error))?;
@@ -71,18 +71,6 @@ pub(super) async fn run(call: Call) -> Result<Exit, Box<Problem>> {
         let _ = std::io::stderr().lock().write_all(summary.as_bytes());
     }
     Ok(if tally.traps > 0 { Exit::Stopped } else { Exit::Done })
-}
-
-/// The pipeline's limits as the engine takes them.
-fn limits(limits: &Limits) -> rowmill_wasm::Limits {
-    rowmill_wasm::Limits {
-        memory: limits.memory,
-        cpu_base: limits.cpu_base,
-        cpu_per_row: limits.cpu_per_row,
-        wall: limits.wall,
-        output: limits.output,
-        ..rowmill_wasm::Limits::default()
-    }
 }
 
 /// What is offered to `bind`, and for a column its values.

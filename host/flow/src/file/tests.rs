@@ -617,4 +617,28 @@ proptest! {
         text.replace_range(start..end, &put);
         survives(&text);
     }
+
+    /// Letters of a text stand at their places in the file, however the text was written.
+    #[test]
+    fn every_letter_maps_back(words in proptest::collection::vec("[a-z\u{e9}']{1,6}", 1..8), style in 0..5, escapes in ".{0,3}") {
+        let text = words.join(" ");
+        let (yaml, value) = match style {
+            0 => (format!("v{text}"), format!("v{text}")),
+            1 => (format!("'{}'", text.replace('\'', "''")), text),
+            2 => (format!("{}", serde_json::json!(format!("{escapes}{text}"))), format!("{escapes}{text}")),
+            3 => (format!("|\n  {}\n", words.join("\n  ")), format!("{}\n", words.join("\n"))),
+            _ => (format!(">-\n  {}\n", words.join("\n  ")), text),
+        };
+        let tree = tree::parse(&format!("k: {yaml}\n")).expect("YAML");
+        let tree::Data::Mapping(entries) = &tree.data else { panic!("a mapping") };
+        let tree::Data::Scalar { value: read, style } = &entries[0].1.data else { panic!("a text") };
+        prop_assert_eq!(read, &value);
+        let file = format!("k: {yaml}\n");
+        let raw = &file[entries[0].1.span.clone()];
+        let map = source_map::align(raw, *style, read).expect("aligned");
+        for (at, c) in read.char_indices().filter(|(_, c)| c.is_ascii_lowercase()) {
+            // An escape such as \u0061 stands for its letter.
+            prop_assert!(raw[map[at]..].starts_with(c) || raw[map[at]..].starts_with('\\'), "{:?} at {}", raw, at);
+        }
+    }
 }
