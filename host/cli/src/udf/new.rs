@@ -11,9 +11,7 @@ use crate::template;
 
 /// Writes the project into `folder/name`, which must not exist.
 pub(super) fn new(folder: &Path, name: &str, language: Language, kind: Kind) -> Result<Exit, Box<Problem>> {
-    let files = match language {
-        Language::Rust => template::files(name, kind),
-    };
+    let files = template::files(name, language, kind);
     let project = folder.join(name);
     std::fs::create_dir(&project).map_err(|error| {
         let problem = Problem::configuration(format!("the folder {} can't be made", project.display()));
