@@ -201,7 +201,8 @@ mod tests {
     }
 
     fn field(data: DataType, facts: &[(&str, &str)]) -> Field {
-        let facts = facts.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let facts: std::collections::HashMap<String, String> =
+            facts.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         Field::new("c", data, false).with_metadata(facts)
     }
 

@@ -47,7 +47,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Conn, Endpoint};
 use crate::error::{Problem, Result};
 use crate::position::Position;
 use crate::snapshot::SnapshotProgress;
@@ -265,4 +265,10 @@ impl Sink {
 /// to go on; for `verify`, which has no fence. False if the pipeline has no progress yet.
 pub async fn set_barrier(options: &SinkOptions, at: Option<&Position>) -> Result<bool> {
     progress::set_barrier(options, at).await
+}
+
+/// The stored progress as a session sees it, for instance in the consistent snapshot in which it
+/// also reads the targets.
+pub async fn read_progress_with(conn: &mut Conn, options: &SinkOptions) -> Result<Option<Progress>> {
+    progress::read(conn, options).await
 }

@@ -1,0 +1,183 @@
+//! Takeovers, killed connections, restarts, and rows that the server refuses.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rowmill_devserver::{Kind, Server};
+use rowmill_mysql::Error;
+use rowmill_mysql::sink::{Sink, reset, set_barrier};
+
+use crate::support::*;
+
+#[tokio::test]
+async fn a_second_process_takes_over_and_the_first_writes_nothing_more() {
+    for kind in BOTH {
+        let server = server(kind);
+        let options = options(server, "fence");
+        assert_eq!(Sink::read_progress(&options).await.unwrap(), None);
+        let (mut first, progress) = claim(&options, &people("fence")).await;
+        assert_eq!((progress.fence, progress.commits, progress.incarnation.len()), (1, 0, 32));
+        first.commit(epoch(vec![people_write(&[(1, Some("first"))], true)], 5)).await.unwrap();
+        let (mut second, taken) = claim(&options, &people("fence")).await;
+        assert_eq!((taken.fence, taken.commits, taken.position), (2, 1, Some(position(5))));
+        assert_eq!(taken.incarnation, progress.incarnation);
+        let error = first.commit(epoch(vec![people_write(&[(2, Some("late"))], true)], 6)).await.unwrap_err();
+        assert!(matches!(&error, Error::Fenced { other, .. } if other.contains("process")), "{error}");
+        assert!(matches!(first.read_barrier().await, Err(Error::Fenced { .. })));
+        second.commit(epoch(vec![people_write(&[(3, Some("second"))], true)], 6)).await.unwrap();
+        assert_eq!(rows(server, "SELECT id FROM fence.people ORDER BY id"), ["1", "3"]);
+        let stored = Sink::read_progress(&options).await.unwrap().unwrap();
+        assert_eq!((stored.commits, stored.rows_in, stored.rows_out), (2, 2, 2));
+    }
+}
+
+#[tokio::test]
+async fn the_position_never_moves_back_and_a_restored_target_is_noticed() {
+    let server = server(Kind::MySql);
+    let options = options(server, "back");
+    let (mut sink, _) = claim(&options, &people("back")).await;
+    sink.commit(epoch(vec![people_write(&[(1, Some("a"))], true)], 50)).await.unwrap();
+    let error = sink.commit(epoch(vec![], 40)).await.unwrap_err();
+    assert!(error.to_string().contains("would move back"), "{error}");
+    server.sql("UPDATE back_meta.progress SET commits = 0").unwrap();
+    let error = sink.commit(epoch(vec![], 60)).await.unwrap_err();
+    assert!(matches!(error, Error::ProgressLost { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn verify_asks_for_a_barrier_and_reset_forgets() {
+    for kind in BOTH {
+        let server = server(kind);
+        let options = options(server, "barrier");
+        assert!(set_barrier(&options, None).await.is_err());
+        let (mut sink, _) = claim(&options, &people("barrier")).await;
+        assert!(set_barrier(&options, Some(&position(77))).await.unwrap());
+        assert_eq!(sink.read_barrier().await.unwrap(), Some(position(77)));
+        let done = sink.commit(epoch(vec![], 5)).await.unwrap();
+        assert_eq!(done.barrier_at, Some(position(77)));
+        set_barrier(&options, None).await.unwrap();
+        assert_eq!(sink.commit(epoch(vec![], 6)).await.unwrap().barrier_at, None);
+        sink.record_stop("gone fishing").await.unwrap();
+        let stored = Sink::read_progress(&options).await.unwrap().unwrap();
+        assert_eq!(stored.stopped.unwrap().reason, "gone fishing");
+        let done = reset(&options, &[people("barrier")], true).await.unwrap();
+        assert!(done.found && done.dropped.len() == 1);
+        assert!(matches!(sink.commit(epoch(vec![], 7)).await, Err(Error::ProgressLost { .. })));
+        assert_eq!(Sink::read_progress(&options).await.unwrap(), None);
+        // A table that was there before stays.
+        server.sql("CREATE TABLE barrier.people (id BIGINT PRIMARY KEY, name VARCHAR(40) NULL)").unwrap();
+        let done = reset(&options, &[people("barrier")], true).await.unwrap();
+        assert!(!done.found && done.kept.len() == 1);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_row_is_named_and_undoes_its_epoch() {
+    for kind in BOTH {
+        let server = server(kind);
+        let options = options(server, "refused");
+        server
+            .sql("CREATE TABLE refused.people (id BIGINT PRIMARY KEY, name VARCHAR(5) NULL, CHECK (name <> 'evil'))")
+            .unwrap();
+        let (mut sink, _) = claim(&options, &people("refused")).await;
+        // Trailing blanks beyond the length are only a note, and evil is a CHECK's.
+        for bad in ["too long", "abcde   ", "evil"] {
+            for size in [3, 100] {
+                let names: Vec<&str> = (0..size).map(|i| if i == 2 { bad } else { "ok" }).collect();
+                let events: Vec<_> = names.iter().enumerate().map(|(i, n)| (i as i64, Some(*n))).collect();
+                let error = sink.commit(epoch(vec![people_write(&events, true)], 5)).await.unwrap_err();
+                let Error::Rejected { key, message, .. } = &error else { panic!("{error:?}") };
+                assert!(bad == "evil" || (key.as_deref() == Some("(2)") && message.contains("name")), "{error}");
+                assert!(!error.is_transient());
+                assert_eq!(rows(server, "SELECT COUNT(*) FROM refused.people"), ["0"]);
+            }
+        }
+        // The sink is still good.
+        sink.commit(epoch(vec![people_write(&[(1, Some("ok"))], true)], 5)).await.unwrap();
+    }
+}
+
+/// Commits epochs while `disturb` runs in another thread, then compares every row and counter.
+async fn survive(kind: Kind, epochs: u64, disturb: impl FnOnce(&mut Server, &AtomicBool) + Send + 'static) {
+    let server = Server::start(kind).unwrap();
+    let options = options(&server, "storm");
+    let (mut sink, _) = claim(&options, &people("storm")).await;
+    let done = Arc::new(AtomicBool::new(false));
+    let flag = done.clone();
+    let disturber = std::thread::spawn(move || {
+        let mut server = server;
+        disturb(&mut server, &flag);
+        server
+    });
+    for n in 0..epochs {
+        // Small and large, so that INSERT and LOAD DATA are both hit. Each epoch also counts up row 0.
+        let size = if n % 2 == 0 { 5 } else { 500 };
+        let names: Vec<String> = (0..size).map(|i| format!("{n}-{i}")).collect();
+        let mut events: Vec<_> =
+            names.iter().enumerate().map(|(i, name)| ((n * 1_000) as i64 + i as i64, Some(name.as_str()))).collect();
+        let count = n.to_string();
+        events.push((-1, Some(&count)));
+        sink.commit(epoch(vec![people_write(&events, false)], 10 + n)).await.unwrap();
+    }
+    done.store(true, Ordering::SeqCst);
+    let server = disturber.join().unwrap();
+    let stored = Sink::read_progress(&options).await.unwrap().unwrap();
+    assert_eq!((stored.commits, stored.rows_in), (epochs, epochs));
+    let total = (0..epochs).map(|n| if n % 2 == 0 { 5 } else { 500 }).sum::<u64>() + 1;
+    assert_eq!(rows(&server, "SELECT COUNT(*) FROM storm.people"), [total.to_string()]);
+    assert_eq!(rows(&server, "SELECT name FROM storm.people WHERE id = -1"), [(epochs - 1).to_string()]);
+}
+
+#[tokio::test]
+async fn killed_connections_lose_and_double_nothing() {
+    for kind in BOTH {
+        survive(kind, 300, |server, done| {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while !done.load(Ordering::SeqCst) && Instant::now() < deadline {
+                let ids = server
+                    .sql("SELECT id FROM information_schema.processlist WHERE user = 'root' AND id <> CONNECTION_ID()")
+                    .unwrap_or_default();
+                for id in ids.lines() {
+                    let _ = server.sql(&format!("KILL {id}"));
+                }
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_and_restarted_loses_and_doubles_nothing() {
+    for kind in BOTH {
+        survive(kind, 200, |server, _| {
+            for _ in 0..2 {
+                server.kill();
+                server.restart().unwrap();
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_locked_row_is_waited_for() {
+    let server = server(Kind::MariaDb);
+    let options = options(server, "locked");
+    let (mut sink, _) = claim(&options, &people("locked")).await;
+    sink.commit(epoch(vec![people_write(&[(1, Some("a"))], true)], 5)).await.unwrap();
+    // Holds the row for longer than the sink waits for it once.
+    let url = server.url("locked");
+    let locker = rowmill_mysql::Endpoint::parse(&url).unwrap();
+    let mut conn = locker.connect().await.unwrap();
+    use mysql_async::prelude::Queryable;
+    conn.query_drop("START TRANSACTION").await.unwrap();
+    conn.query_drop("UPDATE locked.people SET name = 'theirs' WHERE id = 1").await.unwrap();
+    let holder = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(12)).await;
+        conn.query_drop("COMMIT").await.unwrap();
+    });
+    sink.commit(epoch(vec![people_write(&[(1, Some("ours"))], false)], 6)).await.unwrap();
+    holder.await.unwrap();
+    assert_eq!(rows(server, "SELECT name FROM locked.people"), ["ours"]);
+}

@@ -1,0 +1,10 @@
+//! The sink against real servers.
+
+#![allow(clippy::unwrap_used)]
+
+mod broken;
+mod keys;
+mod model;
+mod preflight;
+mod support;
+mod types;

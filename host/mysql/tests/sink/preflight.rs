@@ -1,0 +1,98 @@
+//! What is refused before anything is written.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use rowmill_devserver::Kind;
+use rowmill_mysql::sink::{Existing, Sink, Target};
+use rowmill_mysql::{Endpoint, TableName};
+
+use crate::support::*;
+
+fn orders(database: &str) -> Target {
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("id", DataType::UInt64, false),
+        facts(Field::new("name", DataType::Utf8, true), &[("max-chars", "100"), ("collation", "utf8mb4_0900_ai_ci")]),
+        Field::new("price", DataType::Decimal128(12, 4), false),
+        facts(Field::new("at", DataType::Timestamp(TimeUnit::Microsecond, None), false), &[("fsp", "6")]),
+        Field::new("gone", DataType::Int64, true),
+    ]));
+    Target { table: TableName::new(database, "orders"), schema, key: vec![0], ordinality: None }
+}
+
+#[tokio::test]
+async fn all_problems_of_a_found_table_are_told_at_once() {
+    for kind in BOTH {
+        let server = server(kind);
+        let options = options(server, "found");
+        server
+            .sql(
+                "CREATE TABLE found.orders (id INT, name VARCHAR(50) CHARACTER SET latin1 NOT NULL, price DECIMAL(12,2), \
+                 at DATETIME, must INT NOT NULL, PRIMARY KEY (must)) ENGINE=MyISAM",
+            )
+            .unwrap();
+        let problems = Sink::check(&options, &[orders("found")], true).await.unwrap();
+        let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let has = |subject: &str, text: &str| all.iter().any(|p| p.contains(subject) && p.contains(text));
+        assert!(has("table `found`.`orders`", "InnoDB"), "{all:#?}");
+        assert!(has("`id`", "BIGINT UNSIGNED"), "{all:#?}");
+        assert!(has("`name`", "utf8mb4"), "{all:#?}");
+        assert!(has("`price`", "DECIMAL(12,4)"), "{all:#?}");
+        assert!(has("`at`", "DATETIME(6)"), "{all:#?}");
+        assert!(has("`gone`", "ADD COLUMN `gone` BIGINT NULL"), "{all:#?}");
+        assert!(has("`must`", "default"), "{all:#?}");
+        assert!(has("primary key (`must`)", "unique key over exactly (`id`)"), "{all:#?}");
+        assert_eq!(all.len(), 8, "{all:#?}");
+        assert_eq!(rows(server, "SHOW DATABASES LIKE 'found%meta'").len(), 0, "a check changed something");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_are_there_are_refused_unless_they_may_be_kept() {
+    for kind in BOTH {
+        let server = server(kind);
+        let mut options = options(server, "holds");
+        server.sql("CREATE TABLE holds.people (id BIGINT PRIMARY KEY, name VARCHAR(40)); INSERT INTO holds.people VALUES (1, 'x')").unwrap();
+        let problems = Sink::check(&options, &[people("holds")], true).await.unwrap();
+        assert!(problems.len() == 1 && problems[0].fix.contains("existing: keep"), "{problems:?}");
+        assert_eq!(Sink::check(&options, &[people("holds")], false).await.unwrap(), []);
+        options.existing = Existing::Keep;
+        assert_eq!(Sink::check(&options, &[people("holds")], true).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn missing_privileges_are_named_with_their_grant() {
+    for kind in BOTH {
+        let server = server(kind);
+        let mut options = options(server, "rights");
+        server.sql("CREATE TABLE rights.people (id BIGINT PRIMARY KEY, name VARCHAR(40))").unwrap();
+        server.sql("DROP USER IF EXISTS poor@'%'; CREATE USER poor@'%' IDENTIFIED BY 'secret1'; GRANT SELECT, INSERT ON rights.* TO poor@'%'").unwrap();
+        options.endpoint = Endpoint::parse(&format!("mysql://poor:secret1@127.0.0.1:{}/rights", server.port())).unwrap();
+        let problems = Sink::check(&options, &[people("rights")], true).await.unwrap();
+        let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(all.iter().any(|p| p.contains("GRANT UPDATE, DELETE ON `rights`.`people`")), "{all:#?}");
+        assert!(all.iter().any(|p| p.contains("`rights_meta`") && p.contains("sink.meta")), "{all:#?}");
+        assert!(!all.concat().contains("secret1"));
+    }
+}
+
+#[tokio::test]
+async fn tables_that_cannot_be_created_say_what_to_change() {
+    let server = server(Kind::MariaDb);
+    let mut options = options(server, "creates");
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("k", DataType::Utf8, false),
+        facts(Field::new("v", DataType::Binary, true), &[("mysql-type", "vector(3)")]),
+    ]));
+    let target = Target { table: TableName::new("creates", "t"), schema, key: vec![0], ordinality: None };
+    let problems = Sink::check(&options, &[target.clone()], true).await.unwrap();
+    let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(problems.len(), 2, "{all:#?}");
+    assert!(all.concat().contains("VECTOR") && all.concat().contains("LEFT(k, 255)"), "{all:#?}");
+    options.create = false;
+    let problems = Sink::check(&options, &[people("creates")], true).await.unwrap();
+    assert!(problems.len() == 1 && problems[0].fix.starts_with("CREATE TABLE `creates`.`people`"), "{problems:?}");
+    let problems = Sink::check(&options, &[people("nowhere"), people("nowhere")], true).await.unwrap();
+    assert!(problems.iter().any(|p| p.fix == "CREATE DATABASE `nowhere`"), "{problems:?}");
+}

@@ -1,0 +1,100 @@
+//! Shared servers, a small table, and epochs for it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use rowmill_devserver::{Kind, Server};
+use rowmill_mysql::sink::{
+    Epoch, Existing, Mode, Progress, ProgressUpdate, Sink, SinkOptions, Target, Write,
+};
+use rowmill_mysql::{Endpoint, Position, TableName};
+
+pub const BOTH: [Kind; 2] = [Kind::MySql, Kind::MariaDb];
+
+/// A server that all tests of this binary share; each uses its own database.
+pub fn server(kind: Kind) -> &'static Server {
+    static MYSQL: OnceLock<Server> = OnceLock::new();
+    static MARIADB: OnceLock<Server> = OnceLock::new();
+    let cell = match kind {
+        Kind::MySql => &MYSQL,
+        Kind::MariaDb => &MARIADB,
+    };
+    cell.get_or_init(|| Server::start(kind).unwrap())
+}
+
+/// Options for a fresh database with its own progress schema.
+pub fn options(server: &Server, database: &str) -> SinkOptions {
+    server.sql(&format!("DROP DATABASE IF EXISTS {database}; CREATE DATABASE {database}")).unwrap();
+    server.sql(&format!("DROP DATABASE IF EXISTS {database}_meta")).unwrap();
+    SinkOptions {
+        endpoint: Endpoint::parse(&server.url(database)).unwrap(),
+        meta: format!("{database}_meta"),
+        pipeline: "p".into(),
+        mode: Mode::Upsert,
+        existing: Existing::Refuse,
+        create: true,
+    }
+}
+
+pub fn facts(field: Field, facts: &[(&str, &str)]) -> Field {
+    let facts: HashMap<String, String> = facts.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    field.with_metadata(facts)
+}
+
+/// `id BIGINT, name VARCHAR(40) NULL`, key `id`.
+pub fn people(database: &str) -> Target {
+    let schema: SchemaRef = Arc::new(Schema::new(vec![
+        Field::new("id", DataType::Int64, false),
+        facts(Field::new("name", DataType::Utf8, true), &[("max-chars", "40")]),
+    ]));
+    Target { table: TableName::new(database, "people"), schema, key: vec![0], ordinality: None }
+}
+
+/// Events of [`people`]: `Some(name)` upserts, `None` deletes.
+pub fn people_write(events: &[(i64, Option<&str>)], fresh: bool) -> Write {
+    let present: Vec<_> = events.iter().filter(|e| e.1.is_some()).collect();
+    let mut offsets = vec![0];
+    for e in events {
+        offsets.push(offsets[offsets.len() - 1] + u32::from(e.1.is_some()));
+    }
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from_iter_values(present.iter().map(|e| e.0))),
+        Arc::new(StringArray::from_iter(present.iter().map(|e| e.1))),
+    ];
+    Write {
+        target: 0,
+        keys: vec![Arc::new(Int64Array::from_iter_values(events.iter().map(|e| e.0)))],
+        fresh: vec![fresh; events.len()],
+        offsets,
+        rows: RecordBatch::try_new(people("x").schema, columns).unwrap(),
+    }
+}
+
+pub fn position(offset: u64) -> Position {
+    Position::new("binlog.000001", offset)
+}
+
+pub fn epoch(writes: Vec<Write>, offset: u64) -> Epoch {
+    Epoch { writes, progress: ProgressUpdate { position: Some(position(offset)), rows_in: 1, ..Default::default() } }
+}
+
+pub async fn claim(options: &SinkOptions, target: &Target) -> (Sink, Progress) {
+    claim_all(options, vec![target.clone()]).await
+}
+
+pub async fn claim_all(options: &SinkOptions, targets: Vec<Target>) -> (Sink, Progress) {
+    Sink::claim(options.clone(), targets, || Progress {
+        plan_digest: "d".into(),
+        position: Some(position(4)),
+        ..Progress::default()
+    })
+    .await
+    .unwrap()
+}
+
+/// All rows of a query, a line each.
+pub fn rows(server: &Server, query: &str) -> Vec<String> {
+    server.sql(query).unwrap().lines().map(str::to_owned).collect()
+}
