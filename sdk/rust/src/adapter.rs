@@ -40,9 +40,6 @@ impl<F: FnMut(Batch) -> Result<Output, String>> Bound for Call<F> {
 }
 
 /// Makes a binding of a closure.
-pub fn bound<'a>(
-    signature: Signature,
-    run: impl FnMut(Batch) -> Result<Output, String> + 'a,
-) -> Box<dyn Bound + 'a> {
+pub fn bound<'a>(signature: Signature, run: impl FnMut(Batch) -> Result<Output, String> + 'a) -> Box<dyn Bound + 'a> {
     Box::new(Call { signature, run })
 }

@@ -13,10 +13,7 @@ pub struct Bitmap {
 impl Bitmap {
     /// All bits `bit`.
     pub fn all(rows: usize, bit: bool) -> Self {
-        let mut bitmap = Self {
-            bytes: vec![if bit { 0xff } else { 0 }; rows.div_ceil(8)],
-            rows,
-        };
+        let mut bitmap = Self { bytes: vec![if bit { 0xff } else { 0 }; rows.div_ceil(8)], rows };
         bitmap.mask();
         bitmap
     }
@@ -69,9 +66,7 @@ impl Bitmap {
     /// The bit of a row; false past the end.
     #[inline]
     pub fn get(&self, row: usize) -> bool {
-        self.bytes
-            .get(row / 8)
-            .is_some_and(|byte| byte >> (row % 8) & 1 == 1)
+        self.bytes.get(row / 8).is_some_and(|byte| byte >> (row % 8) & 1 == 1)
     }
 
     /// Sets the bit of a row; nothing happens past the end.
@@ -111,10 +106,7 @@ impl Bitmap {
     /// How many bits are 1.
     pub fn count(&self) -> usize {
         let mut words = self.bytes.chunks_exact(8);
-        let whole: u32 = words
-            .by_ref()
-            .map(|word| word.iter().map(|byte| byte.count_ones()).sum::<u32>())
-            .sum();
+        let whole: u32 = words.by_ref().map(|word| word.iter().map(|byte| byte.count_ones()).sum::<u32>()).sum();
         let rest: u32 = words.remainder().iter().map(|byte| byte.count_ones()).sum();
         (whole + rest) as usize
     }
@@ -122,10 +114,7 @@ impl Bitmap {
     /// Whether all bits are 1.
     pub fn is_full(&self) -> bool {
         let (whole, rest) = self.bytes.split_at(self.rows / 8);
-        whole.iter().all(|byte| *byte == 0xff)
-            && rest
-                .first()
-                .is_none_or(|last| *last == (1 << (self.rows % 8)) - 1)
+        whole.iter().all(|byte| *byte == 0xff) && rest.first().is_none_or(|last| *last == (1 << (self.rows % 8)) - 1)
     }
 
     /// `f` of both, eight bytes at a time. `f` works on bits; both must have as many rows.
@@ -151,6 +140,12 @@ impl Bitmap {
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         self.zip(other, |l, r| l & r)
+    }
+
+    /// Bits that are 1 in either.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        self.zip(other, |l, r| l | r)
     }
 
     /// Every bit turned.

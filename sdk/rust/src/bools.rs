@@ -35,10 +35,7 @@ impl Bools {
 
     /// Which rows are valid.
     pub(crate) fn valid_rows(rows: usize, validity: Option<&Bitmap>) -> Self {
-        Self {
-            values: validity.cloned().unwrap_or_else(|| Bitmap::all(rows, true)),
-            validity: None,
-        }
+        Self { values: validity.cloned().unwrap_or_else(|| Bitmap::all(rows, true)), validity: None }
     }
 
     /// How many rows.
@@ -55,10 +52,7 @@ impl Bools {
     /// The value in a row, `None` for NULL.
     #[inline]
     pub fn get(&self, row: usize) -> Option<bool> {
-        self.validity
-            .as_ref()
-            .is_none_or(|bits| bits.get(row))
-            .then(|| self.value(row))
+        self.validity.as_ref().is_none_or(|bits| bits.get(row)).then(|| self.value(row))
     }
 
     /// All rows, `None` for NULL.
@@ -105,11 +99,8 @@ impl BitAnd for &Bools {
         if self.validity.is_none() && other.validity.is_none() {
             return Bools { values: self.values.and(&other.values), validity: None };
         }
-        let (yes, no) = (
-            self.yes().and(&other.yes()),
-            self.no().zip(&other.no(), |a, b| a | b),
-        );
-        let validity = Some(yes.zip(&no, |yes, no| yes | no));
+        let (yes, no) = (self.yes().and(&other.yes()), self.no().or(&other.no()));
+        let validity = Some(yes.or(&no));
         Bools { values: yes, validity }
     }
 }
@@ -177,11 +168,7 @@ impl IntoColumn for Bools {
     }
 
     fn into_column(self) -> Column {
-        Column {
-            validity: close_validity(self.validity),
-            offsets: None,
-            values: self.values.into_bytes(),
-        }
+        Column { validity: close_validity(self.validity), offsets: None, values: self.values.into_bytes() }
     }
 }
 

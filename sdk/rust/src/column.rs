@@ -205,11 +205,7 @@ impl<T: Fixed> IntoColumn for Values<T> {
     }
 
     fn into_column(self) -> Column {
-        Column {
-            validity: close_validity(self.validity),
-            offsets: None,
-            values: self.bytes,
-        }
+        Column { validity: close_validity(self.validity), offsets: None, values: self.bytes }
     }
 }
 

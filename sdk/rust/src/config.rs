@@ -35,8 +35,7 @@ pub(crate) fn read<T: Config>(config: &Value) -> Result<T, BindError> {
     let culprit = object.keys().find(|key| {
         let mut others = object.clone();
         others.shift_remove(*key);
-        serde_json::from_value::<T>(Value::Object(others))
-            .map_or_else(|other| other.to_string() != error, |_| true)
+        serde_json::from_value::<T>(Value::Object(others)).map_or_else(|other| other.to_string() != error, |_| true)
     });
     // "missing field `x`" names it.
     let named = || error.split('`').nth(1).filter(|key| error.starts_with("missing") && !key.is_empty());

@@ -69,12 +69,7 @@ impl DataType {
             Self::Int8 | Self::Uint8 => Some(1),
             Self::Int16 | Self::Uint16 => Some(2),
             Self::Int32 | Self::Uint32 | Self::Float32 | Self::Date => Some(4),
-            Self::Int64
-            | Self::Uint64
-            | Self::Float64
-            | Self::Time
-            | Self::Datetime
-            | Self::Timestamp => Some(8),
+            Self::Int64 | Self::Uint64 | Self::Float64 | Self::Time | Self::Datetime | Self::Timestamp => Some(8),
             Self::Decimal(decimal) if decimal.precision > 38 => Some(32),
             Self::Decimal(_) => Some(16),
         }
@@ -150,21 +145,13 @@ pub struct Field {
 impl Field {
     /// A nullable field without attributes.
     pub fn new(name: impl Into<String>, data_type: DataType) -> Self {
-        Self {
-            name: name.into(),
-            data_type,
-            nullable: true,
-            attributes: Vec::new(),
-        }
+        Self { name: name.into(), data_type, nullable: true, attributes: Vec::new() }
     }
 
     /// The same field with one more attribute.
     #[must_use]
     pub fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.attributes.push(Attribute {
-            key: key.into(),
-            value: value.into(),
-        });
+        self.attributes.push(Attribute { key: key.into(), value: value.into() });
         self
     }
 
@@ -271,10 +258,7 @@ impl BindError {
 
     /// An error about the argument at `position`.
     pub fn argument(position: usize, message: impl Into<String>) -> Self {
-        Self::at(
-            Place::Argument(u32::try_from(position).unwrap_or(u32::MAX)),
-            message,
-        )
+        Self::at(Place::Argument(u32::try_from(position).unwrap_or(u32::MAX)), message)
     }
 
     /// An error about a configuration key.
@@ -283,25 +267,14 @@ impl BindError {
     }
 
     /// An error about the bytes `span` of the text that `key` holds.
-    pub fn text(
-        key: impl Into<String>,
-        span: std::ops::Range<usize>,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn text(key: impl Into<String>, span: std::ops::Range<usize>, message: impl Into<String>) -> Self {
         let clamp = |n| u32::try_from(n).unwrap_or(u32::MAX);
-        let span = Span {
-            key: key.into(),
-            start: clamp(span.start),
-            end: clamp(span.end),
-        };
+        let span = Span { key: key.into(), start: clamp(span.start), end: clamp(span.end) };
         Self::at(Place::Text(span), message)
     }
 
     fn at(place: Place, message: impl Into<String>) -> Self {
-        Self {
-            place,
-            message: message.into(),
-        }
+        Self { place, message: message.into() }
     }
 }
 
@@ -349,8 +322,8 @@ pub struct Output {
 pub mod wit {
     pub use super::FlaggedRow as RowError;
     pub use super::{
-        Argument, Attribute, Batch, BindError, Column, DataType, DecimalType, Field, Output, Place,
-        RowFact, Signature, Span,
+        Argument, Attribute, Batch, BindError, Column, DataType, DecimalType, Field, Output, Place, RowFact, Signature,
+        Span,
     };
     /// A buffer.
     pub type Bytes = Vec<u8>;

@@ -198,8 +198,7 @@ impl AnyDecimal {
     /// The product with a whole number; `None` beyond 38 digits.
     pub fn checked_mul_int(self, factor: i64) -> Option<Self> {
         let unscaled = self.unscaled.checked_mul(i128::from(factor))?;
-        (unscaled.unsigned_abs() < power_of_ten(38).unsigned_abs())
-            .then_some(Self { unscaled, ..self })
+        (unscaled.unsigned_abs() < power_of_ten(38).unsigned_abs()).then_some(Self { unscaled, ..self })
     }
 
     /// The nearest double.

@@ -186,8 +186,9 @@ pub mod glue {
     ) -> Result<Box<dyn Bound>, BindError> {
         let config = match config {
             "" => serde_json::Value::Object(serde_json::Map::new()),
-            text => serde_json::from_str(text)
-                .map_err(|e| BindError::call(format!("the configuration is no JSON: {e}")))?,
+            text => {
+                serde_json::from_str(text).map_err(|e| BindError::call(format!("the configuration is no JSON: {e}")))?
+            }
         };
         for function in component.functions {
             if function.info().name == name {
@@ -195,9 +196,6 @@ pub mod glue {
             }
         }
         let names: Vec<String> = component.functions.iter().map(|f| f.info().name).collect();
-        Err(BindError::call(format!(
-            "there is no function `{name}`; there are: {}",
-            names.join(", ")
-        )))
+        Err(BindError::call(format!("there is no function `{name}`; there are: {}", names.join(", "))))
     }
 }

@@ -135,11 +135,7 @@ pub trait RowFunction: Sync {
 
     /// Prepares the function for these arguments and this configuration, a JSON object whose keys
     /// keep the order of the pipeline file.
-    fn bind(
-        &self,
-        args: &[Argument],
-        config: serde_json::Value,
-    ) -> Result<Box<dyn Bound>, BindError>;
+    fn bind(&self, args: &[Argument], config: serde_json::Value) -> Result<Box<dyn Bound>, BindError>;
 }
 
 /// A function bound to arguments and configuration.

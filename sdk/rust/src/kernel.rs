@@ -150,9 +150,7 @@ impl<T: Fixed> Values<T> {
             }
             byte
         });
-        let values = collect_bits(self.rows(), bits, |row| {
-            f(self.value(rest + row), other.value(rest + row))
-        });
+        let values = collect_bits(self.rows(), bits, |row| f(self.value(rest + row), other.value(rest + row)));
         Bools::new(values, both_valid(self, other))
     }
 
@@ -168,11 +166,7 @@ impl<T: Fixed> Values<T> {
 
 /// A bitmap from whole bytes and the bits of the rows after them.
 #[inline(always)]
-fn collect_bits(
-    rows: usize,
-    bytes: impl Iterator<Item = u8>,
-    rest: impl Fn(usize) -> bool,
-) -> Bitmap {
+fn collect_bits(rows: usize, bytes: impl Iterator<Item = u8>, rest: impl Fn(usize) -> bool) -> Bitmap {
     let mut bits = Vec::with_capacity(rows.div_ceil(8));
     bits.extend(bytes);
     if !rows.is_multiple_of(8) {

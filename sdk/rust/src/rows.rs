@@ -47,12 +47,7 @@ pub struct Rows<T: Shape> {
 
 impl<T: Shape> Rows<T> {
     pub(crate) fn with_capacity(rows: usize) -> Self {
-        Self {
-            columns: T::columns(rows),
-            parents: Vec::with_capacity(rows * 4),
-            parent: 0,
-            rows: 0,
-        }
+        Self { columns: T::columns(rows), parents: Vec::with_capacity(rows * 4), parent: 0, rows: 0 }
     }
 
     /// The rows that follow come from this input row.
@@ -144,10 +139,7 @@ impl<N: Single> Shape for N {
     }
 
     fn columns(rows: usize) -> Self::Columns {
-        Growing {
-            builder: Builder::with_capacity(rows),
-            valid: Bitmap::all(0, true),
-        }
+        Growing { builder: Builder::with_capacity(rows), valid: Bitmap::all(0, true) }
     }
 
     fn truncate(columns: &mut Self::Columns, rows: usize) {
@@ -161,6 +153,11 @@ impl<N: Single> Shape for N {
 }
 
 /// A value that can be a column of rows: the owning types, so that no lifetime is needed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a type of result rows",
+    label = "not a row type",
+    note = "allowed: a value or a tuple of up to eight: bool, i8 to i64, u8 to u64, f32, f64, String, Vec<u8>, serde_json::Value, Decimal<P, S>, WideDecimal<P, S>, Date, Time, Datetime, Timestamp, and Option<_> of these"
+)]
 #[doc(hidden)]
 pub trait Single: Nullable {}
 impl<T: Single + Cell> Single for Option<T> {}

@@ -27,9 +27,7 @@
 use crate::bitmap::Bitmap;
 use crate::cell::{Builder, Cell, Nullable};
 use crate::column::View;
-use crate::contract::{
-    Argument, Batch, BindError, Column, DataType, Field, FlaggedRow, Output, RowFact,
-};
+use crate::contract::{Argument, Batch, BindError, Column, DataType, Field, FlaggedRow, Output, RowFact};
 use crate::function::{Bound, RowFunction};
 use crate::param::Owned;
 
@@ -185,8 +183,7 @@ impl Call {
         let mut lengths = self.args.iter().filter(|(arg, ..)| arg.literal.is_none()).map(|(_, rows, _)| *rows);
         let rows = lengths.next().unwrap_or(1);
         assert!(lengths.all(|other| other == rows), "arguments of different lengths");
-        let facts: Vec<(DataType, Column)> =
-            signature.facts.iter().map(|fact| self.fact(*fact, rows)).collect();
+        let facts: Vec<(DataType, Column)> = signature.facts.iter().map(|fact| self.fact(*fact, rows)).collect();
         let columns: Vec<(DataType, &Column)> =
             columns.into_iter().chain(facts.iter().map(|(data_type, column)| (*data_type, column))).collect();
         let batch = |from: usize, to: usize| Batch {
@@ -301,11 +298,8 @@ impl Ran {
             assert!(found.eq(expected), "rows {from}..{to} alone give other parents");
         }
         let expected: Vec<&FlaggedRow> = self.errors.iter().filter(|error| inside(&error.row)).collect();
-        let found: Vec<FlaggedRow> = piece
-            .errors
-            .iter()
-            .map(|error| FlaggedRow { row: error.row + from as u32, ..error.clone() })
-            .collect();
+        let found: Vec<FlaggedRow> =
+            piece.errors.iter().map(|error| FlaggedRow { row: error.row + from as u32, ..error.clone() }).collect();
         assert!(found.iter().eq(expected), "rows {from}..{to} alone give other errors");
     }
 }
@@ -360,8 +354,7 @@ fn widened(values: &[u8], from: DataType, to: DataType, rows: usize) -> Option<V
             wide = [0xff; 16];
         }
         wide[..width].copy_from_slice(bytes);
-        (signed || matches!(from, T::Uint8 | T::Uint16 | T::Uint32 | T::Uint64))
-            .then(|| i128::from_le_bytes(wide))
+        (signed || matches!(from, T::Uint8 | T::Uint16 | T::Uint32 | T::Uint64)).then(|| i128::from_le_bytes(wide))
     };
     // Bits of magnitude and whether negatives occur, for source and target.
     let range = |data_type| match data_type {
@@ -376,9 +369,10 @@ fn widened(values: &[u8], from: DataType, to: DataType, rows: usize) -> Option<V
         _ => None,
     };
     match (range(from), to) {
-        (Some((bits, _)), T::Float64) if bits <= 32 => {
-            (0..rows).map(|row| Some((integer(row)? as f64).to_le_bytes())).collect::<Option<Vec<_>>>().map(|v| v.concat())
-        }
+        (Some((bits, _)), T::Float64) if bits <= 32 => (0..rows)
+            .map(|row| Some((integer(row)? as f64).to_le_bytes()))
+            .collect::<Option<Vec<_>>>()
+            .map(|v| v.concat()),
         (Some((bits, signed)), _) => {
             let (target_bits, target_signed) = range(to)?;
             let target_width = to.width()?;
@@ -396,7 +390,10 @@ fn widened(values: &[u8], from: DataType, to: DataType, rows: usize) -> Option<V
         (None, T::Decimal(target)) => {
             let T::Decimal(source) = from else { return None };
             let whole = |d: crate::DecimalType| d.precision.saturating_sub(d.scale);
-            let fits = target.precision <= 38 && source.precision <= 38 && target.scale >= source.scale && whole(target) >= whole(source);
+            let fits = target.precision <= 38
+                && source.precision <= 38
+                && target.scale >= source.scale
+                && whole(target) >= whole(source);
             fits.then(|| {
                 let factor = 10i128.pow(u32::from(target.scale - source.scale));
                 let decimals = values.as_chunks::<16>().0.iter();

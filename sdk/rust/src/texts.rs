@@ -46,9 +46,7 @@ impl Blobs {
     /// Past the last row.
     #[inline(always)]
     pub fn value(&self, row: usize) -> &[u8] {
-        self.bytes
-            .get(self.offset(row)..self.offset(row + 1))
-            .unwrap_or_default()
+        self.bytes.get(self.offset(row)..self.offset(row + 1)).unwrap_or_default()
     }
 
     /// The bytes in a row, `None` for NULL.
@@ -117,11 +115,7 @@ impl IntoColumn for Blobs {
     }
 
     fn into_column(self) -> Column {
-        Column {
-            validity: close_validity(self.validity),
-            offsets: Some(self.offsets),
-            values: self.bytes,
-        }
+        Column { validity: close_validity(self.validity), offsets: Some(self.offsets), values: self.bytes }
     }
 }
 

@@ -18,10 +18,7 @@ impl I256 {
         let (mut low, mut high) = ([0; 16], [0; 16]);
         low.copy_from_slice(&bytes[..16]);
         high.copy_from_slice(&bytes[16..]);
-        Self {
-            high: i128::from_le_bytes(high),
-            low: u128::from_le_bytes(low),
-        }
+        Self { high: i128::from_le_bytes(high), low: u128::from_le_bytes(low) }
     }
 
     /// As 32 little-endian bytes.
@@ -117,10 +114,7 @@ impl I256 {
 
 impl From<i128> for I256 {
     fn from(value: i128) -> Self {
-        Self {
-            high: value >> 127,
-            low: value.cast_unsigned(),
-        }
+        Self { high: value >> 127, low: value.cast_unsigned() }
     }
 }
 

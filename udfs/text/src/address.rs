@@ -27,11 +27,7 @@ pub struct EmailConfig {
 /// of any script), at most 255 bytes. NULL gives NULL. An invalid address is a row error with the
 /// code `invalid-email`, or by configuration NULL or kept.
 #[scalar(like = address)]
-pub fn email(
-    #[config] config: &EmailConfig,
-    address: &str,
-    out: &mut Text,
-) -> Result<Option<()>, RowError> {
+pub fn email(#[config] config: &EmailConfig, address: &str, out: &mut Text) -> Result<Option<()>, RowError> {
     let trimmed = address.trim();
     let bare = strip(trimmed);
     let Some((local, domain)) = parts(bare) else {
@@ -109,9 +105,20 @@ mod tests {
     ];
 
     const INVALID: [&str; 14] = [
-        "", " ", "ann", "ann@", "@example.org", "ann@example", "a b@example.org", "a@b@example.org",
-        "ann@-example.org", "ann@example..org", ".ann@example.org", "ann.@example.org",
-        "ann@example.org, bob@example.org", "ann@10.0.0.1",
+        "",
+        " ",
+        "ann",
+        "ann@",
+        "@example.org",
+        "ann@example",
+        "a b@example.org",
+        "a@b@example.org",
+        "ann@-example.org",
+        "ann@example..org",
+        ".ann@example.org",
+        "ann.@example.org",
+        "ann@example.org, bob@example.org",
+        "ann@10.0.0.1",
     ];
 
     #[test]

@@ -20,9 +20,9 @@ mod space;
 mod telephone;
 
 pub use address::{EmailConfig, email};
-pub use telephone::{PhoneConfig, phone};
-pub use space::{collapse, lower, trim, upper};
 pub use list::{SplitConfig, split};
+pub use space::{collapse, lower, trim, upper};
+pub use telephone::{PhoneConfig, phone};
 
 rowmill_sdk::export!(trim, lower, upper, collapse, email, phone, split);
 

@@ -53,8 +53,7 @@ mod tests {
     /// Runs a function of one text on inputs and compares; NULL must give NULL.
     fn check<F: RowFunction + Default + 'static>(cases: &[(&str, &str)]) {
         let inputs = cases.iter().map(|case| Some(case.0)).chain([None]);
-        let expected: Vec<Option<String>> =
-            cases.iter().map(|case| Some(case.1.to_owned())).chain([None]).collect();
+        let expected: Vec<Option<String>> = cases.iter().map(|case| Some(case.1.to_owned())).chain([None]).collect();
         let ran = call::<F>().arg(inputs).run();
         assert_eq!(ran.values::<String>(), expected);
         assert!(ran.errors.is_empty());
@@ -62,13 +61,7 @@ mod tests {
 
     #[test]
     fn trim_cuts_both_ends() {
-        check::<trim>(&[
-            ("", ""),
-            (" \t\r\n", ""),
-            ("  a b ", "a b"),
-            ("\u{a0}x\u{3000}", "x"),
-            ("ß ", "ß"),
-        ]);
+        check::<trim>(&[("", ""), (" \t\r\n", ""), ("  a b ", "a b"), ("\u{a0}x\u{3000}", "x"), ("ß ", "ß")]);
     }
 
     #[test]

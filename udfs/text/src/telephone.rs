@@ -27,11 +27,7 @@ pub struct PhoneConfig {
 /// valid. NULL gives NULL. An invalid number is a row error with the code `invalid-phone`, or by
 /// configuration NULL or kept.
 #[scalar]
-pub fn phone(
-    #[config] config: &PhoneConfig,
-    number: &str,
-    out: &mut Text,
-) -> Result<Option<()>, RowError> {
+pub fn phone(#[config] config: &PhoneConfig, number: &str, out: &mut Text) -> Result<Option<()>, RowError> {
     if write_e164(config, number, out).is_some() {
         return Ok(Some(()));
     }

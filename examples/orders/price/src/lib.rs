@@ -14,14 +14,12 @@ use rowmill_sdk::{AnyDecimal, Decimal, RowError, config, filter, scalar};
 pub fn total(price: AnyDecimal, qty: Option<i64>) -> Result<Decimal<14, 2>, RowError> {
     let qty = qty.unwrap_or(1);
     if qty < 0 {
-        return Err(RowError::new(
-            "negative-quantity",
-            format!("found the quantity {qty}, needed 0 or more"),
-        ));
+        return Err(RowError::new("negative-quantity", format!("found the quantity {qty}, needed 0 or more")));
     }
-    price.checked_mul_int(qty).and_then(AnyDecimal::rescale).ok_or_else(|| {
-        RowError::new("overflow", format!("{price} times {qty} does not fit decimal(14,2)"))
-    })
+    price
+        .checked_mul_int(qty)
+        .and_then(AnyDecimal::rescale)
+        .ok_or_else(|| RowError::new("overflow", format!("{price} times {qty} does not fit decimal(14,2)")))
 }
 
 /// What `not_fraud` lets pass.
@@ -73,10 +71,8 @@ mod tests {
             ("5", Some(0), Some("0.00")),
             ("", Some(2), None),
         ];
-        let ran = call::<total>()
-            .arg(cases.map(|case| price(case.0)))
-            .arg(cases.map(|case| case.1.map(i64::from)))
-            .run();
+        let ran =
+            call::<total>().arg(cases.map(|case| price(case.0))).arg(cases.map(|case| case.1.map(i64::from))).run();
         let expected = cases.map(|case| case.2.map(|text| text.parse().expect(text)));
         assert_eq!(ran.values::<Decimal<14, 2>>(), expected);
         assert!(ran.errors.is_empty());

@@ -35,9 +35,11 @@ fn expand_or_error(options: TokenStream, mut item: ItemStruct) -> syn::Result<To
         let mut kept = Vec::new();
         for attribute in field.attrs.drain(..) {
             if attribute.path().is_ident("default") {
-                default = Some(attribute.parse_args().map_err(|error| {
-                    syn::Error::new(error.span(), "write the value: #[default(0.9)]")
-                })?);
+                default = Some(
+                    attribute
+                        .parse_args()
+                        .map_err(|error| syn::Error::new(error.span(), "write the value: #[default(0.9)]"))?,
+                );
             } else {
                 kept.push(attribute);
             }
@@ -57,9 +59,7 @@ fn expand_or_error(options: TokenStream, mut item: ItemStruct) -> syn::Result<To
                         ::core::convert::From::from(#value)
                     }
                 });
-                quote!(::core::option::Option::Some(
-                    ::rowmill_sdk::serde_json::json!(#value).to_string()
-                ))
+                quote!(::core::option::Option::Some(::rowmill_sdk::serde_json::json!(#value).to_string()))
             }
             None => quote!(::core::option::Option::None),
         };

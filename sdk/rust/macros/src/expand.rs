@@ -6,7 +6,7 @@ use crate::types;
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{GenericParam, ItemFn, Type};
+use syn::{GenericParam, Ident, ItemFn, Type};
 
 /// The function, and beside it the adapter or what is wrong.
 pub(crate) fn function(kind: Kind, options: &Options, mut item: ItemFn) -> TokenStream {
@@ -85,11 +85,14 @@ fn adapter(kind: Kind, options: &Options, item: &ItemFn, parameters: &[Parameter
         None => parameter::plain(ident),
     };
     let results = results(kind, options, item, parameters, &name)?;
-    let kind_name = format_ident!("{}", match kind {
-        Kind::Scalar => "Scalar",
-        Kind::Filter => "Filter",
-        Kind::Table => "Table",
-    });
+    let kind_name = format_ident!(
+        "{}",
+        match kind {
+            Kind::Scalar => "Scalar",
+            Kind::Filter => "Filter",
+            Kind::Table => "Table",
+        }
+    );
 
     let columns = options.columns.is_some();
     let mut names = Vec::new();
@@ -101,6 +104,9 @@ fn adapter(kind: Kind, options: &Options, item: &ItemFn, parameters: &[Parameter
     let mut keys = quote!(::std::vec::Vec::new());
     let mut config = quote!(binder.no_config()?;);
     let mut optional_seen = false;
+    // Local names of the generated code, whatever the span around them.
+    let local = |name: &str| Ident::new(name, Span::call_site());
+    let (binder, batch, rows) = (local("binder"), local("batch"), local("rows"));
     for (number, parameter) in parameters.iter().enumerate() {
         let slot = format_ident!("__slot{}", number);
         let value = format_ident!("__value{}", number);
@@ -109,32 +115,29 @@ fn adapter(kind: Kind, options: &Options, item: &ItemFn, parameters: &[Parameter
         match &parameter.role {
             Role::Column { ty, sees_null, optional } => {
                 if optional_seen && !optional {
-                    return Err(syn::Error::new(
-                        parameter.span,
-                        "only the last parameters can be left out",
-                    ));
+                    return Err(syn::Error::new(parameter.span, "only the last parameters can be left out"));
                 }
                 optional_seen |= optional;
                 let view = view(ty);
                 names.push(name.clone());
-                entries.push(quote!(__rt::parameter::<#view>(#name, #docs, #optional)));
-                binds.push(quote!(let mut #slot = binder.column::<#view>(#sees_null, #optional)?;));
-                opens.push(quote!(let #value: #view = #slot.open(&mut batch)?;));
-                closes.push(quote!(#slot.close(rows, #value);));
+                let span = parameter.span;
+                entries.push(quote_spanned!(span=> __rt::parameter::<#view>(#name, #docs, #optional)));
+                binds.push(quote_spanned! {span=>
+                    let mut #slot = #binder.column::<#view>(#sees_null, #optional)?;
+                });
+                opens.push(quote_spanned!(span=> let #value: #view = #slot.open(&mut #batch)?;));
+                closes.push(quote_spanned!(span=> #slot.close(#rows, #value);));
             }
             Role::Literal { ty, optional, .. } => {
                 if optional_seen && !optional {
-                    return Err(syn::Error::new(
-                        parameter.span,
-                        "only the last parameters can be left out",
-                    ));
+                    return Err(syn::Error::new(parameter.span, "only the last parameters can be left out"));
                 }
                 optional_seen |= optional;
                 names.push(name.clone());
                 let view = quote_spanned!(parameter.span=> <#ty as __rt::Owned>::View);
                 entries.push(quote!(__rt::parameter::<#view>(#name, #docs, #optional)));
                 binds.push(quote_spanned! {parameter.span=>
-                    let #value: ::core::option::Option<#ty> = binder.literal::<#ty>(#optional)?;
+                    let #value: ::core::option::Option<#ty> = #binder.literal::<#ty>(#optional)?;
                 });
                 if !optional {
                     // `literal` has refused NULL.
@@ -147,14 +150,17 @@ fn adapter(kind: Kind, options: &Options, item: &ItemFn, parameters: &[Parameter
             }
             Role::Config(ty) => {
                 keys = quote_spanned!(parameter.span=> <#ty as __rt::Config>::keys());
-                config = quote_spanned!(parameter.span=> let #value: #ty = binder.config()?;);
+                config = quote_spanned!(parameter.span=> let #value: #ty = #binder.config()?;);
             }
             Role::Fact(fact, ty) => {
-                let fact_name = format_ident!("{}", match fact {
-                    Fact::Seed => "Seed",
-                    Fact::CommitTime => "CommitTime",
-                    Fact::Change => "ChangeKind",
-                });
+                let fact_name = format_ident!(
+                    "{}",
+                    match fact {
+                        Fact::Seed => "Seed",
+                        Fact::CommitTime => "CommitTime",
+                        Fact::Change => "ChangeKind",
+                    }
+                );
                 let view = match fact {
                     Fact::Change if !columns => quote!(<u8 as __rt::Value>::View),
                     _ => view(ty),
@@ -222,13 +228,7 @@ fn view_of(ty: &Type, columns: bool, span: Span) -> TokenStream {
     }
 }
 
-fn results(
-    kind: Kind,
-    options: &Options,
-    item: &ItemFn,
-    parameters: &[Parameter],
-    name: &str,
-) -> syn::Result<Results> {
+fn results(kind: Kind, options: &Options, item: &ItemFn, parameters: &[Parameter], name: &str) -> syn::Result<Results> {
     let ident = &item.sig.ident;
     let returned = types::returned(&item.sig.output);
     let span = match &item.sig.output {
@@ -257,6 +257,9 @@ fn results(
         ensure_filter(options, &returned, span, writer.map(|(_, span)| span))?;
     }
     let like = like(options, parameters)?;
+    // Local names of the generated code, whatever the span around them.
+    let local = |name: &str| Ident::new(name, Span::call_site());
+    let (rows_ident, row_ident, out_ident) = (local("rows"), local("row"), local("__out"));
 
     if kind == Kind::Table {
         return table(options, name, returned, span, rows, &call, &valid);
@@ -276,7 +279,7 @@ fn results(
         return Ok(Results {
             signature: quote!(binder.signature(#name, #data_type, true, #like)),
             words: quote!(#data_type.to_string()),
-            run: quote!(__rt::columns(rows, #call)?),
+            run: quote_spanned!(span=> __rt::columns(#rows_ident, #call)?),
         });
     }
     if let Some((writer, writer_span)) = writer {
@@ -286,18 +289,15 @@ fn results(
         return Ok(Results {
             signature: quote!(binder.signature(#name, #data_type, #nullable, #like)),
             words: quote!(#data_type.to_string()),
-            run: quote! {
-                __rt::written::<#writer, _>(rows, #valid, #hints, |row, __out| #call)
+            run: quote_spanned! {span=>
+                __rt::written::<#writer, _>(#rows_ident, #valid, #hints, |#row_ident, #out_ident| #call)
             },
         });
     }
     if matches!(item.sig.output, syn::ReturnType::Default) {
         return Err(syn::Error::new(
             ident.span(),
-            format!(
-                "#[{}] needs a result: return it, or write it to a parameter `out: &mut Text`",
-                kind.name()
-            ),
+            format!("#[{}] needs a result: return it, or write it to a parameter `out: &mut Text`", kind.name()),
         ));
     }
     let returned = types::make_static(returned);
@@ -308,7 +308,7 @@ fn results(
     Ok(Results {
         signature: quote!(binder.signature(#name, #data_type, #nullable, #like)),
         words: quote!(#data_type.to_string()),
-        run: quote!(__rt::scalar(rows, #valid, |row| #call)),
+        run: quote_spanned!(span=> __rt::scalar(#rows_ident, #valid, |#row_ident| #call)),
     })
 }
 
@@ -335,9 +335,7 @@ fn ensure_filter(options: &Options, returned: &Type, span: Span, writer: Option<
 /// The position of the argument that the result is like.
 fn like(options: &Options, parameters: &[Parameter]) -> syn::Result<TokenStream> {
     let Some(like) = &options.like else { return Ok(quote!(::core::option::Option::None)) };
-    let mut columns = parameters
-        .iter()
-        .filter(|p| matches!(p.role, Role::Column { .. } | Role::Literal { .. }));
+    let mut columns = parameters.iter().filter(|p| matches!(p.role, Role::Column { .. } | Role::Literal { .. }));
     match columns.position(|p| like == p.name.as_str()) {
         Some(position) => Ok(quote!(::core::option::Option::Some(#position))),
         None => Err(syn::Error::new(like.span(), format!("there is no column parameter `{like}`"))),
@@ -408,32 +406,30 @@ fn table(
         Some((_, names)) => names.iter().map(parameter::plain).collect(),
         None if width == 1 => vec![name.to_owned()],
         None => {
-            return Err(syn::Error::new(
-                shape_span,
-                "several result columns need names: #[table(results(name, …))]",
-            ));
+            return Err(syn::Error::new(shape_span, "several result columns need names: #[table(results(name, …))]"));
         }
     };
     let fields = quote_spanned!(shape_span=> <#shape as __rt::Shape>::fields(&[#(#names),*]));
-    Ok(Results {
-        signature: quote!(binder.signature_of(#fields)),
-        words: quote!(__rt::result_names(&#fields)),
-        run,
-    })
+    Ok(Results { signature: quote!(binder.signature_of(#fields)), words: quote!(__rt::result_names(&#fields)), run })
 }
 
 /// The expressions that the function is called with.
 fn arguments(parameters: &[Parameter], columns: bool) -> Vec<TokenStream> {
     let argument = |(number, parameter): (usize, &Parameter)| {
-        let value = types::ident(&format!("__value{number}"), Span::call_site());
+        let value = format_ident!("__value{}", number);
+        let row = format_ident!("row", span = Span::call_site());
+        // With the author's span, so that a wrong type is shown where it is written.
+        let span = parameter.span;
         match &parameter.role {
             Role::Column { .. } | Role::Fact(..) if columns => quote!(&#value),
-            Role::Column { ty, sees_null: true, .. } => quote!(__rt::get_option::<#ty>(&#value, row)),
-            Role::Column { ty, .. } => quote!(__rt::get::<#ty>(&#value, row)),
+            Role::Column { ty, sees_null: true, .. } => {
+                quote_spanned!(span=> __rt::get_option::<#ty>(&#value, #row))
+            }
+            Role::Column { ty, .. } => quote_spanned!(span=> __rt::get::<#ty>(&#value, #row)),
             Role::Fact(Fact::Change, ty) => {
                 quote!(<#ty as ::core::convert::From<u8>>::from(__rt::get::<u8>(&#value, row)))
             }
-            Role::Fact(_, ty) => quote!(__rt::get::<#ty>(&#value, row)),
+            Role::Fact(_, ty) => quote_spanned!(span=> __rt::get::<#ty>(&#value, #row)),
             Role::Literal { optional: true, borrowed: true, .. } => quote!(#value.as_deref()),
             Role::Literal { borrowed: true, .. } | Role::Config(_) => quote!(&#value),
             Role::Literal { .. } => quote!(::core::clone::Clone::clone(&#value)),
@@ -448,7 +444,7 @@ fn valid(parameters: &[Parameter]) -> TokenStream {
     let columns = parameters.iter().enumerate().filter_map(|(number, parameter)| {
         let value = format_ident!("__value{}", number);
         matches!(parameter.role, Role::Column { sees_null: false, .. })
-            .then(|| quote!(__rt::View::validity(&#value)))
+            .then(|| quote_spanned!(parameter.span=> __rt::View::validity(&#value)))
     });
     quote!(__rt::valid([#(#columns),*]))
 }
@@ -457,7 +453,8 @@ fn valid(parameters: &[Parameter]) -> TokenStream {
 fn hints(parameters: &[Parameter]) -> TokenStream {
     let columns = parameters.iter().enumerate().filter_map(|(number, parameter)| {
         let value = format_ident!("__value{}", number);
-        matches!(parameter.role, Role::Column { .. }).then(|| quote!(__rt::View::text_len(&#value)))
+        matches!(parameter.role, Role::Column { .. })
+            .then(|| quote_spanned!(parameter.span=> __rt::View::text_len(&#value)))
     });
     quote!(0 #(+ #columns)*)
 }

@@ -135,13 +135,8 @@ fn take_role(argument: &mut PatType) -> syn::Result<Option<Ident>> {
 
 fn config(ty: &Type) -> syn::Result<Role> {
     match ty {
-        Type::Reference(reference) if reference.mutability.is_none() => {
-            Ok(Role::Config((*reference.elem).clone()))
-        }
-        _ => Err(syn::Error::new(
-            ty.span(),
-            format!("the configuration is borrowed: write `&{}`", types::written(ty)),
-        )),
+        Type::Reference(reference) if reference.mutability.is_none() => Ok(Role::Config((*reference.elem).clone())),
+        _ => Err(syn::Error::new(ty.span(), format!("the configuration is borrowed: write `&{}`", types::written(ty)))),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Looking at types as they are written.
 
-use proc_macro2::Span;
 use quote::quote;
 use syn::visit_mut::{self, VisitMut};
 use syn::{GenericArgument, Lifetime, PathArguments, PathSegment, ReturnType, Type, TypeParamBound};
@@ -120,9 +119,4 @@ pub(crate) fn written(ty: &Type) -> String {
         tidy = tidy.replace(from, to);
     }
     tidy
-}
-
-/// A name with the author's span.
-pub(crate) fn ident(name: &str, span: Span) -> syn::Ident {
-    syn::Ident::new(name, span)
 }

@@ -2,9 +2,7 @@
 
 use crate::column::View;
 use crate::config::{self, Config};
-use crate::contract::{
-    Argument, Batch, BindError, Column, DataType, Field, RowFact, Signature,
-};
+use crate::contract::{Argument, Batch, BindError, Column, DataType, Field, RowFact, Signature};
 use crate::function::{Arity, ConfigKey, FunctionInfo, Kind, Parameter};
 use crate::param::Owned;
 
@@ -29,10 +27,8 @@ impl<V: View> Slot<V> {
         let rows = batch.rows as usize;
         match &self.source {
             Source::Column(position, data_type) => {
-                let column = batch
-                    .columns
-                    .get_mut(*position)
-                    .ok_or_else(|| format!("the batch has no column {position}"))?;
+                let column =
+                    batch.columns.get_mut(*position).ok_or_else(|| format!("the batch has no column {position}"))?;
                 V::open(std::mem::take(column), rows, *data_type)
             }
             Source::Constant(column, data_type) => match self.repeated.take() {
@@ -86,15 +82,7 @@ impl<'a> Binder<'a> {
         args: &'a [Argument],
         config: &'a serde_json::Value,
     ) -> Self {
-        Self {
-            function,
-            parameters,
-            args,
-            config,
-            next: 0,
-            signature: Signature::default(),
-            null_in: false,
-        }
+        Self { function, parameters, args, config, next: 0, signature: Signature::default(), null_in: false }
     }
 
     /// The configuration.
@@ -214,13 +202,7 @@ impl<'a> Binder<'a> {
 
     /// The signature of a function with one result, which can be NULL by itself or by NULL
     /// arguments. `like`: the argument whose facts the result takes over.
-    pub fn signature(
-        self,
-        name: &str,
-        data_type: DataType,
-        nullable: bool,
-        like: Option<usize>,
-    ) -> Signature {
+    pub fn signature(self, name: &str, data_type: DataType, nullable: bool, like: Option<usize>) -> Signature {
         let mut field = Field::new(name, data_type);
         field.nullable = nullable || self.null_in;
         let like = like.and_then(|position| self.args.get(position));
@@ -245,14 +227,7 @@ pub fn info(
     results: String,
     config: Vec<ConfigKey>,
 ) -> FunctionInfo {
-    FunctionInfo {
-        name: name.to_owned(),
-        kind,
-        docs: docs.to_owned(),
-        parameters,
-        results,
-        config,
-    }
+    FunctionInfo { name: name.to_owned(), kind, docs: docs.to_owned(), parameters, results, config }
 }
 
 /// A parameter's entry in the catalog.
@@ -270,4 +245,3 @@ pub fn result_names(fields: &[Field]) -> String {
     let names: Vec<String> = fields.iter().map(|f| format!("{}: {}", f.name, f.data_type)).collect();
     names.join(", ")
 }
-

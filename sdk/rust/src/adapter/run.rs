@@ -42,9 +42,7 @@ impl Outcome {
     #[inline]
     fn null(&mut self, row: usize) {
         let rows = self.rows;
-        self.validity
-            .get_or_insert_with(|| Bitmap::all(rows, true))
-            .set(row, false);
+        self.validity.get_or_insert_with(|| Bitmap::all(rows, true)).set(row, false);
     }
 
     #[cold]
@@ -55,33 +53,23 @@ impl Outcome {
 
 #[cold]
 fn flagged(row: usize, error: RowError) -> FlaggedRow {
-    FlaggedRow {
-        row: row as u32,
-        code: error.code.into_owned(),
-        message: error.message.into_owned(),
-    }
+    FlaggedRow { row: row as u32, code: error.code.into_owned(), message: error.message.into_owned() }
 }
 
 /// Runs a function that returns its value on each row where `validity` is set.
 #[inline(always)]
-pub fn scalar<R: Returned>(
-    rows: usize,
-    validity: Option<Bitmap>,
-    mut f: impl FnMut(usize) -> R,
-) -> Output {
+pub fn scalar<R: Returned>(rows: usize, validity: Option<Bitmap>, mut f: impl FnMut(usize) -> R) -> Output {
     let mut values = <R::Cell as Cell>::Builder::with_capacity(rows);
     let mut outcome = Outcome { rows, validity: None, errors: Vec::new() };
-    let mut one = |row, values: &mut <R::Cell as Cell>::Builder, outcome: &mut Outcome| {
-        match f(row).into_cell() {
-            Ok(Some(value)) => value.push_cell(values),
-            Ok(None) => {
-                values.push_default();
-                outcome.null(row);
-            }
-            Err(error) => {
-                values.push_default();
-                outcome.flag(row, error);
-            }
+    let mut one = |row, values: &mut <R::Cell as Cell>::Builder, outcome: &mut Outcome| match f(row).into_cell() {
+        Ok(Some(value)) => value.push_cell(values),
+        Ok(None) => {
+            values.push_default();
+            outcome.null(row);
+        }
+        Err(error) => {
+            values.push_default();
+            outcome.flag(row, error);
         }
     };
     match validity {
@@ -97,11 +85,7 @@ pub fn scalar<R: Returned>(
             }
         }
     }
-    Output {
-        parents: None,
-        columns: vec![values.finish(outcome.validity)],
-        errors: outcome.errors,
-    }
+    Output { parents: None, columns: vec![values.finish(outcome.validity)], errors: outcome.errors }
 }
 
 /// Runs a function that writes its value on each row where `validity` is set. `bytes` is a guess
@@ -132,11 +116,7 @@ pub fn written<W: Writer, D: Written>(
             }
         }
     }
-    Output {
-        parents: None,
-        columns: vec![out.finish(outcome.validity).into_column()],
-        errors: outcome.errors,
-    }
+    Output { parents: None, columns: vec![out.finish(outcome.validity).into_column()], errors: outcome.errors }
 }
 
 /// Runs a table function on each row where `validity` is set.
