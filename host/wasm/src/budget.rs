@@ -36,6 +36,7 @@ pub(crate) struct Budget {
     cpu_limit: AtomicU64,
     wall_limit: AtomicU64,
     cpu_used: AtomicU64,
+    wall_used: AtomicU64,
     segment: AtomicU64,
     breach: AtomicU8,
 }
@@ -48,6 +49,7 @@ impl Budget {
             cpu_limit: AtomicU64::new(0),
             wall_limit: AtomicU64::new(0),
             cpu_used: AtomicU64::new(0),
+            wall_used: AtomicU64::new(0),
             segment: AtomicU64::new(UNREAD),
             breach: AtomicU8::new(0),
         }
@@ -106,9 +108,11 @@ impl Budget {
 
     /// Closes a segment.
     fn pause(&self) {
+        let wall = self.wall();
+        self.wall_used.store(wall, Relaxed);
         let segment = self.segment.load(Relaxed);
         if segment == UNREAD {
-            self.cpu_used.store(self.wall(), Relaxed);
+            self.cpu_used.store(wall, Relaxed);
         } else {
             let used = thread_cpu().saturating_sub(segment);
             self.cpu_used.fetch_add(used, Relaxed);
@@ -123,9 +127,10 @@ impl Budget {
         self.now().saturating_sub(self.started.load(Relaxed))
     }
 
-    /// CPU and wall time of the call so far.
+    /// CPU and wall time of the call, up to its last poll.
     pub(crate) fn used(&self) -> (Duration, Duration) {
-        (Duration::from_nanos(self.cpu_used.load(Relaxed)), Duration::from_nanos(self.wall()))
+        let nanos = |used: &AtomicU64| Duration::from_nanos(used.load(Relaxed));
+        (nanos(&self.cpu_used), nanos(&self.wall_used))
     }
 
     fn wall_left(&self) -> Duration {

@@ -137,11 +137,15 @@ impl Component {
 
     /// Its catalog, asked for once, on an instance of its own under default limits.
     pub async fn describe(&self) -> Result<Arc<Description>, Error> {
+        self.describe_under(&Limits::default()).await
+    }
+
+    /// The same under the limits of a step, which may be wider.
+    pub(crate) async fn describe_under(&self, limits: &Limits) -> Result<Arc<Description>, Error> {
         self.0
             .description
             .get_or_try_init(|| async {
-                let limits = Limits::default();
-                let mut instance = Instance::new(self, self.0.site.clone(), &limits).await?;
+                let mut instance = Instance::new(self, self.0.site.clone(), limits).await?;
                 let description = instance.describe().await?;
                 Ok(Arc::new(Description::from(description)))
             })

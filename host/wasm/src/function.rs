@@ -37,7 +37,6 @@ pub struct Input<'a> {
 }
 
 /// A function bound to arguments and a configuration.
-#[derive(Debug)]
 pub struct Function {
     component: Component,
     site: Arc<Site>,
@@ -53,6 +52,13 @@ pub struct Function {
     counters: BTreeMap<String, u64>,
 }
 
+// Without the configuration, which may hold secrets.
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Function").field("site", &self.site).field("signature", &self.signature).finish_non_exhaustive()
+    }
+}
+
 impl Function {
     /// Makes an instance and binds a function of it.
     ///
@@ -66,7 +72,7 @@ impl Function {
         args: &[Argument],
         config: &serde_json::Value,
     ) -> Result<Function, Error> {
-        let description = component.describe().await?;
+        let description = component.describe_under(limits).await?;
         let Some(info) = description.function(function) else {
             return Err(Error::NoFunction {
                 site: component.site(identity, None),
@@ -81,8 +87,8 @@ impl Function {
         let config = match config {
             serde_json::Value::Null => "{}".to_owned(),
             serde_json::Value::Object(_) => config.to_string(),
-            other => {
-                let message = format!("the configuration is {other}, needed keys and values");
+            _ => {
+                let message = "the configuration is one value, needed keys with values".to_owned();
                 let place = Place::Call;
                 return Err(Error::Bind { site, place, message });
             }

@@ -229,6 +229,9 @@ fn explain(site: &Arc<Site>, limits: &Limits, rows: usize, store: &Store<World>,
     if world.memory.refused() {
         return limit(Limit::Memory, format!("{} bytes", limits.memory));
     }
+    if error.is::<wasmtime::PoolConcurrencyLimitError>() {
+        return Error::Engine { message: format!("{site}: all instances of the pool are in use: {error}") };
+    }
     // The engine's error for this is private; its words are all there is to tell it by.
     let reason = format!("{:#}", error.root_cause());
     if reason.contains("fuel allocated for hostcalls") {

@@ -61,6 +61,10 @@ const INSTANT_LAST: i64 = (DAY_LAST as i64 + 1) * DAY_MICROS - 1;
 /// 838:59:59.999999, the widest TIME of both servers.
 const TIME_LAST: i64 = ((838 * 60 + 59) * 60 + 60) * 1_000_000 - 1;
 
+/// A row error's parts are cut to this: they are logged and stored with the row.
+const CODE_BYTES: usize = 64;
+const MESSAGE_BYTES: usize = 4096;
+
 /// Row errors by input row. The first one of a row stays.
 struct Faults<'a> {
     rows: BTreeMap<usize, (String, String)>,
@@ -97,7 +101,8 @@ pub(crate) fn lift(answer: Answer, rows: usize, fields: &[Field], table: bool) -
         if row >= rows {
             return Err(format!("an error for row {row} of a batch of {rows} rows"));
         }
-        faults.rows.entry(row).or_insert((error.code, error.message));
+        let (code, message) = (clip(error.code, CODE_BYTES), clip(error.message, MESSAGE_BYTES));
+        faults.rows.entry(row).or_insert((code, message));
     }
     let rows_out = parents.as_ref().map_or(rows, Array::len);
     let mut columns = Vec::with_capacity(fields.len());
@@ -108,6 +113,11 @@ pub(crate) fn lift(answer: Answer, rows: usize, fields: &[Field], table: bool) -
     }
     let errors = faults.rows.into_iter().map(|(row, (code, message))| RowError { row, code, message }).collect();
     Ok(Output { parents, columns, errors })
+}
+
+fn clip(mut text: String, bytes: usize) -> String {
+    text.truncate(text.floor_char_boundary(bytes));
+    text
 }
 
 fn lift_parents(bytes: Vec<u8>, rows: usize) -> Result<UInt32Array, String> {

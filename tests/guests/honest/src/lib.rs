@@ -38,11 +38,7 @@ impl catalog::Guest for Honest {
         let price = || parameter("price", &[DataType::Float64], Arity::One);
         let qty = || parameter("qty", &[DataType::Int64], Arity::One);
         let text = || vec![parameter("text", &[DataType::Utf8], Arity::One)];
-        let decimal = vec![parameter(
-            "d",
-            &[DataType::Decimal(DecimalType { precision: 40, scale: 4 })],
-            Arity::One,
-        )];
+        let decimal = vec![parameter("d", &[DataType::Decimal(DecimalType { precision: 40, scale: 4 })], Arity::One)];
         catalog::Description {
             version: "1.2.3".to_owned(),
             docs: "keeps the rules".to_owned(),

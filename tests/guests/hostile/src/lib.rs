@@ -23,13 +23,53 @@ struct Bound {
 }
 
 const SCALARS: &[&str] = &[
-    "loop", "panic", "abort", "out-of-bounds", "recurse", "grow", "grow-politely", "short-values",
-    "long-values", "too-many-columns", "offsets-fall", "offsets-start", "offsets-end",
-    "offsets-missing", "offsets-extra", "utf8", "utf8-cut", "short-bitmap", "trailing-bits",
-    "parents-extra", "output", "log", "print", "sleep", "clock", "random", "environment", "exit",
-    "null-result", "decimal", "wide-decimal", "date", "datetime", "time", "json", "error-row", "refuse",
-    "files", "network", "count", "row-error", "loop-in-bind", "panic-in-bind", "no-results",
-    "reads-literal", "reads-nothing-there", "bad-decimal-type",
+    "loop",
+    "panic",
+    "abort",
+    "out-of-bounds",
+    "recurse",
+    "grow",
+    "grow-politely",
+    "short-values",
+    "long-values",
+    "too-many-columns",
+    "offsets-fall",
+    "offsets-start",
+    "offsets-end",
+    "offsets-missing",
+    "offsets-extra",
+    "utf8",
+    "utf8-cut",
+    "short-bitmap",
+    "trailing-bits",
+    "parents-extra",
+    "output",
+    "log",
+    "print",
+    "sleep",
+    "clock",
+    "random",
+    "environment",
+    "exit",
+    "null-result",
+    "decimal",
+    "wide-decimal",
+    "date",
+    "datetime",
+    "time",
+    "json",
+    "error-row",
+    "refuse",
+    "files",
+    "network",
+    "count",
+    "row-error",
+    "loop-in-bind",
+    "panic-in-bind",
+    "no-results",
+    "reads-literal",
+    "reads-nothing-there",
+    "bad-decimal-type",
 ];
 const TABLES: &[&str] = &["parents-fall", "parents-range", "parents-missing", "parents-length"];
 
@@ -56,11 +96,7 @@ impl catalog::Guest for Hostile {
         functions.extend(TABLES.iter().map(|n| info(n, catalog::Kind::Table)));
         functions.push(info("filter-of-two", catalog::Kind::Filter));
         functions.push(info("sum", catalog::Kind::Aggregate));
-        catalog::Description {
-            version: "0.1.0".to_owned(),
-            docs: "breaks every rule".to_owned(),
-            functions,
-        }
+        catalog::Description { version: "0.1.0".to_owned(), docs: "breaks every rule".to_owned(), functions }
     }
 }
 
@@ -155,11 +191,8 @@ impl GuestBoundFunction for Bound {
 
     fn run(&self, input: Batch) -> Result<Output, String> {
         let n = input.rows as usize;
-        let x: Vec<i64> = input.columns[0]
-            .values
-            .chunks_exact(8)
-            .map(|b| i64::from_le_bytes(b.try_into().unwrap()))
-            .collect();
+        let x: Vec<i64> =
+            input.columns[0].values.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap())).collect();
         let same = || int64s(x.iter().copied());
         if self.when.is_some_and(|when| !x.contains(&when)) {
             return Ok(match self.result.data_type {
@@ -271,9 +304,9 @@ impl GuestBoundFunction for Bound {
                 output.columns[0].validity = Some(validity);
                 output
             }
-            "decimal" => plain(
-                (0..n).flat_map(|i| if i == 1 { 100_000_i128 } else { -99_999 }.to_le_bytes()).collect(),
-            ),
+            "decimal" => {
+                plain((0..n).flat_map(|i| if i == 1 { 100_000_i128 } else { -99_999 }.to_le_bytes()).collect())
+            }
             "wide-decimal" => plain(vec![0x7f; n * 32]),
             "date" => plain(int32s((0..n).map(|i| [0, i32::MAX, -719_528, 2_932_896][i % 4]))),
             "datetime" => int64s((0..n).map(|i| [0, i64::MIN][i % 2])),

@@ -1,0 +1,98 @@
+//! Builds the guests once per test run, in a target folder of their own, so that a build
+//! inside a test never waits for the lock of the build that runs the test.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+
+use arrow_array::{ArrayRef, Int64Array};
+use arrow_schema::{DataType, Field};
+use rowmill_wasm::{Argument, Component, Engine, EngineOptions, Error, Function, Identity, Input, Limits, Output};
+use serde_json::{Value, json};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The bytes of a guest, built if need be.
+pub fn wasm(name: &str) -> Vec<u8> {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    let target = root().join("target/guests");
+    BUILT.get_or_init(|| {
+        let status = Command::new(env!("CARGO"))
+            .current_dir(root())
+            .env("CARGO_TARGET_DIR", &target)
+            .env_remove("RUSTFLAGS")
+            .args(["build", "--quiet", "--target", "wasm32-wasip2"])
+            .args(["--profile", "component", "-p", "guest-hostile", "-p", "guest-honest"])
+            .status()
+            .expect("cargo runs");
+        assert!(status.success(), "the guests do not build");
+    });
+    let file = format!("wasm32-wasip2/component/guest_{name}.wasm");
+    std::fs::read(target.join(file)).expect("the guest was built")
+}
+
+/// One engine for all tests: it is what a process has.
+pub fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| Engine::new(EngineOptions { cache: None }).expect("an engine"))
+}
+
+/// A loaded guest, compiled once per test run.
+pub async fn component(name: &'static str) -> Component {
+    static LOADED: tokio::sync::Mutex<Vec<(&str, Component)>> = tokio::sync::Mutex::const_new(Vec::new());
+    let mut loaded = LOADED.lock().await;
+    if let Some((_, component)) = loaded.iter().find(|(n, _)| *n == name) {
+        return component.clone();
+    }
+    let component = engine().load(name, &wasm(name)).await.expect("loads");
+    loaded.push((name, component.clone()));
+    component
+}
+
+pub fn identity() -> Identity {
+    Identity { pipeline: "test".to_owned(), step: "map-1".to_owned() }
+}
+
+pub fn column(name: &str, data_type: DataType) -> Argument {
+    Argument { field: Field::new(name, data_type, true), literal: None }
+}
+
+pub async fn bind_with(function: &str, limits: &Limits, config: Value) -> Result<Function, Error> {
+    let component = component("hostile").await;
+    let args = [column("x", DataType::Int64)];
+    Function::bind(&component, &identity(), limits, function, &args, &config).await
+}
+
+/// A function of the hostile guest, under default limits.
+pub async fn bind(function: &str) -> Function {
+    bind_with(function, &Limits::default(), Value::Null).await.expect("binds")
+}
+
+/// Runs a bound hostile function on the rows 0..n.
+pub async fn run(function: &mut Function, rows: i64) -> Result<Output, Error> {
+    let columns: [ArrayRef; 1] = [Arc::new(Int64Array::from_iter_values(0..rows))];
+    let input = Input { rows: usize::try_from(rows).expect("few rows"), columns: &columns, ..Input::default() };
+    function.run(&input).await
+}
+
+/// Binds and runs a hostile function on ten rows.
+pub async fn misbehave(function: &str) -> Result<Output, Error> {
+    run(&mut bind(function).await, 10).await
+}
+
+/// The function's error on ten rows: it names component, function and step, and after it
+/// the function can be run again on rows that it can do.
+pub async fn error_of(function: &str, limits: &Limits) -> Error {
+    let mut bound = bind_with(function, limits, json!({"when": 9})).await.expect("binds");
+    let error = run(&mut bound, 10).await.expect_err("an error");
+    let text = error.to_string();
+    for part in ["component hostile", &format!("function {function}"), "step map-1"] {
+        assert!(text.contains(part), "no {part:?} in {text:?}");
+    }
+    let output = run(&mut bound, 9).await.expect("the other rows are done");
+    assert_eq!(output.columns[0].len(), 9);
+    assert!(output.errors.is_empty());
+    error
+}

@@ -1,0 +1,10 @@
+//! The runtime against real components: those of `tests/guests`, and some written as text.
+#![allow(missing_docs)]
+
+mod guests;
+mod honest;
+mod limits;
+mod load;
+mod round_trip;
+mod sandbox;
+mod wrong_answers;
