@@ -4,6 +4,7 @@
 
 mod broken;
 mod keys;
+mod lost;
 mod model;
 mod preflight;
 mod support;
