@@ -142,10 +142,6 @@ impl Rule {
         self == Self::BYTES
     }
 
-    pub(crate) fn is_exact(self) -> bool {
-        self.alphabet == Alphabet::Exact
-    }
-
     /// Without the padding, as LIKE and searching compare.
     pub(crate) fn unpadded(self) -> Rule {
         Rule { pad: false, ..self }

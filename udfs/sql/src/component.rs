@@ -11,14 +11,12 @@ use crate::columns;
 use crate::program::Program;
 
 /// Keeps the rows for which the expression text in `where` is true.
-#[allow(non_camel_case_types)]
-pub struct filter;
+pub struct Filter;
 
 /// Computes one result per configuration key from the expression text it holds.
-#[allow(non_camel_case_types)]
-pub struct map;
+pub struct Map;
 
-impl RowFunction for filter {
+impl RowFunction for Filter {
     fn info(&self) -> FunctionInfo {
         FunctionInfo {
             parameters: vec![offered()],
@@ -34,7 +32,7 @@ impl RowFunction for filter {
     }
 
     fn bind(&self, args: &[Argument], config: Json) -> Result<Box<dyn Bound>, BindError> {
-        for key in config.as_object().into_iter().flat_map(|map| map.keys()).filter(|key| *key != "where") {
+        for key in config.as_object().into_iter().flat_map(|config| config.keys()).filter(|key| *key != "where") {
             return Err(BindError::config(key.clone(), format!("found the key {key}; filter takes only `where`")));
         }
         let text = text_of(&config, "where")?;
@@ -44,7 +42,7 @@ impl RowFunction for filter {
     }
 }
 
-impl RowFunction for map {
+impl RowFunction for Map {
     fn info(&self) -> FunctionInfo {
         let names = crate::functions::names().join(", ");
         FunctionInfo {
@@ -62,7 +60,7 @@ impl RowFunction for map {
 
     fn bind(&self, args: &[Argument], config: Json) -> Result<Box<dyn Bound>, BindError> {
         let empty = || BindError::call("needed at least one result: { name: \"expression\" }");
-        let keys = config.as_object().filter(|map| !map.is_empty()).ok_or_else(empty)?;
+        let keys = config.as_object().filter(|config| !config.is_empty()).ok_or_else(empty)?;
         let mut texts = Vec::new();
         for key in keys.keys() {
             texts.push((key.as_str(), text_of(&config, key)?));

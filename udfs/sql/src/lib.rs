@@ -1,4 +1,36 @@
-//! The built-in component std/sql.
+//! The built-in component `std/sql`: expressions in MySQL's language over the columns of a row.
+//!
+//! `filter` keeps the rows for which the text under `where` is true; `map` computes one result per configuration key.
+//! A text is parsed (`parse`), bound to the offered columns, which decides every type and finds every mistake with
+//! its place in the text (`bind`), and evaluated over Arrow arrays (`eval`, `functions`). Only the columns that
+//! the texts name are read. Literals stay single values; what consists of literals alone is computed at binding.
+//!
+//! # What follows MySQL
+//!
+//! Precedence; three-valued logic with short circuits (an error in a branch or side that a row doesn't need is no
+//! error); integer arithmetic in BIGINT and BIGINT UNSIGNED, exact decimals with MySQL's precision and scale, held
+//! digits of divisions included; division by zero is NULL; texts as numbers by their prefix; dates as texts and
+//! numbers; comparison by collation (see `collation` for its extent); CAST, which never fails but gives 0, NULL or
+//! the nearest value. Sessions are those of rowmill: UTC, strict, `utf8mb4`; `||` is OR.
+//!
+//! # Errors of rows
+//!
+//! Code 22003: a number out of range (integer and decimal arithmetic, doubles that are not finite). Nothing else.
+//!
+//! # What differs from MySQL
+//!
+//! - A literal beside a date must be one: refused at binding, where old servers would compare with NULL.
+//! - NOW, RAND, UUID, USER and the like are refused: functions are pure. For the same reason a TIME is never made a
+//!   date.
+//! - `DATE_ADD` of a text gives a DATE or DATETIME, not a text; a text that is no literal counts as DATETIME(6).
+//! - A predicate's result is a boolean (shown as 0 and 1), bare columns keep their types, other integers are BIGINT.
+//! - ENUM and SET are texts by their labels everywhere, also in arithmetic.
+//! - The result type of mixed arguments (CASE, COALESCE, …) is wide enough for all, but may have more digits than
+//!   MySQL's.
+//! - CAST to FLOAT rounds to single precision but stays a double. No CAST to JSON or YEAR, no JSON functions, no REGEXP,
+//!   no MD5 and SHA, no compound interval units such as DAY_HOUR.
+//! - Zero dates (`0000-00-00`, `2024-00-10`) are NULL.
+
 mod bind;
 mod collation;
 mod columns;
@@ -13,9 +45,9 @@ mod program;
 mod types;
 mod value;
 
-pub use component::{filter, map};
+pub use component::{Filter, Map};
 pub use error::{BindError, Span};
 pub use program::{Computed, Program};
 pub use value::{Failure, RowError};
 
-rowmill_sdk::export!(filter, map);
+rowmill_sdk::export!(Filter, Map);

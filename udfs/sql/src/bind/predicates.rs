@@ -12,7 +12,7 @@ use arrow_schema::DataType;
 use super::operators::{as_decimal, both};
 use super::{Result, conditionals};
 use crate::collation::{Rule, agree};
-use crate::convert::{canonical, convert, number, temporal};
+use crate::convert::{canonical, convert, temporal};
 use crate::error::{BindError, Span};
 use crate::eval::compare::Op;
 use crate::eval::like::{self, Pattern};
@@ -332,12 +332,6 @@ pub(crate) fn null_if(span: Span, a: Expr, b: Expr) -> Result<Expr> {
     let a = canonical(a)?;
     let ty = a.ty.clone();
     Expr::call(span, ty, true, vec![a, equal], Arc::new(crate::eval::choose::null_where))
-}
-
-/// Whether a text is a number through and through; for messages.
-#[allow(dead_code)]
-pub(crate) fn is_numeric_text(text: &str) -> bool {
-    number::is_number(text)
 }
 
 /// The greater (or lesser) of two values of one type, NULL if either is.

@@ -115,11 +115,6 @@ pub(crate) fn round_to(micros: i64, fsp: u8) -> i64 {
     if up && rest > 0 { down + unit } else { down }
 }
 
-/// Cuts towards zero to `fsp` fractional digits.
-pub(crate) fn cut_to(micros: i64, fsp: u8) -> i64 {
-    micros - micros % 10i64.pow(6 - u32::from(fsp.min(6)))
-}
-
 /// MySQL's week number: `mode` as of WEEK(). Gives the week and the year it belongs to.
 pub(crate) fn week(days_since: i64, mode: i64) -> (i64, i64) {
     let monday_first = mode & 1 != 0;

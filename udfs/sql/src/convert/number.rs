@@ -35,12 +35,6 @@ pub(crate) fn read_double(text: &str) -> f64 {
     value.clamp(f64::MIN, f64::MAX)
 }
 
-/// Whether all of the text is a number, but for spaces around it.
-pub(crate) fn is_number(text: &str) -> bool {
-    let number = prefix(text);
-    !number.is_empty() && number.len() == text.trim().len()
-}
-
 /// Digits up to the first other character, as CAST AS SIGNED takes them.
 pub(crate) fn read_integer(text: &str) -> i128 {
     let text = text.trim_start();

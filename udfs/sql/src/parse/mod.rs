@@ -91,6 +91,7 @@ pub(crate) enum BinaryOp {
     ShiftRight,
 }
 
+#[cfg(test)]
 impl BinaryOp {
     /// As MySQL's manual writes it.
     pub(crate) fn symbol(self) -> &'static str {

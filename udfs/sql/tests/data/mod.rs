@@ -85,7 +85,8 @@ pub fn columns(kind: Kind) -> (Vec<Field>, Vec<ArrayRef>) {
         .iter()
         .map(|(name, array, attributes)| {
             let nullable = !matches!(*name, "id" | "n");
-            let attributes = attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let attributes: std::collections::HashMap<String, String> =
+                attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
             Field::new(*name, array.data_type().clone(), nullable).with_metadata(attributes)
         })
         .collect();
