@@ -169,25 +169,49 @@ impl<T: Fixed> Builder for FixedBuilder<T> {
     }
 }
 
-/// Collects booleans.
+/// Collects booleans, a byte of eight at a time.
 #[doc(hidden)]
 pub struct BoolBuilder {
-    bits: Bitmap,
+    /// The whole bytes.
+    bytes: Vec<u8>,
+    /// The bits of the rows after them.
+    byte: u8,
+    rows: usize,
+}
+
+impl BoolBuilder {
+    #[inline(always)]
+    fn push(&mut self, bit: bool) {
+        self.byte |= u8::from(bit) << (self.rows % 8);
+        self.rows += 1;
+        if self.rows.is_multiple_of(8) {
+            self.bytes.push(self.byte);
+            self.byte = 0;
+        }
+    }
 }
 
 impl Builder for BoolBuilder {
-    fn with_capacity(_: usize) -> Self {
-        Self { bits: Bitmap::all(0, false) }
+    fn with_capacity(rows: usize) -> Self {
+        Self { bytes: Vec::with_capacity(rows.div_ceil(8)), byte: 0, rows: 0 }
     }
     #[inline]
     fn push_default(&mut self) {
-        self.bits.push(false);
+        self.push(false);
     }
     fn truncate(&mut self, rows: usize) {
-        self.bits.truncate(rows);
+        if rows < self.rows {
+            let partial = self.bytes.get(rows / 8).copied().unwrap_or(self.byte);
+            self.bytes.truncate(rows / 8);
+            self.byte = partial & ((1 << (rows % 8)) - 1);
+            self.rows = rows;
+        }
     }
-    fn finish(self, validity: Option<Bitmap>) -> Column {
-        crate::column::Bools::new(self.bits, validity).into_column()
+    fn finish(mut self, validity: Option<Bitmap>) -> Column {
+        if !self.rows.is_multiple_of(8) {
+            self.bytes.push(self.byte);
+        }
+        Column { validity: crate::column::close_validity(validity), offsets: None, values: self.bytes }
     }
 }
 
@@ -213,7 +237,7 @@ impl Cell for bool {
     }
     #[inline(always)]
     fn push_cell(self, to: &mut BoolBuilder) {
-        to.bits.push(self);
+        to.push(self);
     }
 }
 
@@ -281,5 +305,23 @@ impl Cell for serde_json::Value {
         // Writing into memory cannot fail.
         let _ = write!(Target(to), "{self}");
         Writer::end_row(to);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BoolBuilder, Builder};
+
+    #[test]
+    fn booleans_are_truncated_at_any_row() {
+        for (rows, kept) in [(0, 0), (7, 3), (8, 8), (16, 9), (20, 17), (20, 16), (9, 8), (20, 3)] {
+            let mut builder = BoolBuilder::with_capacity(0);
+            (0..rows).for_each(|_| builder.push(true));
+            builder.truncate(kept);
+            builder.push(false);
+            builder.push(true);
+            let bits = crate::bitmap::Bitmap::from_fn(kept + 2, |row| row != kept);
+            assert_eq!(builder.finish(None).values, bits.into_bytes(), "{rows} {kept}");
+        }
     }
 }

@@ -109,7 +109,7 @@ impl<T: Fixed> Values<T> {
     /// Past the last row.
     #[inline(always)]
     pub fn value(&self, row: usize) -> T {
-        T::read(&self.bytes[row * T::WIDTH..][..T::WIDTH])
+        T::read_at(&self.bytes, row)
     }
 
     /// The value in a row, `None` for NULL.

@@ -15,6 +15,11 @@ pub trait Fixed: Copy + Default + Sealed + 'static {
     const DATA_TYPE: DataType;
     /// Reads the value at the start of `bytes`, which holds at least [`Self::WIDTH`] bytes.
     fn read(bytes: &[u8]) -> Self;
+    /// Reads the value number `index` of `bytes`.
+    ///
+    /// # Panics
+    /// Past the last value.
+    fn read_at(bytes: &[u8], index: usize) -> Self;
     /// Writes the value to the start of `bytes`, initialising exactly [`Self::WIDTH`] bytes.
     fn write(self, bytes: &mut [MaybeUninit<u8>]);
     /// Appends the value.
@@ -36,6 +41,10 @@ macro_rules! fixed {
                 let mut value = [0; $width];
                 value.copy_from_slice(&bytes[..$width]);
                 Self::from_le_bytes(value)
+            }
+            #[inline(always)]
+            fn read_at(bytes: &[u8], index: usize) -> Self {
+                Self::from_le_bytes(bytes.as_chunks::<$width>().0[index])
             }
             #[inline(always)]
             fn write(self, bytes: &mut [MaybeUninit<u8>]) {
@@ -74,6 +83,10 @@ macro_rules! wraps {
                 Self(<$inner as $crate::fixed::Fixed>::read(bytes))
             }
             #[inline(always)]
+            fn read_at(bytes: &[u8], index: usize) -> Self {
+                Self(<$inner as $crate::fixed::Fixed>::read_at(bytes, index))
+            }
+            #[inline(always)]
             fn write(self, bytes: &mut [std::mem::MaybeUninit<u8>]) {
                 self.0.write(bytes);
             }
@@ -101,6 +114,10 @@ macro_rules! raw {
                 let mut value = [0; $width];
                 value.copy_from_slice(&bytes[..$width]);
                 Self::from_le_bytes(value)
+            }
+            #[inline(always)]
+            fn read_at(bytes: &[u8], index: usize) -> Self {
+                Self::from_le_bytes(bytes.as_chunks::<$width>().0[index])
             }
             #[inline(always)]
             fn write(self, bytes: &mut [MaybeUninit<u8>]) {

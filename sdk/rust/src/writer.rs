@@ -111,28 +111,50 @@ impl Text {
     }
 
     /// Appends a text in upper case, by Unicode's rules without a language (ß becomes SS).
+    #[inline]
     pub fn push_uppercase(&mut self, text: &str) {
-        let rest = self.push_ascii(text, u8::to_ascii_uppercase);
+        let rest = self.push_ascii::<b'a'>(text);
         rest.chars().flat_map(char::to_uppercase).for_each(|c| self.push(c));
     }
 
     /// Appends a text in lower case, by Unicode's rules without a language, one character at a
     /// time (so a final Σ becomes σ, as in MySQL).
+    #[inline]
     pub fn push_lowercase(&mut self, text: &str) {
-        let rest = self.push_ascii(text, u8::to_ascii_lowercase);
+        let rest = self.push_ascii::<b'A'>(text);
         rest.chars().flat_map(char::to_lowercase).for_each(|c| self.push(c));
     }
 
-    /// Appends the ASCII characters that `text` begins with, mapped, and returns the rest.
+    /// Appends the ASCII characters that `text` begins with, the 26 letters from `FIRST` on turned
+    /// to the other case, and returns the rest of the text.
+    ///
+    /// Eight bytes at a time. In a word of bytes below 0x80, adding 0x80 - c to each byte sets
+    /// its top bit where it is c or above, and carries nothing into the next byte; so the letters
+    /// are where the sum for `FIRST` has the bit and the one for the byte after the last letter
+    /// has not. The cases of a letter differ in the bit 0x20, two below the top.
     #[inline]
-    fn push_ascii<'t>(&mut self, text: &'t str, map: impl Fn(&u8) -> u8) -> &'t str {
-        let bytes = text.as_bytes();
-        let ascii = match bytes.is_ascii() {
-            true => bytes.len(),
-            false => bytes.iter().take_while(|byte| byte.is_ascii()).count(),
-        };
-        self.bytes.bytes.extend(bytes[..ascii].iter().map(map));
-        &text[ascii..]
+    fn push_ascii<'t, const FIRST: u8>(&mut self, text: &'t str) -> &'t str {
+        const TOP: u64 = u64::from_le_bytes([0x80; 8]);
+        let (from, past) = (u64::from_le_bytes([0x80 - FIRST; 8]), u64::from_le_bytes([0x80 - FIRST - 26; 8]));
+        let out = &mut self.bytes.bytes;
+        let (words, _) = text.as_bytes().as_chunks::<8>();
+        let mut done = 0;
+        for word in words {
+            let word = u64::from_le_bytes(*word);
+            if word & TOP != 0 {
+                break;
+            }
+            let letters = (word + from) & !(word + past) & TOP;
+            out.extend_from_slice(&(word ^ letters >> 2).to_le_bytes());
+            done += 8;
+        }
+        let rest = &text.as_bytes()[done..];
+        let ascii = rest.iter().take_while(|byte| byte.is_ascii()).count();
+        out.extend(rest[..ascii].iter().map(|byte| {
+            let letter = byte.wrapping_sub(FIRST) < 26;
+            byte ^ u8::from(letter) << 5
+        }));
+        &text[done + ascii..]
     }
 
     /// What the row's value is so far.
@@ -272,5 +294,26 @@ impl Writer for JsonText {
     }
     fn finish(self, validity: Option<Bitmap>) -> JsonTexts {
         JsonTexts(self.text.finish(validity))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Text, Writer};
+
+    #[test]
+    fn case_agrees_with_the_standard_library_for_every_ascii_byte_and_length() {
+        let all: String = (0..128u8).map(char::from).collect();
+        for (from, to) in (0..128).flat_map(|from| [(from, from), (from, 128), (0, from)]) {
+            for piece in [all[from..to].to_owned(), format!("{}é{}", &all[from..to], &all[..from])] {
+                let mut out = Text::with_capacity(1, 0);
+                out.push_uppercase(&piece);
+                assert_eq!(out.as_str(), piece.to_uppercase());
+                out.clear();
+                out.push_lowercase(&piece);
+                assert_eq!(out.as_str(), piece.to_lowercase());
+                out.end_row();
+            }
+        }
     }
 }
