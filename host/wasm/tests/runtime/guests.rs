@@ -15,7 +15,7 @@ fn root() -> PathBuf {
 }
 
 /// The bytes of a guest, built if need be.
-pub fn wasm(name: &str) -> Vec<u8> {
+pub(crate) fn wasm(name: &str) -> Vec<u8> {
     static BUILT: OnceLock<()> = OnceLock::new();
     let target = root().join("target/guests");
     BUILT.get_or_init(|| {
@@ -34,13 +34,13 @@ pub fn wasm(name: &str) -> Vec<u8> {
 }
 
 /// One engine for all tests: it is what a process has.
-pub fn engine() -> &'static Engine {
+pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| Engine::new(EngineOptions { cache: None }).expect("an engine"))
 }
 
 /// A loaded guest, compiled once per test run.
-pub async fn component(name: &'static str) -> Component {
+pub(crate) async fn component(name: &'static str) -> Component {
     static LOADED: tokio::sync::Mutex<Vec<(&str, Component)>> = tokio::sync::Mutex::const_new(Vec::new());
     let mut loaded = LOADED.lock().await;
     if let Some((_, component)) = loaded.iter().find(|(n, _)| *n == name) {
@@ -51,40 +51,40 @@ pub async fn component(name: &'static str) -> Component {
     component
 }
 
-pub fn identity() -> Identity {
+pub(crate) fn identity() -> Identity {
     Identity { pipeline: "test".to_owned(), step: "map-1".to_owned() }
 }
 
-pub fn column(name: &str, data_type: DataType) -> Argument {
+pub(crate) fn column(name: &str, data_type: DataType) -> Argument {
     Argument { field: Field::new(name, data_type, true), literal: None }
 }
 
-pub async fn bind_with(function: &str, limits: &Limits, config: Value) -> Result<Function, Error> {
+pub(crate) async fn bind_with(function: &str, limits: &Limits, config: Value) -> Result<Function, Error> {
     let component = component("hostile").await;
     let args = [column("x", DataType::Int64)];
     Function::bind(&component, &identity(), limits, function, &args, &config).await
 }
 
 /// A function of the hostile guest, under default limits.
-pub async fn bind(function: &str) -> Function {
+pub(crate) async fn bind(function: &str) -> Function {
     bind_with(function, &Limits::default(), Value::Null).await.expect("binds")
 }
 
 /// Runs a bound hostile function on the rows 0..n.
-pub async fn run(function: &mut Function, rows: i64) -> Result<Output, Error> {
+pub(crate) async fn run(function: &mut Function, rows: i64) -> Result<Output, Error> {
     let columns: [ArrayRef; 1] = [Arc::new(Int64Array::from_iter_values(0..rows))];
     let input = Input { rows: usize::try_from(rows).expect("few rows"), columns: &columns, ..Input::default() };
     function.run(&input).await
 }
 
 /// Binds and runs a hostile function on ten rows.
-pub async fn misbehave(function: &str) -> Result<Output, Error> {
+pub(crate) async fn misbehave(function: &str) -> Result<Output, Error> {
     run(&mut bind(function).await, 10).await
 }
 
 /// The function's error on ten rows: it names component, function and step, and after it
 /// the function can be run again on rows that it can do.
-pub async fn error_of(function: &str, limits: &Limits) -> Error {
+pub(crate) async fn error_of(function: &str, limits: &Limits) -> Error {
     let mut bound = bind_with(function, limits, json!({"when": 9})).await.expect("binds");
     let error = run(&mut bound, 10).await.expect_err("an error");
     let text = error.to_string();

@@ -4,7 +4,8 @@
 //! misbehaves only in a batch that holds the value N, and otherwise gives its input back,
 //! so that a host that halves the batch can find the row.
 #![cfg(target_family = "wasm")]
-#![allow(missing_docs, unsafe_code, clippy::all, clippy::unwrap_used, clippy::print_stdout, unused_qualifications)]
+#![allow(missing_docs, unsafe_code, unconditional_recursion, clippy::all, clippy::unwrap_used)]
+#![allow(clippy::print_stdout, unused_qualifications)]
 
 wit_bindgen::generate!({ path: "../../../wit", world: "rows" });
 
