@@ -91,7 +91,7 @@
 //! # Purity
 //!
 //! Results must follow from the row, the arguments and the configuration alone. There is no file,
-//! network, clock or randomness to be had; a replay gives the same bytes. [`test`] checks that the
+//! network, clock or randomness to be had; a replay gives the same bytes. [`mod@test`] checks that the
 //! cut of the batches does not matter.
 //!
 //! # By hand

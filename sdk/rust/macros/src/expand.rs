@@ -386,9 +386,8 @@ fn table(
             let run = quote! {
                 __rt::table::<#shape, _>(rows, #valid, |row, __out| {
                     let mut __one = || -> ::core::result::Result<(), ::rowmill_sdk::RowError> {
-                        for __row in #call {
-                            __out.push(__row);
-                        }
+                        ::core::iter::IntoIterator::into_iter(#call)
+                            .for_each(|__row| __out.push(__row));
                         ::core::result::Result::Ok(())
                     };
                     __one()
