@@ -3,10 +3,11 @@
 use crate::bitmap::Bitmap;
 use crate::column::{IntoColumn, Values};
 use crate::contract::{Column, DataType};
-use crate::decimal::{Decimal, WideDecimal};
+use crate::decimal::Decimal;
 use crate::error::RowError;
 use crate::fixed::Fixed;
 use crate::temporal::{Date, Datetime, Time, Timestamp};
+use crate::wide_decimal::WideDecimal;
 use crate::writer::{Bytes, JsonText, Text, Writer};
 use std::borrow::Cow;
 use std::marker::PhantomData;

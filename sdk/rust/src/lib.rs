@@ -129,6 +129,7 @@ mod rows;
 mod temporal;
 mod texts;
 mod wide;
+mod wide_decimal;
 mod writer;
 
 pub use adapter::{ColumnsReturned, Flagged};
@@ -138,7 +139,7 @@ pub use contract::{
     Argument, Attribute, Batch, BindError, Column, DataType, DecimalType, Field, FlaggedRow, Output, Place, RowFact,
     Signature, Span,
 };
-pub use decimal::{AnyDecimal, Decimal, ParseDecimalError, WideDecimal};
+pub use decimal::{AnyDecimal, Decimal, ParseDecimalError};
 pub use error::RowError;
 pub use fixed::Fixed;
 pub use function::{Arity, Bound, ConfigKey, FunctionInfo, Kind, Parameter, RowFunction};
@@ -190,6 +191,7 @@ pub use rowmill_sdk_macros::table;
 pub use rows::{Fits, Rows, Shape};
 pub use temporal::{Date, Datetime, ParseTemporalError, Time, Timestamp};
 pub use wide::I256;
+pub use wide_decimal::WideDecimal;
 pub use writer::{Bytes, JsonText, Text};
 
 #[doc(hidden)]

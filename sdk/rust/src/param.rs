@@ -3,9 +3,10 @@
 use crate::bitmap::Bitmap;
 use crate::column::{Blobs, Bools, JsonTexts, Texts, Values, View, open_validity};
 use crate::contract::{Column, DataType, DecimalType};
-use crate::decimal::{AnyDecimal, Decimal, WideDecimal};
+use crate::decimal::{AnyDecimal, Decimal};
 use crate::fixed::Fixed;
 use crate::temporal::{Date, Datetime, Time, Timestamp};
+use crate::wide_decimal::WideDecimal;
 
 /// The type of a parameter. `Option<T>` sees NULLs; with any other type a NULL argument makes
 /// the result NULL (in a filter false, in a table function no rows) and the function does not run.

@@ -3,8 +3,9 @@
 use crate::bitmap::Bitmap;
 use crate::cell::{Builder, Cell, Nullable};
 use crate::contract::{Column, Field};
-use crate::decimal::{Decimal, WideDecimal};
+use crate::decimal::Decimal;
 use crate::temporal::{Date, Datetime, Time, Timestamp};
+use crate::wide_decimal::WideDecimal;
 use std::borrow::Cow;
 
 /// The result rows of a table function. `T` is the type of a row: a value, or a tuple of up to
