@@ -66,7 +66,11 @@ async fn check_meta(
         let schema = quote(&options.meta);
         problems.push(Problem::new(
             format!("schema {schema} of the progress tables"),
-            if present.is_none() { "no such schema, and no right to create it" } else { "no right to create its tables" },
+            if present.is_none() {
+                "no such schema, and no right to create it"
+            } else {
+                "no right to create its tables"
+            },
             "the progress tables",
             format!("GRANT ALL ON {schema}.* TO the user, or name a schema that can be written to in sink.meta"),
         ));
@@ -118,7 +122,10 @@ async fn check_target(
                 &subject,
                 "rows",
                 "an empty table at a first start",
-                format!("write `existing: keep` into the sink to write into it, or empty it: DELETE FROM {}", target.table),
+                format!(
+                    "write `existing: keep` into the sink to write into it, or empty it: DELETE FROM {}",
+                    target.table
+                ),
             )),
             // A missing right to read is reported with the privileges.
             Err(mysql_async::Error::Server(e)) if matches!(e.code, 1142 | 1143) => {}
@@ -137,7 +144,10 @@ async fn check_missing(
     problems: &mut Vec<Problem>,
 ) -> Result<()> {
     let schema: Option<String> = conn
-        .exec_first("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?", (&target.table.schema,))
+        .exec_first(
+            "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?",
+            (&target.table.schema,),
+        )
         .await
         .doing("looking for the target's schema")?;
     if schema.is_none() {
@@ -218,7 +228,11 @@ fn check_columns(
                 format!("column {} of table {}", quote(&column.name), target.table),
                 "NOT NULL without a default, and the pipeline does not write it",
                 "a default, or a value from the pipeline",
-                format!("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT …, or add it in a map step", target.table, quote(&column.name)),
+                format!(
+                    "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT …, or add it in a map step",
+                    target.table,
+                    quote(&column.name)
+                ),
             ));
         }
     }
@@ -253,7 +267,11 @@ async fn check_key(
         } else {
             (
                 format!("a primary or unique key over exactly ({}), NOT NULL", key.join(", ")),
-                format!("ALTER TABLE {} ADD UNIQUE KEY ({}), or write that key in sink.key", target.table, key.join(", ")),
+                format!(
+                    "ALTER TABLE {} ADD UNIQUE KEY ({}), or write that key in sink.key",
+                    target.table,
+                    key.join(", ")
+                ),
             )
         };
         problems.push(Problem::new(subject, found, needed, fix));

@@ -95,8 +95,8 @@ async fn create_missing(session: &mut Session, options: &SinkOptions, targets: &
             Some(dialect) => dialect,
             none => none.insert(Dialect::read(&mut session.conn, session.flavor).await?),
         };
-        let statement = create_statement(target, &options.pipeline, dialect)
-            .map_err(|problems| Error::Target { problems })?;
+        let statement =
+            create_statement(target, &options.pipeline, dialect).map_err(|problems| Error::Target { problems })?;
         session.conn.query_drop(statement).await.doing("creating the target table")?;
         tracing::info!(table = %target.table, "target table created");
     }
@@ -169,7 +169,10 @@ async fn insert(session: &mut Session, options: &SinkOptions, first: Progress) -
         .doing(DOING)?;
     for (ordinal, table) in first.tables.iter().enumerate() {
         conn.exec_drop(
-            format!("INSERT INTO {} (pipeline, ordinal, table_schema, table_name, definition) VALUES (?, ?, ?, ?, ?)", names.tables),
+            format!(
+                "INSERT INTO {} (pipeline, ordinal, table_schema, table_name, definition) VALUES (?, ?, ?, ?, ?)",
+                names.tables
+            ),
             (&options.pipeline, ordinal, &table.name.schema, &table.name.name, to_json(table)?),
         )
         .await

@@ -12,7 +12,7 @@ use super::retry::Attempts;
 use super::session::Session;
 use super::transaction::{Failure, Prepared, attempt, begin_statements};
 use super::upsert::Job;
-use super::{Committed, Epoch, Sink, Write, meta};
+use super::{Committed, Epoch, ProgressUpdate, Sink, Write, meta};
 use crate::error::{Doing, Error, Result};
 use crate::position::Position;
 
@@ -23,12 +23,13 @@ const ATTEMPT_MAX: Duration = Duration::from_secs(600);
 /// A session that was idle for longer is tried before it is used.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 
-pub(super) async fn commit(sink: &mut Sink, epoch: Epoch) -> Result<Committed> {
+pub(super) async fn commit(sink: &mut Sink, mut epoch: Epoch) -> Result<Committed> {
     if sink.state.busy {
         return Err(Error::internal("a commit was cancelled half-way; claim the pipeline again"));
     }
     ensure_forward(sink, epoch.progress.position.as_ref())?;
-    let prepared = prepare(sink, &epoch)?;
+    let writes = std::mem::take(&mut epoch.writes);
+    let prepared = prepare(sink, writes, &epoch.progress)?;
     sink.state.busy = true;
     let result = until_known(sink, &prepared).await;
     if let Ok(committed) = &result {
@@ -52,13 +53,13 @@ fn ensure_forward(sink: &Sink, new: Option<&Position>) -> Result<()> {
     }
 }
 
-fn prepare(sink: &mut Sink, epoch: &Epoch) -> Result<Prepared> {
+fn prepare(sink: &mut Sink, writes: Vec<Write>, progress: &ProgressUpdate) -> Result<Prepared> {
     let mut per_target: Vec<Vec<Write>> = vec![Vec::new(); sink.shapes.len()];
-    for write in &epoch.writes {
+    for write in writes {
         let Some(writes) = per_target.get_mut(write.target) else {
             return Err(Error::internal(format!("a write names target {}, which there is not", write.target)));
         };
-        writes.push(write.clone());
+        writes.push(write);
     }
     let mut jobs = Vec::new();
     for (target, writes) in per_target.iter().enumerate().filter(|(_, w)| !w.is_empty()) {
@@ -68,8 +69,8 @@ fn prepare(sink: &mut Sink, epoch: &Epoch) -> Result<Prepared> {
     Ok(Prepared {
         jobs,
         shapes: sink.shapes.clone(),
-        begin: begin_statements(&sink.options, &epoch.progress, sink.state.fence, sink.state.commits, rows_out)?,
-        converging: epoch.progress.snapshot.is_some() || epoch.progress.converge_until.is_some(),
+        begin: begin_statements(&sink.options, progress, sink.state.fence, sink.state.commits, rows_out)?,
+        converging: progress.snapshot.is_some() || progress.converge_until.is_some(),
         mode: sink.options.mode,
     })
 }
@@ -217,8 +218,12 @@ async fn look_up(sink: &Sink, session: &mut Session) -> Result<Option<Looked>> {
         .doing(DOING)?;
     session.conn.query_drop("ROLLBACK").await.doing(DOING)?;
     Ok(match row {
-        Some((fence, commits)) if fence == sink.state.fence && commits == sink.state.commits + 1 => Some(Looked::Applied),
-        Some((fence, commits)) if fence == sink.state.fence && commits == sink.state.commits => Some(Looked::NotApplied),
+        Some((fence, commits)) if fence == sink.state.fence && commits == sink.state.commits + 1 => {
+            Some(Looked::Applied)
+        }
+        Some((fence, commits)) if fence == sink.state.fence && commits == sink.state.commits => {
+            Some(Looked::NotApplied)
+        }
         _ => None,
     })
 }
@@ -230,7 +235,9 @@ async fn fenced(sink: &mut Sink) -> Result<Error> {
     let row: Option<Row> = session
         .conn
         .exec_first(
-            format!("SELECT fence, commits, owner, CAST(claimed_at AS CHAR) FROM {progress} WHERE pipeline = ? AND lane = 0"),
+            format!(
+                "SELECT fence, commits, owner, CAST(claimed_at AS CHAR) FROM {progress} WHERE pipeline = ? AND lane = 0"
+            ),
             (&sink.options.pipeline,),
         )
         .await

@@ -71,7 +71,8 @@ impl Keys {
         if fields.is_empty() {
             return Ok(Keys(None));
         }
-        let converter = RowConverter::new(fields).map_err(|e| Error::internal(format!("key cannot be compared: {e}")))?;
+        let converter =
+            RowConverter::new(fields).map_err(|e| Error::internal(format!("key cannot be compared: {e}")))?;
         Ok(Keys(Some(converter)))
     }
 
@@ -171,7 +172,8 @@ fn prefix(bytes: &[u8]) -> u128 {
 
 fn ensure_consistent(write: &Write, rules: Rules) -> Result<()> {
     let events = write.fresh.len();
-    let ordered = write.offsets.is_sorted() && write.offsets.last().is_none_or(|&l| l as usize <= write.rows.num_rows());
+    let ordered =
+        write.offsets.is_sorted() && write.offsets.last().is_none_or(|&l| l as usize <= write.rows.num_rows());
     let single = rules.ordinality || write.offsets.windows(2).all(|w| w[1] - w[0] <= 1);
     if write.offsets.len() != events + 1 || !ordered || write.keys.iter().any(|k| k.len() != events) || !single {
         return Err(Error::internal(format!("a write of {events} events contradicts itself")));

@@ -92,8 +92,10 @@ impl<'a> Deletes<'a> {
             return Ok(());
         }
         let column = self.shape.event_key[part];
-        keys[part]
-            .write(delete.event.index as usize, Style::Literal, out)
-            .map_err(|message| Unwritable { column, at: delete.event, message })
+        keys[part].write(delete.event.index as usize, Style::Literal, out).map_err(|message| Unwritable {
+            column,
+            at: delete.event,
+            message,
+        })
     }
 }

@@ -124,11 +124,15 @@ fn text(field: &Field, column: &Column) -> Option<String> {
                 (_, "utf8mb4" | "utf16" | "utf32" | "utf16le" | "gb18030") | (None, _) => true,
                 (Some(from), to) if from == to || from == "ascii" => true,
                 // MySQL's older name of the same set.
-                (Some("utf8" | "utf8mb3"), "utf8" | "utf8mb3" | "ucs2") | (Some("latin1" | "ucs2"), "utf8" | "utf8mb3") => true,
+                (Some("utf8" | "utf8mb3"), "utf8" | "utf8mb3" | "ucs2")
+                | (Some("latin1" | "ucs2"), "utf8" | "utf8mb3") => true,
                 _ => false,
             };
             if !holds {
-                return Some(format!("CHARACTER SET utf8mb4 (found {charset}, which lacks characters of {})", from.unwrap_or("?")));
+                return Some(format!(
+                    "CHARACTER SET utf8mb4 (found {charset}, which lacks characters of {})",
+                    from.unwrap_or("?")
+                ));
             }
             match (max_chars, column.max_chars) {
                 (Some(from), Some(to)) if to < from => Some(format!("room for {from} characters")),
@@ -138,13 +142,17 @@ fn text(field: &Field, column: &Column) -> Option<String> {
         // Labels are matched exactly; a text that is none could be taken for a label's number.
         ColumnData::Enum { labels } | ColumnData::Set { labels } => {
             let word = type_word(source);
-            let same = matches!((&column.data, word.as_str()), (ColumnData::Enum { .. }, "enum") | (ColumnData::Set { .. }, "set"));
+            let same = matches!(
+                (&column.data, word.as_str()),
+                (ColumnData::Enum { .. }, "enum") | (ColumnData::Set { .. }, "set")
+            );
             let known: Vec<String> = labels.iter().map(|l| format!("'{}'", l.replace('\'', "''"))).collect();
             let inner = source.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
             // The source's list is a prefix of the target's: then numbers agree as well.
             let all = known.join(",");
             let fits = same && (all == inner || all.starts_with(&format!("{inner},")));
-            (!fits).then(|| if source.is_empty() { "VARCHAR or TEXT".to_owned() } else { format!("{source}, or VARCHAR") })
+            (!fits)
+                .then(|| if source.is_empty() { "VARCHAR or TEXT".to_owned() } else { format!("{source}, or VARCHAR") })
         }
         _ => Some(match max_chars {
             Some(n) => format!("VARCHAR({n}) or TEXT"),
@@ -171,7 +179,8 @@ fn binary(field: &Field, column: &Column) -> Option<String> {
         }
         ColumnData::Binary { max_bytes, .. } => octets.is_none_or(|from| from <= *max_bytes),
         ColumnData::Geometry => {
-            source.is_empty() || (geometry && (column.mysql_type == "geometry" || type_word(&column.mysql_type) == word))
+            source.is_empty()
+                || (geometry && (column.mysql_type == "geometry" || type_word(&column.mysql_type) == word))
         }
         ColumnData::Vector => {
             source.is_empty() || (word == "vector" && length_in(source) <= length_in(&column.mysql_type))

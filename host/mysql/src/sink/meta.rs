@@ -32,7 +32,8 @@ impl Names {
 pub(super) const TABLES: [&str; 4] = ["progress", "tables", "dead_letters", "versions"];
 
 /// Names in the progress tables are compared byte by byte.
-const PIPELINE: &str = "pipeline VARCHAR(63) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'name of the pipeline'";
+const PIPELINE: &str =
+    "pipeline VARCHAR(63) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'name of the pipeline'";
 const STEP: &str = "step VARCHAR(255) NOT NULL COMMENT 'id of the step'";
 
 fn definition(table: &str) -> String {
@@ -90,7 +91,9 @@ fn definition(table: &str) -> String {
         ),
     };
     // A binary default collation, so that nothing here depends on the server's.
-    format!("({columns}) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='rowmill: {table} of pipelines'")
+    format!(
+        "({columns}) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='rowmill: {table} of pipelines'"
+    )
 }
 
 /// Which of the progress tables there are; `None` if the schema is missing.

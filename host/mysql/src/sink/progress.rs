@@ -129,10 +129,7 @@ pub(super) async fn set_barrier(options: &SinkOptions, at: Option<&Position>) ->
     .await
     .doing(doing)?;
     let there: Option<u8> = conn
-        .exec_first(
-            format!("SELECT 1 FROM {} WHERE pipeline = ? AND lane = 0", names.progress),
-            (&options.pipeline,),
-        )
+        .exec_first(format!("SELECT 1 FROM {} WHERE pipeline = ? AND lane = 0", names.progress), (&options.pipeline,))
         .await
         .doing(doing)?;
     Ok(there.is_some())

@@ -35,7 +35,9 @@ pub async fn reset(options: &SinkOptions, targets: &[Target], drop_target: bool)
         ("versions", &names.versions),
     ] {
         if present.iter().any(|t| t == name) {
-            conn.exec_drop(format!("DELETE FROM {table} WHERE pipeline = ?"), (&options.pipeline,)).await.doing(DOING)?;
+            conn.exec_drop(format!("DELETE FROM {table} WHERE pipeline = ?"), (&options.pipeline,))
+                .await
+                .doing(DOING)?;
             reset.found |= name == "progress" && conn.affected_rows() > 0;
         }
     }

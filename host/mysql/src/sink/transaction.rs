@@ -144,7 +144,7 @@ async fn begin(session: &mut Session, statements: &str) -> std::result::Result<O
 async fn delete(session: &mut Session, shape: &Shape, job: &Job) -> Result<u64> {
     let mut deletes = Deletes::new(shape, job, session.statement_bytes);
     let mut deleted = 0;
-    while let Some(statement) = deletes.next().map_err(|e| job.unwritable(shape, &e))? {
+    while let Some(statement) = deletes.next().map_err(|e| job.unwritable_key(shape, &e))? {
         session.conn.query_drop(statement).await.map_err(|e| refused(shape, job, 0, e))?;
         deleted += session.conn.affected_rows();
     }
@@ -183,7 +183,8 @@ async fn bulk(
             // LOAD DATA LOCAL is off (now): the other way works.
             let disabled = matches!(&error, mysql_async::Error::Server(e) if matches!(e.code, 1148 | 3948 | 4166));
             let error = refused(shape, job, 0, error);
-            let bulk = disabled || matches!(&error, Error::Rejected { key: None, .. } | Error::Conflict { key: None, .. });
+            let bulk =
+                disabled || matches!(&error, Error::Rejected { key: None, .. } | Error::Conflict { key: None, .. });
             return Err(Failure::Before { error, bulk });
         }
     };
@@ -193,10 +194,7 @@ async fn bulk(
     }
     let sent = job.compacted.upserts.len() as u64;
     if counts.records != sent || counts.skipped > 0 {
-        let message = format!(
-            "{sent} rows were sent, {} arrived and {} were skipped",
-            counts.records, counts.skipped
-        );
+        let message = format!("{sent} rows were sent, {} arrived and {} were skipped", counts.records, counts.skipped);
         let error = Error::Rejected { table: shape.table.clone(), key: None, message };
         return Err(Failure::Before { error, bulk: true });
     }

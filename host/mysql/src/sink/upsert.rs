@@ -64,12 +64,22 @@ impl Job {
         Some(describe_key(&self.columns[event.write as usize].keys, event.index as usize))
     }
 
-    /// Names the column and the row of a value that cannot be written.
+    /// Names the column and the row of a value of a row that cannot be written.
     pub(super) fn unwritable(&self, shape: &Shape, value: &Unwritable) -> Error {
         let upsert = self.compacted.upserts.iter().position(|at| *at == value.at);
+        Job::rejected(shape, value, upsert.and_then(|i| self.key_of(i)))
+    }
+
+    /// The same of a value of an event's key.
+    pub(super) fn unwritable_key(&self, shape: &Shape, value: &Unwritable) -> Error {
+        let keys = &self.columns[value.at.write as usize].keys;
+        Job::rejected(shape, value, Some(describe_key(keys, value.at.index as usize)))
+    }
+
+    fn rejected(shape: &Shape, value: &Unwritable, key: Option<String>) -> Error {
         Error::Rejected {
             table: shape.table.clone(),
-            key: upsert.and_then(|i| self.key_of(i)),
+            key,
             message: format!("the value of column {} {}", shape.columns[value.column].name, value.message),
         }
     }

@@ -16,10 +16,8 @@ fn named(events: &[(Option<&str>, Option<i64>)]) -> Write {
     for e in events {
         offsets.push(offsets[offsets.len() - 1] + u32::from(e.1.is_some()));
     }
-    let schema = Arc::new(Schema::new(vec![
-        Field::new("k", DataType::Utf8, true),
-        Field::new("v", DataType::Int64, true),
-    ]));
+    let schema =
+        Arc::new(Schema::new(vec![Field::new("k", DataType::Utf8, true), Field::new("v", DataType::Int64, true)]));
     let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter(present.iter().map(|e| e.0))),
         Arc::new(Int64Array::from_iter(present.iter().map(|e| e.1))),
@@ -61,7 +59,9 @@ async fn keys_that_can_be_null_have_a_hashed_key() {
         let server = server(kind);
         let options = options(server, "nullkey");
         let (mut sink, _) = claim(&options, &by_name("nullkey", "utf8mb4_0900_ai_ci", true)).await;
-        sink.commit(epoch(vec![named(&[(None, Some(1)), (Some("a"), Some(2)), (Some("\\N"), Some(3))])], 5)).await.unwrap();
+        sink.commit(epoch(vec![named(&[(None, Some(1)), (Some("a"), Some(2)), (Some("\\N"), Some(3))])], 5))
+            .await
+            .unwrap();
         sink.commit(epoch(vec![named(&[(None, Some(7)), (Some("a"), None)])], 6)).await.unwrap();
         // The column is invisible.
         assert_eq!(rows(server, "SELECT * FROM nullkey.t ORDER BY v"), ["\\\\N\t3", "NULL\t7"]);
@@ -121,7 +121,9 @@ async fn ordinality_shrinks_and_grows() {
 
 fn unique_people(server: &rowmill_devserver::Server, database: &str) {
     server
-        .sql(&format!("CREATE TABLE {database}.people (id BIGINT PRIMARY KEY, name VARCHAR(40) NULL, UNIQUE KEY (name))"))
+        .sql(&format!(
+            "CREATE TABLE {database}.people (id BIGINT PRIMARY KEY, name VARCHAR(40) NULL, UNIQUE KEY (name))"
+        ))
         .unwrap();
 }
 
@@ -136,7 +138,8 @@ async fn two_rows_swap_the_values_of_a_second_unique_key() {
         sink.commit(epoch(vec![people_write(&[(1, Some("b")), (2, Some("a"))], false)], 6)).await.unwrap();
         assert_eq!(rows(server, "SELECT id, name FROM swap.people ORDER BY id"), ["1\tb", "2\ta"]);
         // A real conflict, small and in bulk: named, and nothing of the epoch stays.
-        let error = sink.commit(epoch(vec![people_write(&[(3, Some("c")), (4, Some("a"))], true)], 7)).await.unwrap_err();
+        let error =
+            sink.commit(epoch(vec![people_write(&[(3, Some("c")), (4, Some("a"))], true)], 7)).await.unwrap_err();
         assert!(matches!(&error, Error::Conflict { message, .. } if message.contains("'a'")), "{error}");
         let names: Vec<String> = (0..100).map(|i| if i == 50 { "b".into() } else { format!("n{i}") }).collect();
         let events: Vec<_> = names.iter().enumerate().map(|(i, n)| (10 + i as i64, Some(n.as_str()))).collect();
@@ -159,7 +162,10 @@ async fn append_takes_inserts_only() {
     let (mut sink, _) = claim(&options, &people("append")).await;
     sink.commit(epoch(vec![people_write(&[(1, Some("a"))], true)], 5)).await.unwrap();
     let error = sink.commit(epoch(vec![people_write(&[(1, None)], false)], 6)).await.unwrap_err();
-    assert_eq!(error.to_string(), "target table `append`.`people`: a delete of key (1) reached a sink with mode 'append', which takes inserts only; use mode 'upsert'");
+    assert_eq!(
+        error.to_string(),
+        "target table `append`.`people`: a delete of key (1) reached a sink with mode 'append', which takes inserts only; use mode 'upsert'"
+    );
     let error = sink.commit(epoch(vec![people_write(&[(1, Some("b"))], true)], 6)).await.unwrap_err();
     assert!(matches!(error, Error::Conflict { .. }), "{error}");
     assert_eq!(rows(server, "SELECT name FROM append.people"), ["a"]);

@@ -68,7 +68,8 @@ async fn missing_privileges_are_named_with_their_grant() {
         let mut options = options(server, "rights");
         server.sql("CREATE TABLE rights.people (id BIGINT PRIMARY KEY, name VARCHAR(40))").unwrap();
         server.sql("DROP USER IF EXISTS poor@'%'; CREATE USER poor@'%' IDENTIFIED BY 'secret1'; GRANT SELECT, INSERT ON rights.* TO poor@'%'").unwrap();
-        options.endpoint = Endpoint::parse(&format!("mysql://poor:secret1@127.0.0.1:{}/rights", server.port())).unwrap();
+        options.endpoint =
+            Endpoint::parse(&format!("mysql://poor:secret1@127.0.0.1:{}/rights", server.port())).unwrap();
         let problems = Sink::check(&options, &[people("rights")], true).await.unwrap();
         let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert!(all.iter().any(|p| p.contains("GRANT UPDATE, DELETE ON `rights`.`people`")), "{all:#?}");

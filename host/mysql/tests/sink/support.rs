@@ -6,15 +6,13 @@ use std::sync::{Arc, OnceLock};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use rowmill_devserver::{Kind, Server};
-use rowmill_mysql::sink::{
-    Epoch, Existing, Mode, Progress, ProgressUpdate, Sink, SinkOptions, Target, Write,
-};
+use rowmill_mysql::sink::{Epoch, Existing, Mode, Progress, ProgressUpdate, Sink, SinkOptions, Target, Write};
 use rowmill_mysql::{Endpoint, Position, TableName};
 
-pub const BOTH: [Kind; 2] = [Kind::MySql, Kind::MariaDb];
+pub(crate) const BOTH: [Kind; 2] = [Kind::MySql, Kind::MariaDb];
 
 /// A server that all tests of this binary share; each uses its own database.
-pub fn server(kind: Kind) -> &'static Server {
+pub(crate) fn server(kind: Kind) -> &'static Server {
     static MYSQL: OnceLock<Server> = OnceLock::new();
     static MARIADB: OnceLock<Server> = OnceLock::new();
     let cell = match kind {
@@ -25,7 +23,7 @@ pub fn server(kind: Kind) -> &'static Server {
 }
 
 /// Options for a fresh database with its own progress schema.
-pub fn options(server: &Server, database: &str) -> SinkOptions {
+pub(crate) fn options(server: &Server, database: &str) -> SinkOptions {
     server.sql(&format!("DROP DATABASE IF EXISTS {database}; CREATE DATABASE {database}")).unwrap();
     server.sql(&format!("DROP DATABASE IF EXISTS {database}_meta")).unwrap();
     SinkOptions {
@@ -38,13 +36,13 @@ pub fn options(server: &Server, database: &str) -> SinkOptions {
     }
 }
 
-pub fn facts(field: Field, facts: &[(&str, &str)]) -> Field {
+pub(crate) fn facts(field: Field, facts: &[(&str, &str)]) -> Field {
     let facts: HashMap<String, String> = facts.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     field.with_metadata(facts)
 }
 
 /// `id BIGINT, name VARCHAR(40) NULL`, key `id`.
-pub fn people(database: &str) -> Target {
+pub(crate) fn people(database: &str) -> Target {
     let schema: SchemaRef = Arc::new(Schema::new(vec![
         Field::new("id", DataType::Int64, false),
         facts(Field::new("name", DataType::Utf8, true), &[("max-chars", "40")]),
@@ -53,7 +51,7 @@ pub fn people(database: &str) -> Target {
 }
 
 /// Events of [`people`]: `Some(name)` upserts, `None` deletes.
-pub fn people_write(events: &[(i64, Option<&str>)], fresh: bool) -> Write {
+pub(crate) fn people_write(events: &[(i64, Option<&str>)], fresh: bool) -> Write {
     let present: Vec<_> = events.iter().filter(|e| e.1.is_some()).collect();
     let mut offsets = vec![0];
     for e in events {
@@ -72,19 +70,19 @@ pub fn people_write(events: &[(i64, Option<&str>)], fresh: bool) -> Write {
     }
 }
 
-pub fn position(offset: u64) -> Position {
+pub(crate) fn position(offset: u64) -> Position {
     Position::new("binlog.000001", offset)
 }
 
-pub fn epoch(writes: Vec<Write>, offset: u64) -> Epoch {
+pub(crate) fn epoch(writes: Vec<Write>, offset: u64) -> Epoch {
     Epoch { writes, progress: ProgressUpdate { position: Some(position(offset)), rows_in: 1, ..Default::default() } }
 }
 
-pub async fn claim(options: &SinkOptions, target: &Target) -> (Sink, Progress) {
+pub(crate) async fn claim(options: &SinkOptions, target: &Target) -> (Sink, Progress) {
     claim_all(options, vec![target.clone()]).await
 }
 
-pub async fn claim_all(options: &SinkOptions, targets: Vec<Target>) -> (Sink, Progress) {
+pub(crate) async fn claim_all(options: &SinkOptions, targets: Vec<Target>) -> (Sink, Progress) {
     Sink::claim(options.clone(), targets, || Progress {
         plan_digest: "d".into(),
         position: Some(position(4)),
@@ -95,6 +93,6 @@ pub async fn claim_all(options: &SinkOptions, targets: Vec<Target>) -> (Sink, Pr
 }
 
 /// All rows of a query, a line each.
-pub fn rows(server: &Server, query: &str) -> Vec<String> {
+pub(crate) fn rows(server: &Server, query: &str) -> Vec<String> {
     server.sql(query).unwrap().lines().map(str::to_owned).collect()
 }

@@ -24,44 +24,191 @@ fn columns(mysql: bool) -> Vec<(&'static str, &'static str, [&'static str; 2], A
         ("c_bool", "tinyint(1)", ["1", "0"], Arc::new(Int8Array::from(vec![Some(1), Some(0), None]))),
         ("c_tiny", "tinyint", ["-128", "127"], Arc::new(Int8Array::from(vec![Some(-128), Some(127), None]))),
         ("c_utiny", "tinyint unsigned", ["0", "255"], Arc::new(UInt8Array::from(vec![Some(0), Some(255), None]))),
-        ("c_small", "smallint", ["-32768", "32767"], Arc::new(Int16Array::from(vec![Some(i16::MIN), Some(i16::MAX), None]))),
-        ("c_medium", "mediumint", ["-8388608", "8388607"], Arc::new(Int32Array::from(vec![Some(-8_388_608), Some(8_388_607), None]))),
-        ("c_int", "int", ["-2147483648", "2147483647"], Arc::new(Int32Array::from(vec![Some(i32::MIN), Some(i32::MAX), None]))),
-        ("c_uint", "int unsigned", ["0", "4294967295"], Arc::new(UInt32Array::from(vec![Some(0), Some(u32::MAX), None]))),
-        ("c_big", "bigint", ["-9223372036854775808", "9223372036854775807"], Arc::new(Int64Array::from(vec![Some(i64::MIN), Some(i64::MAX), None]))),
-        ("c_ubig", "bigint unsigned", ["0", "18446744073709551615"], Arc::new(UInt64Array::from(vec![Some(0), Some(u64::MAX), None]))),
+        (
+            "c_small",
+            "smallint",
+            ["-32768", "32767"],
+            Arc::new(Int16Array::from(vec![Some(i16::MIN), Some(i16::MAX), None])),
+        ),
+        (
+            "c_medium",
+            "mediumint",
+            ["-8388608", "8388607"],
+            Arc::new(Int32Array::from(vec![Some(-8_388_608), Some(8_388_607), None])),
+        ),
+        (
+            "c_int",
+            "int",
+            ["-2147483648", "2147483647"],
+            Arc::new(Int32Array::from(vec![Some(i32::MIN), Some(i32::MAX), None])),
+        ),
+        (
+            "c_uint",
+            "int unsigned",
+            ["0", "4294967295"],
+            Arc::new(UInt32Array::from(vec![Some(0), Some(u32::MAX), None])),
+        ),
+        (
+            "c_big",
+            "bigint",
+            ["-9223372036854775808", "9223372036854775807"],
+            Arc::new(Int64Array::from(vec![Some(i64::MIN), Some(i64::MAX), None])),
+        ),
+        (
+            "c_ubig",
+            "bigint unsigned",
+            ["0", "18446744073709551615"],
+            Arc::new(UInt64Array::from(vec![Some(0), Some(u64::MAX), None])),
+        ),
         ("c_year", "year", ["0", "2155"], Arc::new(UInt16Array::from(vec![Some(0), Some(2155), None]))),
-        ("c_float", "float", ["16777217e0", "-3.4028234663852886e38"], Arc::new(Float32Array::from(vec![Some(16_777_217.0), Some(f32::MIN), None]))),
-        ("c_double", "double", ["-1.7976931348623157e308", "5e-324"], Arc::new(Float64Array::from(vec![Some(f64::MIN), Some(5e-324), None]))),
-        ("c_dec", "decimal(38,9)", ["-99999999999999999999999999999.999999999", "0.000000001"],
-            Arc::new(PrimitiveArray::<Decimal128Type>::from(vec![Some(-(10_i128.pow(38) - 1)), Some(1), None]).with_precision_and_scale(38, 9).unwrap())),
-        ("c_bigdec", "decimal(65,30)", ["99999999999999999999999999999999999.999999999999999999999999999999", "-0.000000000000000000000000000001"],
-            Arc::new(PrimitiveArray::<Decimal256Type>::from(vec![decimal(&max_decimal), decimal("-1"), None]).with_precision_and_scale(65, 30).unwrap())),
-        ("c_bit", "bit(64)", ["b'1000000000000000000000000000000000000000000000000000000000110101'", "0"], Arc::new(UInt64Array::from(vec![Some((1 << 63) + 53), Some(0), None]))),
-        ("c_char", "char(5) character set utf8mb4", ["'ä😀b'", "''"], Arc::new(StringArray::from(vec![Some("ä😀b"), Some(""), None]))),
-        ("c_latin", "varchar(5) character set latin1", ["'ÿ€é'", "'x'"], Arc::new(StringArray::from(vec![Some("ÿ€é"), Some("x"), None]))),
-        ("c_varchar", "varchar(30) character set utf8mb4", ["'tab\\tnl\\ncr\\rq\\'b\\\\n\\0 '", "'\\\\N'"], Arc::new(StringArray::from(vec![Some("tab\tnl\ncr\rq'b\\n\0 "), Some("\\N"), None]))),
-        ("c_text", "mediumtext character set utf8mb4", ["REPEAT('é', 40000)", "'NULL'"], Arc::new(StringArray::from(vec![Some("é".repeat(40_000)), Some("NULL".into()), None]))),
-        ("c_enum", "enum('1','it''s','x,y')", ["'it\\'s'", "'1'"], Arc::new(StringArray::from(vec![Some("it's"), Some("1"), None]))),
+        (
+            "c_float",
+            "float",
+            ["16777217e0", "-3.4028234663852886e38"],
+            Arc::new(Float32Array::from(vec![Some(16_777_217.0), Some(f32::MIN), None])),
+        ),
+        (
+            "c_double",
+            "double",
+            ["-1.7976931348623157e308", "5e-324"],
+            Arc::new(Float64Array::from(vec![Some(f64::MIN), Some(5e-324), None])),
+        ),
+        (
+            "c_dec",
+            "decimal(38,9)",
+            ["-99999999999999999999999999999.999999999", "0.000000001"],
+            Arc::new(
+                PrimitiveArray::<Decimal128Type>::from(vec![Some(-(10_i128.pow(38) - 1)), Some(1), None])
+                    .with_precision_and_scale(38, 9)
+                    .unwrap(),
+            ),
+        ),
+        (
+            "c_bigdec",
+            "decimal(65,30)",
+            ["99999999999999999999999999999999999.999999999999999999999999999999", "-0.000000000000000000000000000001"],
+            Arc::new(
+                PrimitiveArray::<Decimal256Type>::from(vec![decimal(&max_decimal), decimal("-1"), None])
+                    .with_precision_and_scale(65, 30)
+                    .unwrap(),
+            ),
+        ),
+        (
+            "c_bit",
+            "bit(64)",
+            ["b'1000000000000000000000000000000000000000000000000000000000110101'", "0"],
+            Arc::new(UInt64Array::from(vec![Some((1 << 63) + 53), Some(0), None])),
+        ),
+        (
+            "c_char",
+            "char(5) character set utf8mb4",
+            ["'ä😀b'", "''"],
+            Arc::new(StringArray::from(vec![Some("ä😀b"), Some(""), None])),
+        ),
+        (
+            "c_latin",
+            "varchar(5) character set latin1",
+            ["'ÿ€é'", "'x'"],
+            Arc::new(StringArray::from(vec![Some("ÿ€é"), Some("x"), None])),
+        ),
+        (
+            "c_varchar",
+            "varchar(30) character set utf8mb4",
+            ["'tab\\tnl\\ncr\\rq\\'b\\\\n\\0 '", "'\\\\N'"],
+            Arc::new(StringArray::from(vec![Some("tab\tnl\ncr\rq'b\\n\0 "), Some("\\N"), None])),
+        ),
+        (
+            "c_text",
+            "mediumtext character set utf8mb4",
+            ["REPEAT('é', 40000)", "'NULL'"],
+            Arc::new(StringArray::from(vec![Some("é".repeat(40_000)), Some("NULL".into()), None])),
+        ),
+        (
+            "c_enum",
+            "enum('1','it''s','x,y')",
+            ["'it\\'s'", "'1'"],
+            Arc::new(StringArray::from(vec![Some("it's"), Some("1"), None])),
+        ),
         ("c_set", "set('a','b','c')", ["'a,c'", "''"], Arc::new(StringArray::from(vec![Some("a,c"), Some(""), None]))),
-        ("c_binary", "binary(4)", ["x'00FF0900'", "x'00000000'"], Arc::new(BinaryArray::from(vec![Some(&b"\x00\xff\t\x00"[..]), Some(b"\0\0\0\0"), None]))),
-        ("c_varbinary", "varbinary(9)", ["x'5C0A'", "x''"], Arc::new(BinaryArray::from(vec![Some(&b"\\\n"[..]), Some(b""), None]))),
-        ("c_blob", "blob", ["REPEAT(x'00FE', 30000)", "x'27'"], Arc::new(BinaryArray::from(vec![Some([0, 0xfe].repeat(30_000).as_slice()), Some(b"'"), None]))),
-        ("c_point", "point", ["ST_GeomFromText('POINT(1 2)')", "ST_GeomFromText('POINT(-0.5 1e9)', 3857)"],
-            Arc::new(BinaryArray::from(vec![Some(point(0, 1.0, 2.0).as_slice()), Some(point(3857, -0.5, 1e9).as_slice()), None]))),
-        ("c_json", "json", ["'{\"a\": [1, 2.5, \"\\\\\\\\ \\\\\"q\\\\\" ü\"]}'", "'null'"], Arc::new(StringArray::from(vec![Some("{\"a\": [1, 2.5, \"\\\\ \\\"q\\\" ü\"]}"), Some("null"), None]))),
-        ("c_date", "date", ["'0001-01-01'", "'9999-12-31'"], Arc::new(Date32Array::from(vec![Some(-719_162), Some(2_932_896), None]))),
-        ("c_datetime", "datetime(6)", ["'0001-01-01 00:00:00.000001'", "'9999-12-31 23:59:59.999999'"],
-            Arc::new(TimestampMicrosecondArray::from(vec![Some(-719_162 * DAY + 1), Some(2_932_897 * DAY - 1), None]))),
-        ("c_datetime3", "datetime(3)", ["'2024-02-29 12:00:00.120'", "'1970-01-01'"],
-            Arc::new(TimestampMicrosecondArray::from(vec![Some(19_782 * DAY + DAY / 2 + 120_000), Some(0), None]))),
-        ("c_timestamp", "timestamp(6) null", ["'1970-01-01 00:00:01.000000'", "'2038-01-19 03:14:07.999999'"],
-            Arc::new(TimestampMicrosecondArray::from(vec![Some(1_000_000), Some((1_i64 << 31) * 1_000_000 - 1), None]).with_timezone("UTC"))),
-        ("c_time", "time(6)", ["'-838:59:59'", "'-00:00:00.000001'"], Arc::new(DurationMicrosecondArray::from(vec![Some(-3_020_399_000_000), Some(-1), None]))),
+        (
+            "c_binary",
+            "binary(4)",
+            ["x'00FF0900'", "x'00000000'"],
+            Arc::new(BinaryArray::from(vec![Some(&b"\x00\xff\t\x00"[..]), Some(b"\0\0\0\0"), None])),
+        ),
+        (
+            "c_varbinary",
+            "varbinary(9)",
+            ["x'5C0A'", "x''"],
+            Arc::new(BinaryArray::from(vec![Some(&b"\\\n"[..]), Some(b""), None])),
+        ),
+        (
+            "c_blob",
+            "blob",
+            ["REPEAT(x'00FE', 30000)", "x'27'"],
+            Arc::new(BinaryArray::from(vec![Some([0, 0xfe].repeat(30_000).as_slice()), Some(b"'"), None])),
+        ),
+        (
+            "c_point",
+            "point",
+            ["ST_GeomFromText('POINT(1 2)')", "ST_GeomFromText('POINT(-0.5 1e9)', 3857)"],
+            Arc::new(BinaryArray::from(vec![
+                Some(point(0, 1.0, 2.0).as_slice()),
+                Some(point(3857, -0.5, 1e9).as_slice()),
+                None,
+            ])),
+        ),
+        (
+            "c_json",
+            "json",
+            ["'{\"a\": [1, 2.5, \"\\\\\\\\ \\\\\"q\\\\\" ü\"]}'", "'null'"],
+            Arc::new(StringArray::from(vec![Some("{\"a\": [1, 2.5, \"\\\\ \\\"q\\\" ü\"]}"), Some("null"), None])),
+        ),
+        (
+            "c_date",
+            "date",
+            ["'0001-01-01'", "'9999-12-31'"],
+            Arc::new(Date32Array::from(vec![Some(-719_162), Some(2_932_896), None])),
+        ),
+        (
+            "c_datetime",
+            "datetime(6)",
+            ["'0001-01-01 00:00:00.000001'", "'9999-12-31 23:59:59.999999'"],
+            Arc::new(TimestampMicrosecondArray::from(vec![Some(-719_162 * DAY + 1), Some(2_932_897 * DAY - 1), None])),
+        ),
+        (
+            "c_datetime3",
+            "datetime(3)",
+            ["'2024-02-29 12:00:00.120'", "'1970-01-01'"],
+            Arc::new(TimestampMicrosecondArray::from(vec![Some(19_782 * DAY + DAY / 2 + 120_000), Some(0), None])),
+        ),
+        (
+            "c_timestamp",
+            "timestamp(6) null",
+            ["'1970-01-01 00:00:01.000000'", "'2038-01-19 03:14:07.999999'"],
+            Arc::new(
+                TimestampMicrosecondArray::from(vec![Some(1_000_000), Some((1_i64 << 31) * 1_000_000 - 1), None])
+                    .with_timezone("UTC"),
+            ),
+        ),
+        (
+            "c_time",
+            "time(6)",
+            ["'-838:59:59'", "'-00:00:00.000001'"],
+            Arc::new(DurationMicrosecondArray::from(vec![Some(-3_020_399_000_000), Some(-1), None])),
+        ),
     ];
     if mysql {
-        all.push(("c_vector", "vector(3)", ["x'0000803F0000004000004040'", "x'000000000000000000000000'"],
-            Arc::new(BinaryArray::from(vec![Some(&b"\x00\x00\x80\x3f\x00\x00\x00\x40\x00\x00\x40\x40"[..]), Some(&[0; 12]), None]))));
+        all.push((
+            "c_vector",
+            "vector(3)",
+            ["x'0000803F0000004000004040'", "x'000000000000000000000000'"],
+            Arc::new(BinaryArray::from(vec![
+                Some(&b"\x00\x00\x80\x3f\x00\x00\x00\x40\x00\x00\x40\x40"[..]),
+                Some(&[0; 12]),
+                None,
+            ])),
+        ));
     }
     all
 }
@@ -104,7 +251,8 @@ async fn every_type_keeps_its_extremes() {
             let options = options(server, "types");
             let all = columns(kind == Kind::MySql);
             let definitions: Vec<String> = all.iter().map(|c| format!("{} {}", c.0, c.1)).collect();
-            let value = |row: usize| all.iter().map(|c| if row < 2 { c.2[row] } else { "NULL" }).collect::<Vec<_>>().join(", ");
+            let value =
+                |row: usize| all.iter().map(|c| if row < 2 { c.2[row] } else { "NULL" }).collect::<Vec<_>>().join(", ");
             let inserts: Vec<String> = (0..3 * copies).map(|i| format!("({i}, {})", value(i % 3))).collect();
             server
                 .sql(&format!(
@@ -116,7 +264,8 @@ async fn every_type_keeps_its_extremes() {
             let mut conn = options.endpoint.connect().await.unwrap();
             let src = TableName::new("types", "src");
             let def = read_definition(&mut conn, &src).await.unwrap().unwrap();
-            let target = Target { table: TableName::new("types", "dst"), schema: def.schema(), key: vec![0], ordinality: None };
+            let target =
+                Target { table: TableName::new("types", "dst"), schema: def.schema(), key: vec![0], ordinality: None };
             let problems = rowmill_mysql::sink::Sink::check(&options, &[target.clone()], true).await.unwrap();
             assert_eq!(problems, []);
             let (mut sink, _) = claim(&options, &target).await;
@@ -124,9 +273,12 @@ async fn every_type_keeps_its_extremes() {
             let done = sink.commit(epoch(vec![write(&target, &arrays, copies)], 5)).await.unwrap();
             assert_eq!((done.rows_written, done.bulk), (3 * copies as u64, copies > 1));
             for (name, mysql_type, ..) in &all {
-                let same = format!("SELECT COUNT(*) FROM types.src s JOIN types.dst d USING (id) WHERE s.{name} <=> d.{name}");
+                let same =
+                    format!("SELECT COUNT(*) FROM types.src s JOIN types.dst d USING (id) WHERE s.{name} <=> d.{name}");
                 assert_eq!(rows(server, &same), [(3 * copies).to_string()], "{mysql_type} on {kind:?}");
-                let bytes = format!("SELECT COUNT(*) FROM types.src s JOIN types.dst d USING (id) WHERE CAST(s.{name} AS BINARY) <=> CAST(d.{name} AS BINARY)");
+                let bytes = format!(
+                    "SELECT COUNT(*) FROM types.src s JOIN types.dst d USING (id) WHERE CAST(s.{name} AS BINARY) <=> CAST(d.{name} AS BINARY)"
+                );
                 if *name != "c_vector" && *name != "c_point" {
                     assert_eq!(rows(server, &bytes), [(3 * copies).to_string()], "{mysql_type} on {kind:?}");
                 }
@@ -134,7 +286,12 @@ async fn every_type_keeps_its_extremes() {
             // The created table takes the definition of the source's as it is.
             let dst = read_definition(&mut conn, &target.table).await.unwrap().unwrap();
             for (a, b) in def.columns.iter().zip(&dst.columns) {
-                assert_eq!((&a.mysql_type, &a.data, &a.collation), (&b.mysql_type, &b.data, &b.collation), "{}", a.name);
+                assert_eq!(
+                    (&a.mysql_type, &a.data, &a.collation),
+                    (&b.mysql_type, &b.data, &b.collation),
+                    "{}",
+                    a.name
+                );
             }
             // A second time over the same rows, and deletes.
             let done = sink.commit(epoch(vec![write(&target, &arrays, copies)], 6)).await.unwrap();
@@ -154,7 +311,12 @@ async fn rows_of_mysql_arrive_in_mariadb() {
     mysql.sql(&format!("CREATE TABLE cross_from.src (id BIGINT PRIMARY KEY, {})", definitions.join(", "))).unwrap();
     let mut conn = from.endpoint.connect().await.unwrap();
     let def = read_definition(&mut conn, &TableName::new("cross_from", "src")).await.unwrap().unwrap();
-    let target = |database: &str| Target { table: TableName::new(database, "dst"), schema: def.schema(), key: vec![0], ordinality: None };
+    let target = |database: &str| Target {
+        table: TableName::new(database, "dst"),
+        schema: def.schema(),
+        key: vec![0],
+        ordinality: None,
+    };
     let arrays: Vec<ArrayRef> = all.iter().map(|c| c.3.clone()).collect();
     for (options, database, copies) in [(&from, "cross_from", 30), (&to, "cross_to", 30)] {
         let target = target(database);
@@ -183,7 +345,11 @@ async fn a_value_that_the_column_would_bend_is_refused() {
     server.sql("CREATE TABLE bend.t (id BIGINT PRIMARY KEY, at DATETIME(3) NULL, x DOUBLE NULL)").unwrap();
     let schema = Arc::new(arrow_schema::Schema::new(vec![
         arrow_schema::Field::new("id", arrow_schema::DataType::Int64, false),
-        arrow_schema::Field::new("at", arrow_schema::DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, None), true),
+        arrow_schema::Field::new(
+            "at",
+            arrow_schema::DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, None),
+            true,
+        ),
         arrow_schema::Field::new("x", arrow_schema::DataType::Float64, true),
     ]));
     let target = Target { table: TableName::new("bend", "t"), schema: schema.clone(), key: vec![0], ordinality: None };
@@ -201,7 +367,10 @@ async fn a_value_that_the_column_would_bend_is_refused() {
                 rows: RecordBatch::try_new(schema.clone(), vec![ids, at, x]).unwrap(),
             };
             let error = sink.commit(epoch(vec![write], 5)).await.unwrap_err();
-            assert!(matches!(&error, Error::Rejected { key: Some(k), message, .. } if k == "(0)" && message.contains(word)), "{error}");
+            assert!(
+                matches!(&error, Error::Rejected { key: Some(k), message, .. } if k == "(0)" && message.contains(word)),
+                "{error}"
+            );
         }
     }
     assert_eq!(rows(server, "SELECT COUNT(*) FROM bend.t"), ["0"]);

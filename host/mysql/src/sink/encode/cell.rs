@@ -2,8 +2,8 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Decimal128Type, Decimal256Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type,
-    Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Date32Type, Decimal128Type, Decimal256Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, PrimitiveArray, StringArray};
 use arrow_schema::{DataType, TimeUnit};
@@ -252,7 +252,8 @@ mod tests {
             show(Arc::new(decimals), target, Style::Load),
             ok(&["0.000", "-0.001", "12.345", "-9999.999", "0.005"])
         );
-        let floats = show(Arc::new(Float32Array::from(vec![0.1, 16_777_217.0, f32::MAX])), ColumnData::Float, Style::Load);
+        let floats =
+            show(Arc::new(Float32Array::from(vec![0.1, 16_777_217.0, f32::MAX])), ColumnData::Float, Style::Load);
         assert_eq!(floats[0], Ok("0.10000000149011612".into()));
         for (text, value) in floats.iter().zip([0.1_f32, 16_777_217.0, f32::MAX]) {
             assert_eq!(text.as_ref().unwrap().parse::<f64>().unwrap() as f32, value);
