@@ -95,7 +95,9 @@ impl Charsets {
             }
             let high: String = (128..=255u8).map(|b| format!("{b:02X}")).collect();
             let select = (0..128)
-                .map(|i| format!("HEX(CONVERT(CONVERT(SUBSTRING(X'{high}', {}, 1) USING {charset}) USING utf8mb4))", i + 1))
+                .map(|i| {
+                    format!("HEX(CONVERT(CONVERT(SUBSTRING(X'{high}', {}, 1) USING {charset}) USING utf8mb4))", i + 1)
+                })
                 .collect::<Vec<_>>()
                 .join(",',',");
             let text: Option<String> =

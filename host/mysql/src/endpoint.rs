@@ -219,14 +219,15 @@ impl Endpoint {
 
     fn classify(&self, error: mysql_async::Error) -> Error {
         match &error {
-            mysql_async::Error::Io(IoError::Tls(_)) => {
-                Error::Tls { server: self.server(), reason: error.to_string() }
-            }
+            mysql_async::Error::Io(IoError::Tls(_)) => Error::Tls { server: self.server(), reason: error.to_string() },
             mysql_async::Error::Io(IoError::Io(io)) => {
                 Error::Unreachable { server: self.server(), reason: io.to_string() }
             }
             mysql_async::Error::Server(e)
-                if matches!(e.code, 1044 | 1045 | 1049 | 1130 | 1251 | 1698 | 1820 | 1862 | 3118 | 3159 | 3878 | 4151) =>
+                if matches!(
+                    e.code,
+                    1044 | 1045 | 1049 | 1130 | 1251 | 1698 | 1820 | 1862 | 3118 | 3159 | 3878 | 4151
+                ) =>
             {
                 Error::AccessDenied {
                     server: self.server(),
@@ -234,9 +235,10 @@ impl Endpoint {
                     reason: format!("server error {}: {}", e.code, e.message),
                 }
             }
-            mysql_async::Error::Driver(DriverError::ConnectionClosed) => {
-                Error::Unreachable { server: self.server(), reason: "the connection was closed during the handshake".into() }
-            }
+            mysql_async::Error::Driver(DriverError::ConnectionClosed) => Error::Unreachable {
+                server: self.server(),
+                reason: "the connection was closed during the handshake".into(),
+            },
             _ => Error::Sql { doing: "connecting", source: Box::new(error) },
         }
     }
@@ -254,11 +256,8 @@ fn is_tls_failure(error: &mysql_async::Error) -> bool {
 
 /// Which server this is, by its version text.
 pub async fn flavor(conn: &mut Conn) -> Result<(Flavor, String)> {
-    let version: String = conn
-        .query_first("SELECT VERSION()")
-        .await
-        .doing("reading the server's version")?
-        .unwrap_or_default();
+    let version: String =
+        conn.query_first("SELECT VERSION()").await.doing("reading the server's version")?.unwrap_or_default();
     let maria = version.to_ascii_lowercase().contains("mariadb");
     Ok((if maria { Flavor::MariaDb } else { Flavor::MySql }, version))
 }

@@ -96,7 +96,9 @@ pub enum Error {
         source: Box<mysql_async::Error>,
     },
     /// The server is not the one that the progress belongs to.
-    #[error("the server is {found}, but the stored position belongs to {expected}; point the source at the old server, or reset the pipeline")]
+    #[error(
+        "the server is {found}, but the stored position belongs to {expected}; point the source at the old server, or reset the pipeline"
+    )]
     IdentityChanged {
         /// Who answered.
         found: String,
@@ -104,7 +106,9 @@ pub enum Error {
         expected: String,
     },
     /// The binary log no longer holds the position.
-    #[error("the binary log no longer holds position {position}: {reason}; reset the pipeline to start with a new snapshot, and keep binary logs longer (binlog_expire_logs_seconds)")]
+    #[error(
+        "the binary log no longer holds position {position}: {reason}; reset the pipeline to start with a new snapshot, and keep binary logs longer (binlog_expire_logs_seconds)"
+    )]
     PositionGone {
         /// The position asked for.
         position: Position,
@@ -112,7 +116,9 @@ pub enum Error {
         reason: String,
     },
     /// The structure or contents of a table changed by other means than logged rows.
-    #[error("table {table} was changed at {position} by: {statement}; this version cannot follow it: reset the pipeline to start anew with the changed table")]
+    #[error(
+        "table {table} was changed at {position} by: {statement}; this version cannot follow it: reset the pipeline to start anew with the changed table"
+    )]
     SchemaChanged {
         /// The table.
         table: TableName,
@@ -128,7 +134,9 @@ pub enum Error {
         table: TableName,
     },
     /// A column has a type that cannot be read.
-    #[error("column {column} of table {table} has type {found}, which is not supported; drop the column from the table, or leave the table out")]
+    #[error(
+        "column {column} of table {table} has type {found}, which is not supported; drop the column from the table, or leave the table out"
+    )]
     UnsupportedType {
         /// The table.
         table: TableName,
@@ -166,7 +174,9 @@ pub enum Error {
         position: Option<Position>,
     },
     /// The server says that its binary log has a gap.
-    #[error("binary log at {position}: the server reports an incident ({message}), rows may be missing; reset the pipeline to start with a new snapshot")]
+    #[error(
+        "binary log at {position}: the server reports an incident ({message}), rows may be missing; reset the pipeline to start with a new snapshot"
+    )]
     Incident {
         /// The server's words.
         message: String,
@@ -182,13 +192,17 @@ pub enum Error {
         reason: String,
     },
     /// The tables could not be locked for the moment that the snapshot's start needs.
-    #[error("tables are in use by another session: no lock after {attempts} attempts; end long transactions on them and start again")]
+    #[error(
+        "tables are in use by another session: no lock after {attempts} attempts; end long transactions on them and start again"
+    )]
     LockTimeout {
         /// How often it was tried.
         attempts: u32,
     },
     /// Another process works on this pipeline now.
-    #[error("pipeline '{pipeline}' was taken over by another process: {other}; this one stops and has written nothing since")]
+    #[error(
+        "pipeline '{pipeline}' was taken over by another process: {other}; this one stops and has written nothing since"
+    )]
     Fenced {
         /// The pipeline.
         pipeline: String,
@@ -216,7 +230,9 @@ pub enum Error {
         message: String,
     },
     /// An update or delete reached a sink that only appends.
-    #[error("target table {table}: {change} of key {key} reached a sink with mode 'append', which takes inserts only; use mode 'upsert'")]
+    #[error(
+        "target table {table}: {change} of key {key} reached a sink with mode 'append', which takes inserts only; use mode 'upsert'"
+    )]
     NotAnInsert {
         /// The target table.
         table: TableName,
@@ -307,9 +323,7 @@ impl Error {
     /// Adds the place to an error of the decoder, which does not know it.
     pub(crate) fn at(self, place: &Position) -> Error {
         match self {
-            Error::Malformed { message, position: None } => {
-                Error::Malformed { message, position: Some(place.clone()) }
-            }
+            Error::Malformed { message, position: None } => Error::Malformed { message, position: Some(place.clone()) },
             other => other,
         }
     }
@@ -325,7 +339,8 @@ pub(crate) fn is_transient(error: &mysql_async::Error) -> bool {
         E::Server(e) => matches!(
             e.code,
             // too many connections, shutdown, out of resources, aborted network reads and writes
-            1040 | 1041 | 1053 | 1077 | 1078 | 1079 | 1152 | 1158..=1161 | 1184 | 1203
+            1040 | 1041 | 1053 | 1077 | 1078 | 1079 | 1152 | 1158
+                ..=1161 | 1184 | 1203
                 // lock wait, deadlock, lock-wait in NOWAIT form
                 | 1205 | 1213 | 3572
                 // query interrupted, connection killed, idle time-out

@@ -21,6 +21,7 @@ pub mod sink;
 pub mod snapshot;
 pub mod table;
 
+pub use binlog::Op;
 pub use endpoint::{Endpoint, Flavor, Identity, SslMode};
 pub use error::{Error, Fault, Problem, Result};
 pub use mysql_async::Conn;

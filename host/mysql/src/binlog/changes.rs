@@ -140,12 +140,8 @@ impl Changes {
         self.flavor = opened.flavor;
         self.names_fold = opened.names_fold;
         self.files = opened.files;
-        self.names = self
-            .decoders
-            .iter()
-            .enumerate()
-            .map(|(i, d)| (map_key(&d.table().def.name, self.names_fold), i))
-            .collect();
+        self.names =
+            self.decoders.iter().enumerate().map(|(i, d)| (map_key(&d.table().def.name, self.names_fold), i)).collect();
         for (i, decoder) in self.decoders.iter_mut().enumerate() {
             // What was decoded and not delivered comes again.
             decoder.take_batch(i)?;
@@ -196,13 +192,14 @@ impl Changes {
             if self.is_full() {
                 return self.rows(false);
             }
+            let boundary = self.at_boundary();
             let Some(stream) = &mut self.stream else {
                 return Err(Error::internal("the stream is gone"));
             };
             let event = match stream.ready() {
                 Some(event) => event?,
                 None => {
-                    if self.transaction.is_none() {
+                    if boundary {
                         if self.decoders.iter().any(|d| d.rows() > 0) {
                             return self.rows(true);
                         }
@@ -214,12 +211,17 @@ impl Changes {
                 }
             };
             let heartbeat = self.handle(&event)?;
-            let boundary = self.transaction.is_none();
+            let boundary = self.at_boundary();
             let quiet = self.decoders.iter().all(|d| d.rows() == 0);
             if boundary && quiet && (heartbeat || self.reported.elapsed() >= REPORT_EVERY) && self.pending.is_none() {
                 return Ok(self.position(heartbeat));
             }
         }
+    }
+
+    /// No transaction is open, and none is about to come again whose first rows were delivered.
+    fn at_boundary(&self) -> bool {
+        self.transaction.is_none() && self.skip == 0
     }
 
     fn is_full(&self) -> bool {
@@ -261,7 +263,7 @@ impl Changes {
         self.delivered = position.clone();
         self.said_dry = dry;
         self.reported = Instant::now();
-        Ok(ChangeEvent::Rows { batches, position, boundary: self.transaction.is_none(), dry })
+        Ok(ChangeEvent::Rows { batches, position, boundary: self.at_boundary(), dry })
     }
 
     fn position(&mut self, dry: bool) -> ChangeEvent {
@@ -278,7 +280,8 @@ impl Changes {
             return self.delivered.clone();
         }
         let gtid = self.gtid.as_ref().map(GtidSet::to_string);
-        let (offset, rows) = self.transaction.as_ref().map_or((self.offset, 0), |t| (t.start, t.rows));
+        let (offset, rows) =
+            self.transaction.as_ref().map_or((self.offset, self.skip), |t| (t.start, t.rows + self.skip));
         Position { file: self.file.clone(), offset, gtid, rows }
     }
 
@@ -327,8 +330,7 @@ impl Changes {
                     fix: "use GTIDs without tags on this server".to_owned(),
                 })?;
                 let uuid = gtid.sid().iter().map(|b| format!("{b:02x}")).collect::<String>();
-                let uuid =
-                    [&uuid[..8], &uuid[8..12], &uuid[12..16], &uuid[16..20], &uuid[20..]].join("-");
+                let uuid = [&uuid[..8], &uuid[8..12], &uuid[12..16], &uuid[16..20], &uuid[20..]].join("-");
                 let source = gtid.tag().map_or(uuid.clone(), |tag| format!("{uuid}:{}", tag.as_str()));
                 let time = Some(gtid.immediate_commit_timestamp() as i64).filter(|&t| t > 0);
                 self.begin(start, header.timestamp(), time, false, Some(Id::MySql(source, gtid.gno())))?;
@@ -462,7 +464,8 @@ impl Changes {
                     return Err(Error::UnsupportedEvent {
                         event: format!("'{}' after changes of tables that are read", query.text),
                         position: self.here(),
-                        fix: "don't mix tables with and without transactions in one transaction; reset the pipeline".to_owned(),
+                        fix: "don't mix tables with and without transactions in one transaction; reset the pipeline"
+                            .to_owned(),
                     });
                 }
                 let to_savepoint = query.text.split_whitespace().count() > 1;
@@ -526,9 +529,7 @@ impl Changes {
             Ok(rotate) => rotate,
             // The very first one comes before the driver knows of checksums: its four bytes
             // follow the name and may be anything.
-            Err(_) if body.len() > 12 => {
-                events::rotate(&body[..body.len() - 4]).map_err(Error::malformed)?
-            }
+            Err(_) if body.len() > 12 => events::rotate(&body[..body.len() - 4]).map_err(Error::malformed)?,
             Err(e) => return Err(Error::malformed(format!("Rotate event {e}"))),
         };
         let known = self.files.iter().filter(|f| name.starts_with(f.as_str())).max_by_key(|f| f.len());
@@ -569,9 +570,9 @@ fn verify_checksum(event: &Event) -> Result<()> {
         return Ok(());
     }
     match event.checksum() {
-        Some(stored) if u32::from_le_bytes(stored) != event.calc_checksum(BINLOG_CHECKSUM_ALG_CRC32) => {
-            Err(Error::malformed(format!("checksum of event type {kind} is wrong: the log or the connection is damaged")))
-        }
+        Some(stored) if u32::from_le_bytes(stored) != event.calc_checksum(BINLOG_CHECKSUM_ALG_CRC32) => Err(
+            Error::malformed(format!("checksum of event type {kind} is wrong: the log or the connection is damaged")),
+        ),
         _ => Ok(()),
     }
 }

@@ -130,7 +130,13 @@ impl Names<'_> {
     /// The place after `IF EXISTS` and MariaDB's `WAIT n` and `NOWAIT`.
     fn skip(&self, mut i: usize) -> Option<usize> {
         while let Some(word) = self.words.get(i) {
-            if word.is("IF") || word.is("EXISTS") || word.is("NOT") || word.is("WAIT") || word.is("NOWAIT") || *word == Word::Value {
+            if word.is("IF")
+                || word.is("EXISTS")
+                || word.is("NOT")
+                || word.is("WAIT")
+                || word.is("NOWAIT")
+                || *word == Word::Value
+            {
                 i += 1;
             } else {
                 return Some(i);
@@ -140,7 +146,11 @@ impl Names<'_> {
     }
 
     fn after_modifiers(&self, mut i: usize) -> usize {
-        while self.words.get(i).is_some_and(|w| ["LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE", "QUICK"].iter().any(|k| w.is(k))) {
+        while self
+            .words
+            .get(i)
+            .is_some_and(|w| ["LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE", "QUICK"].iter().any(|k| w.is(k)))
+        {
             i += 1;
         }
         i

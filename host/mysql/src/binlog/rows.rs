@@ -162,7 +162,8 @@ impl Decoder {
 
     /// Begins a row event of type `code`, from its body.
     pub fn rows_event(&mut self, code: u8, body: &[u8], commit_time: i64) -> Result<RowsEvent> {
-        self.begin(code, body, commit_time).map_err(|e| Error::malformed(format!("row event of table {} {e}", self.table.def.name)))
+        self.begin(code, body, commit_time)
+            .map_err(|e| Error::malformed(format!("row event of table {} {e}", self.table.def.name)))
     }
 
     fn begin(&mut self, code: u8, body: &[u8], commit_time: i64) -> Result<RowsEvent, Bad> {
@@ -260,7 +261,11 @@ impl Decoder {
         let whole = input.rest;
         let mut ahead = *input;
         let result = self
-            .skip_image(&mut ahead, |i, from, to| if self.is_key[i] { old.push((whole.len() - from, whole.len() - to)) })
+            .skip_image(&mut ahead, |i, from, to| {
+                if self.is_key[i] {
+                    old.push((whole.len() - from, whole.len() - to))
+                }
+            })
             .and_then(|()| {
                 self.skip_image(&mut ahead, |i, from, to| {
                     if self.is_key[i] {

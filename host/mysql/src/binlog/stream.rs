@@ -162,9 +162,8 @@ async fn request(conn: Conn, flavor: Flavor, from: &Position) -> Result<BinlogSt
     } else if flavor == Flavor::MySql {
         let mut sids = Vec::new();
         for part in from.gtid.iter().flat_map(|g| g.split(',')).map(str::trim).filter(|p| !p.is_empty()) {
-            let sid: Sid<'_> = part
-                .parse()
-                .map_err(|e| Error::malformed(format!("GTID set '{part}' is not understood: {e}")))?;
+            let sid: Sid<'_> =
+                part.parse().map_err(|e| Error::malformed(format!("GTID set '{part}' is not understood: {e}")))?;
             sids.push(sid);
         }
         request = request.with_gtid().with_gtid_set(sids).with_pos(4u64);

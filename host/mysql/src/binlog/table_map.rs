@@ -1,4 +1,4 @@
-//! Table maps: which table a number stands for, and the types of its columns.
+//! Table maps: the types of a table's columns as its rows have them.
 
 use crate::column::{Bad, Bytes, WireType};
 use crate::table::{ColumnData, TableDef};
@@ -6,9 +6,6 @@ use crate::table::{ColumnData, TableDef};
 /// A table map, borrowed from its event.
 #[derive(Debug)]
 pub(crate) struct TableMap<'a> {
-    pub(crate) id: u64,
-    pub(crate) schema: &'a [u8],
-    pub(crate) table: &'a [u8],
     types: &'a [u8],
     meta: &'a [u8],
     optional: &'a [u8],
@@ -18,18 +15,18 @@ impl<'a> TableMap<'a> {
     /// Reads an event's body.
     pub(crate) fn parse(body: &'a [u8]) -> Result<TableMap<'a>, Bad> {
         let mut input = Bytes::new(body);
-        let id = input.u48()?;
-        input.u16()?;
-        let schema = input.prefixed(1)?;
-        input.u8()?;
-        let table = input.prefixed(1)?;
-        input.u8()?;
+        // Number, flags, schema, 0, table, 0: the caller has found the table by them.
+        input.take(8)?;
+        for _ in 0..2 {
+            input.prefixed(1)?;
+            input.u8()?;
+        }
         let columns = input.lenenc_len()?;
         let types = input.take(columns)?;
         let meta = input.lenenc_len()?;
         let meta = input.take(meta)?;
         input.take(columns.div_ceil(8))?;
-        Ok(TableMap { id, schema, table, types, meta, optional: input.rest })
+        Ok(TableMap { types, meta, optional: input.rest })
     }
 
     /// The wire types of a stored definition's columns, or in words why this map is not of that

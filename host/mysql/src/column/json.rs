@@ -172,12 +172,12 @@ fn print_decimal(unscaled: &str, scale: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// The server breaks base64 into lines of 76 characters, also inside JSON.
+/// The server breaks base64 into lines of 76 characters and escapes the line ends.
 fn base64(data: &[u8], out: &mut Vec<u8>) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (i, chunk) in data.chunks(3).enumerate() {
         if i > 0 && i % 19 == 0 {
-            out.push(b'\n');
+            out.extend_from_slice(b"\\n");
         }
         let byte = |n: usize| u32::from(chunk.get(n).copied().unwrap_or(0));
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);

@@ -14,5 +14,5 @@ mod value;
 mod wire;
 
 pub(crate) use bytes::{Bad, Bytes};
-pub(crate) use store::{Column, Store, Strings};
+pub(crate) use store::{Column, Strings};
 pub(crate) use wire::WireType;

@@ -110,11 +110,8 @@ pub async fn check_source(
         }
     }
     tables::check_charsets(&mut conn, &defs, &mut problems).await?;
-    let start = if settings.has_binlog() {
-        start::resolve(&mut conn, flavor, start, &mut problems).await?
-    } else {
-        None
-    };
+    let start =
+        if settings.has_binlog() { start::resolve(&mut conn, flavor, start, &mut problems).await? } else { None };
     conn.disconnect().await.doing("ending the check")?;
     if problems.is_empty() {
         Ok((ServerInfo { flavor, version, identity, start }, defs))

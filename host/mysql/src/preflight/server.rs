@@ -88,7 +88,8 @@ impl Grants {
             let Some((privilege, rest)) = line.split_once(" ON ") else { return false };
             let object = rest.split(" TO ").next().unwrap_or("").trim();
             let list = privilege.trim_start_matches("GRANT ");
-            let named = list.split(',').map(str::trim).any(|p| p == "ALL PRIVILEGES" || p == "ALL" || privileges.contains(&p));
+            let named =
+                list.split(',').map(str::trim).any(|p| p == "ALL PRIVILEGES" || p == "ALL" || privileges.contains(&p));
             named && on(object)
         })
     }

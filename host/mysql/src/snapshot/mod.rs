@@ -33,9 +33,11 @@ use crate::table::{TableDef, read_definition};
 mod keys;
 mod progress;
 mod read;
+mod scan;
 
 pub use crate::binlog::ZeroDates;
 pub use progress::{Key, Range, SnapshotProgress, TableProgress};
+pub use scan::{begin_consistent_read, scan};
 
 /// Seconds that one attempt waits for the lock, with all new writers queued behind it. Half makes
 /// success under long transactions rarer; twice as long is felt by the writers.
@@ -229,9 +231,11 @@ impl Snapshot {
 
 async fn open_session(endpoint: &Endpoint) -> Result<Conn> {
     let mut conn = endpoint.connect().await?;
-    conn.query_drop(format!("SET SESSION net_write_timeout = {WRITE_TIMEOUT_SECONDS}, wait_timeout = {WRITE_TIMEOUT_SECONDS}"))
-        .await
-        .doing(DOING)?;
+    conn.query_drop(format!(
+        "SET SESSION net_write_timeout = {WRITE_TIMEOUT_SECONDS}, wait_timeout = {WRITE_TIMEOUT_SECONDS}"
+    ))
+    .await
+    .doing(DOING)?;
     Ok(conn)
 }
 

@@ -8,7 +8,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Row, Value};
 use tokio::sync::{Mutex, mpsc};
 
-use super::{Key, Range, SnapshotBatch, SnapshotOptions, keys};
+use super::{Key, Range, SnapshotBatch, SnapshotOptions, ZeroDates, keys};
 use crate::charset::Charsets;
 use crate::column::Column;
 use crate::endpoint::Conn;
@@ -117,17 +117,7 @@ async fn read_chunk(
     batches: &mpsc::Sender<Result<SnapshotBatch>>,
 ) -> Result<bool> {
     let def = &table.def;
-    let mut columns = Vec::with_capacity(def.columns.len());
-    for column in &def.columns {
-        // Text comes as utf8mb4 whatever the column's set is, so an unknown set does not matter;
-        // the types were checked before.
-        let made = Column::new(column, &Charsets::any(column), options.zero_dates).ok_or_else(|| Error::UnsupportedType {
-            table: def.name.clone(),
-            column: column.name.clone(),
-            found: column.mysql_type.clone(),
-        })?;
-        columns.push(made);
-    }
+    let mut columns = columns(def, options.zero_dates)?;
     let names: Vec<String> = def.columns.iter().map(|c| quote(&c.name)).collect();
     let statement = format!(
         "SELECT {}, {}{}",
@@ -144,9 +134,7 @@ async fn read_chunk(
         if count > 0 && (row.is_none() || count >= options.batch_rows || bytes >= options.batch_bytes) {
             // The last batch completes the chunk to its end, also where no row lies.
             range.through = match (&row, &last) {
-                (Some(_), Some(last)) => {
-                    Some(table.key(|i| last.as_ref(def.columns.len() + i).cloned())?)
-                }
+                (Some(_), Some(last)) => Some(table.key(|i| last.as_ref(def.columns.len() + i).cloned())?),
                 _ => through.clone(),
             };
             let batch = SnapshotBatch { table: range.table, rows: finish(def, &mut columns)?, range: range.clone() };
@@ -162,24 +150,45 @@ async fn read_chunk(
             return Ok(batches.send(Ok(batch)).await.is_ok());
         }
         let Some(row) = row else { return Ok(true) };
-        for (i, column) in columns.iter_mut().enumerate() {
-            let value = row.as_ref(i).unwrap_or(&Value::NULL);
-            if let Value::Bytes(value) = value {
-                bytes += value.len();
-            }
-            bytes += 8;
-            column.push_value(value).map_err(|message| Error::Value {
-                table: def.name.clone(),
-                column: def.columns[i].name.clone(),
-                message: message.to_owned(),
-            })?;
-        }
+        bytes += push(def, &mut columns, &row)?;
         count += 1;
         last = Some(row);
     }
 }
 
-fn finish(def: &TableDef, columns: &mut [Column]) -> Result<RecordBatch> {
+/// Empty columns for rows of this table.
+pub(super) fn columns(def: &TableDef, zero_dates: ZeroDates) -> Result<Vec<Column>> {
+    // Text comes as utf8mb4 whatever the column's set is, so an unknown set does not matter; the
+    // types were checked before.
+    let column = |column| {
+        Column::new(column, &Charsets::any(column), zero_dates).ok_or_else(|| Error::UnsupportedType {
+            table: def.name.clone(),
+            column: column.name.clone(),
+            found: column.mysql_type.clone(),
+        })
+    };
+    def.columns.iter().map(column).collect()
+}
+
+/// Appends a row; answers its size in bytes.
+pub(super) fn push(def: &TableDef, columns: &mut [Column], row: &Row) -> Result<usize> {
+    let mut bytes = 8 * columns.len();
+    for (i, column) in columns.iter_mut().enumerate() {
+        let value = row.as_ref(i).unwrap_or(&Value::NULL);
+        if let Value::Bytes(value) = value {
+            bytes += value.len();
+        }
+        column.push_value(value).map_err(|message| Error::Value {
+            table: def.name.clone(),
+            column: def.columns[i].name.clone(),
+            message: message.to_owned(),
+        })?;
+    }
+    Ok(bytes)
+}
+
+/// The rows appended so far.
+pub(super) fn finish(def: &TableDef, columns: &mut [Column]) -> Result<RecordBatch> {
     let mut arrays = Vec::with_capacity(columns.len());
     for (column, of) in columns.iter_mut().zip(&def.columns) {
         arrays.push(column.finish().map_err(|message| Error::Value {
@@ -188,7 +197,6 @@ fn finish(def: &TableDef, columns: &mut [Column]) -> Result<RecordBatch> {
             message: message.to_owned(),
         })?);
     }
-    RecordBatch::try_new(def.schema(), arrays).map_err(|e| {
-        Error::malformed(format!("rows of table {} do not fit its stored definition: {e}", def.name))
-    })
+    RecordBatch::try_new(def.schema(), arrays)
+        .map_err(|e| Error::malformed(format!("rows of table {} do not fit its stored definition: {e}", def.name)))
 }

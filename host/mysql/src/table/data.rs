@@ -142,8 +142,8 @@ impl ColumnData {
             "binary" => ColumnData::FixedBinary { length: octets as u16 },
             "varbinary" => ColumnData::Binary { max_bytes: octets, large: false },
             "tinyblob" | "blob" | "mediumblob" | "longblob" => ColumnData::Binary { max_bytes: octets, large: true },
-            "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
-            | "multipolygon" | "geometrycollection" | "geomcollection" => ColumnData::Geometry,
+            "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring" | "multipolygon"
+            | "geometrycollection" | "geomcollection" => ColumnData::Geometry,
             "vector" => ColumnData::Vector,
             "json" => ColumnData::Json { binary: true },
             "date" => ColumnData::Date,
@@ -173,10 +173,9 @@ impl ColumnData {
             }
             ColumnData::Decimal { precision, scale } => DataType::Decimal256(*precision, *scale as i8),
             ColumnData::Bit { .. } => DataType::UInt64,
-            ColumnData::Text { .. }
-            | ColumnData::Enum { .. }
-            | ColumnData::Set { .. }
-            | ColumnData::Json { .. } => DataType::Utf8,
+            ColumnData::Text { .. } | ColumnData::Enum { .. } | ColumnData::Set { .. } | ColumnData::Json { .. } => {
+                DataType::Utf8
+            }
             ColumnData::FixedBinary { .. }
             | ColumnData::Binary { .. }
             | ColumnData::Geometry

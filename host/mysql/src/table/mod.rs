@@ -103,10 +103,7 @@ impl TableDef {
         if !self.primary_key.is_empty() {
             return Some(self.primary_key.clone());
         }
-        self.unique_keys
-            .iter()
-            .find(|k| !k.nullable && !k.partial && !k.columns.is_empty())
-            .map(|k| k.columns.clone())
+        self.unique_keys.iter().find(|k| !k.nullable && !k.partial && !k.columns.is_empty()).map(|k| k.columns.clone())
     }
 
     /// How `other` differs from this definition in what matters for reading rows, in words;
