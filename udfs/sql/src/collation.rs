@@ -107,21 +107,32 @@ impl Collation {
 }
 
 /// The collation of two texts together, as MySQL decides it.
-pub(crate) fn agree(
-    a: (&Collation, Strength),
-    b: (&Collation, Strength),
-) -> Result<(Collation, Strength), String> {
+pub(crate) fn agree(a: (&Collation, Strength), b: (&Collation, Strength)) -> Result<(Collation, Strength), String> {
     let is_exact = |c: &Collation| c.rule.is_some_and(|r| r.alphabet == Alphabet::Exact);
     let winner = match a.1.cmp(&b.1) {
         Ordering::Less => a,
         Ordering::Greater => b,
         Ordering::Equal if a.0 == b.0 || a.0.name == b.0.name => a,
-        Ordering::Equal if a.1 == Strength::Coercible => if a.0.name.is_some() { a } else { b },
+        Ordering::Equal if a.1 == Strength::Coercible => {
+            if a.0.name.is_some() {
+                a
+            } else {
+                b
+            }
+        }
         Ordering::Equal if a.1 == Strength::Implicit && is_exact(a.0) && !is_exact(b.0) => a,
         Ordering::Equal if a.1 == Strength::Implicit && is_exact(b.0) && !is_exact(a.0) => b,
         Ordering::Equal if a.1 == Strength::Implicit && is_exact(b.0) => a,
-        Ordering::Equal if a.1 == Strength::Implicit && a.0.charset() != b.0.charset() && a.0.charset() == "utf8mb4" => a,
-        Ordering::Equal if a.1 == Strength::Implicit && a.0.charset() != b.0.charset() && b.0.charset() == "utf8mb4" => b,
+        Ordering::Equal
+            if a.1 == Strength::Implicit && a.0.charset() != b.0.charset() && a.0.charset() == "utf8mb4" =>
+        {
+            a
+        }
+        Ordering::Equal
+            if a.1 == Strength::Implicit && a.0.charset() != b.0.charset() && b.0.charset() == "utf8mb4" =>
+        {
+            b
+        }
         Ordering::Equal => {
             return Err(format!(
                 "the collations {} and {} don't go together; write COLLATE and the wanted one after one side",

@@ -24,7 +24,9 @@ pub(crate) fn field(field: &Field) -> ArrowField {
         DataType::Uint64 => Arrow::UInt64,
         DataType::Float32 => Arrow::Float32,
         DataType::Float64 => Arrow::Float64,
-        DataType::Decimal(DecimalType { precision, scale }) if precision > 38 => Arrow::Decimal256(precision, scale as i8),
+        DataType::Decimal(DecimalType { precision, scale }) if precision > 38 => {
+            Arrow::Decimal256(precision, scale as i8)
+        }
         DataType::Decimal(DecimalType { precision, scale }) => Arrow::Decimal128(precision, scale as i8),
         DataType::Utf8 | DataType::Json => Arrow::Utf8,
         DataType::Binary => Arrow::Binary,
@@ -131,7 +133,8 @@ pub(crate) fn array(column: Column, data_type: &Arrow, rows: usize) -> Result<Ar
         Arrow::Duration(_) => numbers::<DurationMicrosecondType>(values, nulls, data_type, rows)?,
         Arrow::Timestamp(..) => numbers::<TimestampMicrosecondType>(values, nulls, data_type, rows)?,
         Arrow::Utf8 | Arrow::Binary => {
-            let offsets = column.offsets.filter(|offsets| offsets.len() >= (rows + 1) * 4).ok_or_else(|| short("offsets"))?;
+            let offsets =
+                column.offsets.filter(|offsets| offsets.len() >= (rows + 1) * 4).ok_or_else(|| short("offsets"))?;
             let offsets = OffsetBuffer::new(ScalarBuffer::new(aligned::<i32>(offsets), 0, rows + 1));
             let values = Buffer::from_vec(values);
             let made = if data_type == &Arrow::Utf8 {

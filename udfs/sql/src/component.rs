@@ -94,7 +94,9 @@ fn fields(args: &[Argument]) -> Result<Vec<ArrowField>, BindError> {
         .enumerate()
         .map(|(position, arg)| match arg.literal {
             None => Ok(columns::field(&arg.field)),
-            Some(_) => Err(BindError::argument(position, "found a literal; needed columns (write literals in the text)")),
+            Some(_) => {
+                Err(BindError::argument(position, "found a literal; needed columns (write literals in the text)"))
+            }
         })
         .collect()
 }
@@ -110,7 +112,11 @@ fn bound(args: &[Argument], program: Program) -> Result<Box<dyn Bound>, BindErro
         .fields()
         .map(|field| {
             let data_type = columns::data_type(field).ok_or_else(|| {
-                BindError::call(format!("the result {} has the type {}, which can't leave", field.name(), field.data_type()))
+                BindError::call(format!(
+                    "the result {} has the type {}, which can't leave",
+                    field.name(),
+                    field.data_type()
+                ))
             })?;
             Ok(columns::leaving(field, data_type))
         })

@@ -35,7 +35,10 @@ pub(crate) enum Op {
     And(Box<Expr>, Box<Expr>),
     Or(Box<Expr>, Box<Expr>),
     /// The first result whose condition is true; the last has none.
-    Choose { conditions: Vec<Expr>, results: Vec<Expr> },
+    Choose {
+        conditions: Vec<Expr>,
+        results: Vec<Expr>,
+    },
     /// The first that is not NULL.
     Coalesce(Vec<Expr>),
 }

@@ -19,17 +19,34 @@ pub(crate) enum Type {
     /// What predicates give: 0, 1 or NULL.
     Bool,
     /// `digits`: how many a decimal needs for it.
-    Int { unsigned: bool, digits: u8 },
-    Decimal { precision: u8, scale: u8, held: u8 },
+    Int {
+        unsigned: bool,
+        digits: u8,
+    },
+    Decimal {
+        precision: u8,
+        scale: u8,
+        held: u8,
+    },
     Double,
     /// `chars`: the most characters a value has, if known.
-    Text { chars: Option<u32>, collation: Collation, strength: Strength },
-    Bytes { length: Option<u32> },
+    Text {
+        chars: Option<u32>,
+        collation: Collation,
+        strength: Strength,
+    },
+    Bytes {
+        length: Option<u32>,
+    },
     Json,
     Date,
     /// DATETIME and TIMESTAMP; sessions run in UTC, so the two are one here.
-    DateTime { fsp: u8 },
-    Time { fsp: u8 },
+    DateTime {
+        fsp: u8,
+    },
+    Time {
+        fsp: u8,
+    },
 }
 
 /// A text computed from literals only.

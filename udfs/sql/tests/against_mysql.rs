@@ -48,7 +48,12 @@ fn compare(kind: Kind) {
             let _ = writeln!(failures, "{expression}\n    {difference}");
         }
     }
-    assert!(failures.is_empty(), "{kind:?} differs in {} of {}:\n{failures}", failures.lines().count() / 2, expressions.len());
+    assert!(
+        failures.is_empty(),
+        "{kind:?} differs in {} of {}:\n{failures}",
+        failures.lines().count() / 2,
+        expressions.len()
+    );
 }
 
 enum Ours {
@@ -67,7 +72,10 @@ fn compute(expression: &str, fields: &[Field], columns: &[ArrayRef]) -> Ours {
     let computed = program.run(columns[0].len(), &reads).unwrap();
     let array = &computed.columns[0];
     assert_eq!(array.data_type(), field.data_type(), "{expression}");
-    assert!(field.is_nullable() || array.null_count() == 0 || !computed.errors.is_empty(), "{expression} says it has no NULLs");
+    assert!(
+        field.is_nullable() || array.null_count() == 0 || !computed.errors.is_empty(),
+        "{expression} says it has no NULLs"
+    );
     if let Some(most) = field.metadata().get("max-chars").and_then(|most| most.parse::<usize>().ok())
         && let Some(texts) = array.as_string_opt::<i32>()
     {
@@ -108,4 +116,3 @@ fn difference(ours: &Ours, theirs: &[&str]) -> Option<String> {
         }
     }
 }
-

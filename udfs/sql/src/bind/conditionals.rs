@@ -34,11 +34,8 @@ pub(crate) fn common(span: Span, exprs: &[&Expr]) -> Result<Type> {
         }
         let whole = types.iter().filter_map(|ty| ty.exact()).map(|(p, s)| p - s).max().unwrap_or(1);
         let scale = types.iter().filter_map(|ty| ty.exact()).map(|(_, s)| s).max().unwrap_or(0);
-        let held = types
-            .iter()
-            .map(|ty| if let Type::Decimal { held, .. } = ty { *held } else { 0 })
-            .max()
-            .unwrap_or(0);
+        let held =
+            types.iter().map(|ty| if let Type::Decimal { held, .. } = ty { *held } else { 0 }).max().unwrap_or(0);
         let precision = (whole + scale).min(types::PRECISION_MAX);
         return Ok(Type::Decimal { precision, scale, held: held.max(scale).min(76 - (precision - scale)) });
     }

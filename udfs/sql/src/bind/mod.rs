@@ -101,16 +101,21 @@ impl<'a> Binder<'a> {
             }
             NodeKind::Call { name, name_span, args } => self.call(span, name, *name_span, args)?,
             NodeKind::Interval(..) => {
-                return Err(BindError::new(span, "an INTERVAL stands only after + and -, and in DATE_ADD and DATE_SUB"));
+                return Err(BindError::new(
+                    span,
+                    "an INTERVAL stands only after + and -, and in DATE_ADD and DATE_SUB",
+                ));
             }
             NodeKind::Unit(unit) => text_literal(span, &format!("{unit:?}")),
         })
     }
 
     fn column(&mut self, span: Span, name: &str) -> Result<Expr> {
-        let found = self.fields.iter().position(|field| field.name() == name).or_else(|| {
-            self.fields.iter().position(|field| field.name().eq_ignore_ascii_case(name))
-        });
+        let found = self
+            .fields
+            .iter()
+            .position(|field| field.name() == name)
+            .or_else(|| self.fields.iter().position(|field| field.name().eq_ignore_ascii_case(name)));
         let Some(position) = found else {
             let names = || self.fields.iter().map(|field| field.name().as_str());
             let hint = nearest(name, names()).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
@@ -148,8 +153,10 @@ impl<'a> Binder<'a> {
 
     fn call(&mut self, span: Span, name: &str, name_span: Span, args: &[Node]) -> Result<Expr> {
         let upper = name.to_ascii_uppercase();
-        if let ("DATE_ADD" | "ADDDATE" | "DATE_SUB" | "SUBDATE", [date, Node { kind: NodeKind::Interval(amount, unit), .. }]) =
-            (upper.as_str(), args)
+        if let (
+            "DATE_ADD" | "ADDDATE" | "DATE_SUB" | "SUBDATE",
+            [date, Node { kind: NodeKind::Interval(amount, unit), .. }],
+        ) = (upper.as_str(), args)
         {
             let (date, amount) = (self.bind(date)?, self.bind(amount)?);
             return functions::interval::add(span, date, amount, *unit, upper.contains("SUB"));
@@ -196,7 +203,10 @@ fn number_literal(span: Span, text: &str) -> Result<Expr> {
     }
     let scale = fraction.len();
     if scale > usize::from(types::SCALE_MAX) || whole_digits + scale > usize::from(types::PRECISION_MAX) {
-        return Err(BindError::new(span, format!("{text} has too many digits; DECIMAL has 65, 30 of them after the point")));
+        return Err(BindError::new(
+            span,
+            format!("{text} has too many digits; DECIMAL has 65, 30 of them after the point"),
+        ));
     }
     let precision = if whole.trim_start_matches('0').is_empty() { scale.max(1) } else { whole_digits + scale };
     let ty = types::decimal(precision as u32, scale as u32);
@@ -209,10 +219,12 @@ fn temporal_literal(span: Span, kind: TemporalKind, text: &str) -> Result<Expr> 
     use arrow_array::types::{Date32Type, DurationMicrosecondType, TimestampMicrosecondType};
     let fsp = text.rsplit_once('.').map_or(0, |(_, f)| f.bytes().take_while(u8::is_ascii_digit).count().min(6)) as u8;
     let literal = match kind {
-        TemporalKind::Date => temporal::read_datetime(text).filter(|r| r.clean && r.value % convert::calendar::DAY == 0).map(|read| {
-            let days = read.value.div_euclid(convert::calendar::DAY) as i32;
-            Expr::literal(span, Type::Date, make_numbers::<Date32Type>(1, |_| Some(days)))
-        }),
+        TemporalKind::Date => {
+            temporal::read_datetime(text).filter(|r| r.clean && r.value % convert::calendar::DAY == 0).map(|read| {
+                let days = read.value.div_euclid(convert::calendar::DAY) as i32;
+                Expr::literal(span, Type::Date, make_numbers::<Date32Type>(1, |_| Some(days)))
+            })
+        }
         TemporalKind::DateTime => temporal::read_datetime(text).filter(|r| r.clean).map(|read| {
             let ty = Type::DateTime { fsp };
             Expr::literal(span, ty, make_numbers::<TimestampMicrosecondType>(1, |_| Some(read.value)))

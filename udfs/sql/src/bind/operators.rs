@@ -82,7 +82,13 @@ pub(crate) fn arithmetic_of(span: Span, op: Arithmetic, left: Expr, right: Expr)
     let is_double = |expr: &Expr| expr.ty == Type::Double;
     if is_double(&left) || is_double(&right) {
         let args = vec![convert(left, &Type::Double)?, convert(right, &Type::Double)?];
-        return Expr::call(span, Type::Double, nullable, args, Arc::new(move |args, rows| arithmetic::doubles(op, args, rows)));
+        return Expr::call(
+            span,
+            Type::Double,
+            nullable,
+            args,
+            Arc::new(move |args, rows| arithmetic::doubles(op, args, rows)),
+        );
     }
     let integers = (left.ty.is_integer() || left.ty == Type::Null) && (right.ty.is_integer() || right.ty == Type::Null);
     if integers && op != Arithmetic::Divide {
@@ -111,7 +117,8 @@ fn integers_of(span: Span, op: Arithmetic, left: Expr, right: Expr) -> Result<Ex
     let goes = |expr: &Expr| {
         expr.ty.is_unsigned() == unsigned
             || expr.ty == Type::Null
-            || (unsigned && expr.value().is_some_and(|value| value.numbers::<Int64Type>().get(0).is_some_and(|n| n >= 0)))
+            || (unsigned
+                && expr.value().is_some_and(|value| value.numbers::<Int64Type>().get(0).is_some_and(|n| n >= 0)))
     };
     let own = |expr: Expr| if expr.ty == Type::Null { convert(expr, &target) } else { crate::convert::canonical(expr) };
     if goes(&left) && goes(&right) {
@@ -121,9 +128,11 @@ fn integers_of(span: Span, op: Arithmetic, left: Expr, right: Expr) -> Result<Ex
             ty,
             nullable,
             args,
-            Arc::new(move |args, rows| {
-                if unsigned { arithmetic::unsigned(op, args, rows) } else { arithmetic::signed(op, args, rows) }
-            }),
+            Arc::new(
+                move |args, rows| {
+                    if unsigned { arithmetic::unsigned(op, args, rows) } else { arithmetic::signed(op, args, rows) }
+                },
+            ),
         );
     }
     let args = vec![own(left)?, own(right)?];
@@ -191,7 +200,8 @@ fn integer_divide(span: Span, left: Expr, right: Expr) -> Result<Expr> {
         Arc::new(move |args, rows| {
             let quotient = crate::value::Value::array(decimal::compute(Arithmetic::Divide, args, &whole, rows)?);
             let quotients = decimal::Decimals::of(&quotient);
-            let (low, high) = if unsigned { (0, i128::from(u64::MAX)) } else { (i128::from(i64::MIN), i128::from(i64::MAX)) };
+            let (low, high) =
+                if unsigned { (0, i128::from(u64::MAX)) } else { (i128::from(i64::MIN), i128::from(i64::MAX)) };
             let mut bad = Vec::new();
             let mut get = |row: usize| {
                 let n = crate::convert::number::narrow(quotients.get(row)?);
@@ -217,14 +227,23 @@ pub(crate) fn negate(span: Span, expr: Expr) -> Result<Expr> {
     let expr = as_number(expr)?;
     if expr.ty == Type::Double {
         let args = vec![convert(expr, &Type::Double)?];
-        return Expr::call(span, Type::Double, false, args, Arc::new(|args, rows| {
-            let numbers = args[0].numbers::<Float64Type>();
-            Ok(make_numbers::<Float64Type>(rows.count, |row| numbers.get(row).map(|x| -x)))
-        }));
+        return Expr::call(
+            span,
+            Type::Double,
+            false,
+            args,
+            Arc::new(|args, rows| {
+                let numbers = args[0].numbers::<Float64Type>();
+                Ok(make_numbers::<Float64Type>(rows.count, |row| numbers.get(row).map(|x| -x)))
+            }),
+        );
     }
     if expr.ty.is_integer() || expr.ty == Type::Null {
         let zero = Expr::literal(span, types::int(1), Arc::new(arrow_array::Int64Array::from(vec![0])));
-        let args = vec![zero, if expr.ty == Type::Null { convert(expr, &types::bigint())? } else { crate::convert::canonical(expr)? }];
+        let args = vec![
+            zero,
+            if expr.ty == Type::Null { convert(expr, &types::bigint())? } else { crate::convert::canonical(expr)? },
+        ];
         let kernel = |args: &[_], rows: &mut _| arithmetic::mixed(Arithmetic::Subtract, args, false, rows);
         return Expr::call(span, types::bigint(), false, args, Arc::new(kernel));
     }
@@ -239,29 +258,41 @@ pub(crate) fn negate(span: Span, expr: Expr) -> Result<Expr> {
 fn bits(span: Span, op: BinaryOp, left: Expr, right: Expr) -> Result<Expr> {
     let unsigned = Type::Int { unsigned: true, digits: 20 };
     let args = vec![convert(left, &unsigned)?, convert(right, &unsigned)?];
-    Expr::call(span, unsigned, false, args, Arc::new(move |args, rows| {
-        let (a, b) = (args[0].numbers::<UInt64Type>(), args[1].numbers::<UInt64Type>());
-        Ok(make_numbers::<UInt64Type>(rows.count, |row| {
-            let (x, y) = (a.get(row)?, b.get(row)?);
-            let shift = u32::try_from(y).unwrap_or(u32::MAX);
-            Some(match op {
-                BinaryOp::BitAnd => x & y,
-                BinaryOp::BitOr => x | y,
-                BinaryOp::BitXor => x ^ y,
-                BinaryOp::ShiftLeft => x.checked_shl(shift).unwrap_or(0),
-                _ => x.checked_shr(shift).unwrap_or(0),
-            })
-        }))
-    }))
+    Expr::call(
+        span,
+        unsigned,
+        false,
+        args,
+        Arc::new(move |args, rows| {
+            let (a, b) = (args[0].numbers::<UInt64Type>(), args[1].numbers::<UInt64Type>());
+            Ok(make_numbers::<UInt64Type>(rows.count, |row| {
+                let (x, y) = (a.get(row)?, b.get(row)?);
+                let shift = u32::try_from(y).unwrap_or(u32::MAX);
+                Some(match op {
+                    BinaryOp::BitAnd => x & y,
+                    BinaryOp::BitOr => x | y,
+                    BinaryOp::BitXor => x ^ y,
+                    BinaryOp::ShiftLeft => x.checked_shl(shift).unwrap_or(0),
+                    _ => x.checked_shr(shift).unwrap_or(0),
+                })
+            }))
+        }),
+    )
 }
 
 pub(crate) fn bit_not(span: Span, expr: Expr) -> Result<Expr> {
     let unsigned = Type::Int { unsigned: true, digits: 20 };
     let args = vec![convert(expr, &unsigned)?];
-    Expr::call(span, unsigned, false, args, Arc::new(|args, rows| {
-        let numbers = args[0].numbers::<UInt64Type>();
-        Ok(make_numbers::<UInt64Type>(rows.count, |row| numbers.get(row).map(|n| !n)))
-    }))
+    Expr::call(
+        span,
+        unsigned,
+        false,
+        args,
+        Arc::new(|args, rows| {
+            let numbers = args[0].numbers::<UInt64Type>();
+            Ok(make_numbers::<UInt64Type>(rows.count, |row| numbers.get(row).map(|n| !n)))
+        }),
+    )
 }
 
 pub(crate) fn collate(span: Span, expr: Expr, name: &str, name_span: Span) -> Result<Expr> {
@@ -292,13 +323,19 @@ pub(crate) fn cast_char(span: Span, expr: Expr, size: Option<u32>) -> Result<Exp
     };
     let expr = Expr { span, ..convert(expr, &ty)? };
     let Some(size) = size else { return Ok(expr) };
-    Expr::call(span, ty, false, vec![expr], Arc::new(move |args, rows| {
-        let texts = args[0].texts();
-        Ok(make_texts(rows.count, |row, out| {
-            out.extend(texts.get(row)?.chars().take(size as usize));
-            Some(())
-        }))
-    }))
+    Expr::call(
+        span,
+        ty,
+        false,
+        vec![expr],
+        Arc::new(move |args, rows| {
+            let texts = args[0].texts();
+            Ok(make_texts(rows.count, |row, out| {
+                out.extend(texts.get(row)?.chars().take(size as usize));
+                Some(())
+            }))
+        }),
+    )
 }
 
 pub(crate) fn cast_binary(span: Span, expr: Expr, size: Option<u32>) -> Result<Expr> {
@@ -307,33 +344,45 @@ pub(crate) fn cast_binary(span: Span, expr: Expr, size: Option<u32>) -> Result<E
     let ty = Type::Bytes { length };
     let expr = Expr { span, ..convert(expr, &ty)? };
     let Some(size) = size else { return Ok(expr) };
-    Expr::call(span, ty, false, vec![expr], Arc::new(move |args, rows| {
-        let bytes = args[0].bytes();
-        Ok(make_bytes(rows.count, |row, out| {
-            let start = out.len();
-            out.extend(bytes.get(row)?.iter().take(size as usize));
-            out.resize(start + size as usize, 0);
-            Some(())
-        }))
-    }))
+    Expr::call(
+        span,
+        ty,
+        false,
+        vec![expr],
+        Arc::new(move |args, rows| {
+            let bytes = args[0].bytes();
+            Ok(make_bytes(rows.count, |row, out| {
+                let start = out.len();
+                out.extend(bytes.get(row)?.iter().take(size as usize));
+                out.resize(start + size as usize, 0);
+                Some(())
+            }))
+        }),
+    )
 }
 
 /// Single precision, held as a double from there on.
 pub(crate) fn cast_float(span: Span, expr: Expr) -> Result<Expr> {
     let args = vec![convert(expr, &Type::Double)?];
-    Expr::call(span, Type::Double, false, args, Arc::new(|args, rows| {
-        let numbers = args[0].numbers::<Float64Type>();
-        let mut bad = Vec::new();
-        let array = make_numbers::<Float64Type>(rows.count, |row| {
-            let value = f64::from(numbers.get(row)? as f32);
-            if !value.is_finite() {
-                bad.push(row);
+    Expr::call(
+        span,
+        Type::Double,
+        false,
+        args,
+        Arc::new(|args, rows| {
+            let numbers = args[0].numbers::<Float64Type>();
+            let mut bad = Vec::new();
+            let array = make_numbers::<Float64Type>(rows.count, |row| {
+                let value = f64::from(numbers.get(row)? as f32);
+                if !value.is_finite() {
+                    bad.push(row);
+                }
+                Some(value)
+            });
+            for row in bad {
+                rows.out_of_range(row, "the number", "FLOAT");
             }
-            Some(value)
-        });
-        for row in bad {
-            rows.out_of_range(row, "the number", "FLOAT");
-        }
-        Ok(array)
-    }))
+            Ok(array)
+        }),
+    )
 }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
-};
+use arrow_array::types::{Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray};
 use arrow_schema::DataType;
 
@@ -32,7 +30,13 @@ pub(crate) fn compare(span: Span, op: Op, left: Expr, right: Expr) -> Result<Exp
     let nullable = false;
     let call = |left, right, op| {
         let never_null = op == Op::NullSafeEqual;
-        let expr = Expr::call(span, Type::Bool, nullable, vec![left, right], Arc::new(move |args, _| kernels::same_type(op, args)))?;
+        let expr = Expr::call(
+            span,
+            Type::Bool,
+            nullable,
+            vec![left, right],
+            Arc::new(move |args, _| kernels::same_type(op, args)),
+        )?;
         Ok(Expr { nullable: expr.nullable && !never_null, ..expr })
     };
     let flip = |op| match op {
@@ -73,9 +77,13 @@ pub(crate) fn compare(span: Span, op: Op, left: Expr, right: Expr) -> Result<Exp
             if rule.is_bytes() {
                 return call(left, right, op);
             }
-            let expr = Expr::call(span, Type::Bool, false, vec![left, right], Arc::new(move |args, rows| {
-                kernels::texts(op, rule, args, rows)
-            }))?;
+            let expr = Expr::call(
+                span,
+                Type::Bool,
+                false,
+                vec![left, right],
+                Arc::new(move |args, rows| kernels::texts(op, rule, args, rows)),
+            )?;
             Ok(Expr { nullable: expr.nullable && op != Op::NullSafeEqual, ..expr })
         }
         _ if l.exact().is_some() && r.exact().is_some() => decimals(span, op, left, right),
@@ -127,7 +135,13 @@ fn narrow_integers(left: &Expr, right: &Expr) -> Option<(Expr, Expr)> {
 
 fn decimals(span: Span, op: Op, left: Expr, right: Expr) -> Result<Expr> {
     let finish = |left, right| {
-        let expr = Expr::call(span, Type::Bool, false, vec![left, right], Arc::new(move |args, _| kernels::same_type(op, args)))?;
+        let expr = Expr::call(
+            span,
+            Type::Bool,
+            false,
+            vec![left, right],
+            Arc::new(move |args, _| kernels::same_type(op, args)),
+        )?;
         Ok(Expr { nullable: expr.nullable && op != Op::NullSafeEqual, ..expr })
     };
     // A literal that the column's own type holds exactly is compared as it is.
@@ -164,7 +178,13 @@ fn decimals(span: Span, op: Op, left: Expr, right: Expr) -> Result<Expr> {
 /// A date or time against something: literals become dates here, other texts row by row.
 fn temporals(span: Span, op: Op, left: Expr, right: Expr) -> Result<Expr> {
     let finish = |left, right| {
-        let expr = Expr::call(span, Type::Bool, false, vec![left, right], Arc::new(move |args, _| kernels::same_type(op, args)))?;
+        let expr = Expr::call(
+            span,
+            Type::Bool,
+            false,
+            vec![left, right],
+            Arc::new(move |args, _| kernels::same_type(op, args)),
+        )?;
         Ok(Expr { nullable: expr.nullable && op != Op::NullSafeEqual, ..expr })
     };
     for (expr, other) in [(&left, &right), (&right, &left)] {
@@ -177,7 +197,8 @@ fn temporals(span: Span, op: Op, left: Expr, right: Expr) -> Result<Expr> {
         (Type::Time { .. }, Type::Time { .. }) => Type::Time { fsp: 6 },
         (Type::Date | Type::DateTime { .. }, Type::Date | Type::DateTime { .. }) => Type::DateTime { fsp: 6 },
         (Type::Time { .. }, Type::Text { .. }) | (Type::Text { .. }, Type::Time { .. }) => Type::Time { fsp: 6 },
-        (Type::Time { .. }, Type::Date | Type::DateTime { .. }) | (Type::Date | Type::DateTime { .. }, Type::Time { .. }) => {
+        (Type::Time { .. }, Type::Date | Type::DateTime { .. })
+        | (Type::Date | Type::DateTime { .. }, Type::Time { .. }) => {
             let message = "a TIME can't be compared with a date (MySQL would add the current date, which changes from run to run)";
             return Err(BindError::new(span, message));
         }
@@ -212,11 +233,23 @@ pub(crate) fn is(span: Span, expr: Expr, what: Truth, negated: bool) -> Result<E
     let known = |value: bool| Ok(Expr::literal(span, Type::Bool, Arc::new(BooleanArray::from(vec![value]))));
     let result = match what {
         Truth::Null if expr.value().is_some() => return known(expr.is_null_literal() != negated),
-        Truth::Null => Expr::call(span, Type::Bool, false, vec![expr], Arc::new(move |args, rows| logic::is_null(args, negated, rows)))?,
+        Truth::Null => Expr::call(
+            span,
+            Type::Bool,
+            false,
+            vec![expr],
+            Arc::new(move |args, rows| logic::is_null(args, negated, rows)),
+        )?,
         Truth::True | Truth::False => {
             let args = vec![convert(expr, &Type::Bool)?];
             let wanted = what == Truth::True;
-            Expr::call(span, Type::Bool, false, args, Arc::new(move |args, rows| logic::is_truth(args, wanted, negated, rows)))?
+            Expr::call(
+                span,
+                Type::Bool,
+                false,
+                args,
+                Arc::new(move |args, rows| logic::is_truth(args, wanted, negated, rows)),
+            )?
         }
     };
     Ok(Expr { nullable: false, ..result })
@@ -252,7 +285,9 @@ fn set_of_texts(span: Span, expr: &Expr, list: &[Expr]) -> Result<Option<Expr>> 
     let Type::Text { collation, strength, .. } = &expr.ty else { return Ok(None) };
     let mut wanted = Vec::new();
     for item in list {
-        let (Some(text), Type::Text { collation: c, strength: s, .. }) = (item.literal_text(), &item.ty) else { return Ok(None) };
+        let (Some(text), Type::Text { collation: c, strength: s, .. }) = (item.literal_text(), &item.ty) else {
+            return Ok(None);
+        };
         if agree((collation, *strength), (c, *s)).map(|(c, _)| c) != Ok(collation.clone()) {
             return Ok(None);
         }
@@ -260,17 +295,23 @@ fn set_of_texts(span: Span, expr: &Expr, list: &[Expr]) -> Result<Option<Expr>> 
     }
     let rule = collation.rule().map_err(|m| BindError::new(span, m))?;
     let expr = canonical(expr.clone())?;
-    Expr::call(span, Type::Bool, false, vec![expr], Arc::new(move |args, rows| {
-        let texts = args[0].texts();
-        Ok(crate::value::make_bits(rows.count, |row| {
-            let text = texts.get(row)?;
-            Some(if rule.is_bytes() {
-                wanted.iter().any(|w| w == text)
-            } else {
-                wanted.iter().any(|w| rule.compare(text, w).is_eq())
-            })
-        }))
-    }))
+    Expr::call(
+        span,
+        Type::Bool,
+        false,
+        vec![expr],
+        Arc::new(move |args, rows| {
+            let texts = args[0].texts();
+            Ok(crate::value::make_bits(rows.count, |row| {
+                let text = texts.get(row)?;
+                Some(if rule.is_bytes() {
+                    wanted.iter().any(|w| w == text)
+                } else {
+                    wanted.iter().any(|w| rule.compare(text, w).is_eq())
+                })
+            }))
+        }),
+    )
     .map(Some)
 }
 
@@ -310,12 +351,17 @@ pub(crate) fn like(span: Span, expr: Expr, pattern: Expr, escape: Option<Expr>, 
     let (expr, pattern, rule) = as_texts(span, expr, pattern)?;
     if let Some(text) = pattern.literal_text() {
         let pattern = Pattern::new(text, escape, rule);
-        let kernel = move |args: &[_], rows: &mut crate::value::Rows| Ok(like::constant(&pattern, &args[0], negated, rows));
+        let kernel =
+            move |args: &[_], rows: &mut crate::value::Rows| Ok(like::constant(&pattern, &args[0], negated, rows));
         return Expr::call(span, Type::Bool, false, vec![expr], Arc::new(kernel));
     }
-    Expr::call(span, Type::Bool, false, vec![expr, pattern], Arc::new(move |args, rows| {
-        Ok(like::each(args, escape, rule, negated, rows))
-    }))
+    Expr::call(
+        span,
+        Type::Bool,
+        false,
+        vec![expr, pattern],
+        Arc::new(move |args, rows| Ok(like::each(args, escape, rule, negated, rows))),
+    )
 }
 
 pub(crate) fn regexp(span: Span, _expr: Expr, _pattern: Expr, _negated: bool) -> Result<Expr> {
@@ -340,16 +386,22 @@ pub(crate) fn extreme(span: Span, a: Expr, b: Expr, greatest: bool) -> Result<Ex
     let op = if greatest { Op::Greater } else { Op::Less };
     let better = compare(span, op, b.clone(), a.clone())?;
     let (a, b) = (convert(a, &ty)?, convert(b, &ty)?);
-    Expr::call(span, ty, false, vec![a, b, better], Arc::new(|args, rows| {
-        let better = logic::spread(&args[2], rows.count);
-        let mask = better.as_boolean();
-        let picked = arrow_select::zip::zip(mask, &args[1], &args[0])?;
-        match mask.nulls() {
-            Some(nulls) => {
-                let unknown = BooleanArray::new(!nulls.inner(), None);
-                Ok(arrow_select::nullif::nullif(&picked, &unknown)?)
+    Expr::call(
+        span,
+        ty,
+        false,
+        vec![a, b, better],
+        Arc::new(|args, rows| {
+            let better = logic::spread(&args[2], rows.count);
+            let mask = better.as_boolean();
+            let picked = arrow_select::zip::zip(mask, &args[1], &args[0])?;
+            match mask.nulls() {
+                Some(nulls) => {
+                    let unknown = BooleanArray::new(!nulls.inner(), None);
+                    Ok(arrow_select::nullif::nullif(&picked, &unknown)?)
+                }
+                None => Ok(picked),
             }
-            None => Ok(picked),
-        }
-    }))
+        }),
+    )
 }

@@ -64,7 +64,8 @@ pub(crate) fn date(days: i64) -> Date {
 
 /// None if there is no such day.
 pub(crate) fn checked_days(year: i64, month: i64, day: i64) -> Option<i64> {
-    let exists = (0..=9999).contains(&year) && (1..=12).contains(&month) && (1..=month_days(year, month)).contains(&day);
+    let exists =
+        (0..=9999).contains(&year) && (1..=12).contains(&month) && (1..=month_days(year, month)).contains(&day);
     exists.then(|| days(Date { year, month, day }))
 }
 
@@ -77,12 +78,7 @@ pub(crate) fn in_range_micros(micros: i64) -> Option<i64> {
 }
 
 pub(crate) fn clock(micros: i64) -> Clock {
-    Clock {
-        hour: micros / HOUR,
-        minute: micros / MINUTE % 60,
-        second: micros / SECOND % 60,
-        micro: micros % SECOND,
-    }
+    Clock { hour: micros / HOUR, minute: micros / MINUTE % 60, second: micros / SECOND % 60, micro: micros % SECOND }
 }
 
 /// Adds months; a day that the new month hasn't becomes its last.

@@ -66,7 +66,13 @@ pub(crate) fn convert(expr: Expr, to: &Type) -> Result<Expr, BindError> {
         return Ok(Expr::literal(span, to.clone(), new_null_array(&to.canonical(), 1)));
     }
     if expr.data_type == DataType::Float32 && matches!(to, Type::Text { .. }) {
-        return Expr::call(span, to.clone(), false, vec![expr], Arc::new(|args, rows| Ok(to_text::floats(&args[0], rows.count))));
+        return Expr::call(
+            span,
+            to.clone(),
+            false,
+            vec![expr],
+            Arc::new(|args, rows| Ok(to_text::floats(&args[0], rows.count))),
+        );
     }
     let expr = canonical(expr)?;
     if same(&expr.ty, to) {
@@ -82,11 +88,12 @@ fn same(from: &Type, to: &Type) -> bool {
     match (from, to) {
         (Type::Text { .. } | Type::Json, Type::Text { .. }) | (Type::Bytes { .. }, Type::Bytes { .. }) => true,
         (Type::Int { unsigned: a, .. }, Type::Int { unsigned: b, .. }) => a == b,
-        (Type::DateTime { fsp: a }, Type::DateTime { fsp: b }) | (Type::Time { fsp: a }, Type::Time { fsp: b }) => a <= b,
-        (
-            Type::Decimal { precision: p, scale: s, held: h },
-            Type::Decimal { precision: q, scale: t, held: i },
-        ) => h == i && p - s <= q - t && from.is_wide() == to.is_wide(),
+        (Type::DateTime { fsp: a }, Type::DateTime { fsp: b }) | (Type::Time { fsp: a }, Type::Time { fsp: b }) => {
+            a <= b
+        }
+        (Type::Decimal { precision: p, scale: s, held: h }, Type::Decimal { precision: q, scale: t, held: i }) => {
+            h == i && p - s <= q - t && from.is_wide() == to.is_wide()
+        }
         _ => from == to,
     }
 }

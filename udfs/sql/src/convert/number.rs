@@ -54,7 +54,10 @@ pub(crate) fn read_integer(text: &str) -> i128 {
 pub(crate) fn read_decimal(text: &str, scale: u8) -> i256 {
     let text = prefix(text);
     let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(at) => (&text[..at], text[at + 1..].parse::<i64>().unwrap_or(if text[at + 1..].starts_with('-') { -999 } else { 999 })),
+        Some(at) => (
+            &text[..at],
+            text[at + 1..].parse::<i64>().unwrap_or(if text[at + 1..].starts_with('-') { -999 } else { 999 }),
+        ),
         None => (text, 0),
     };
     let negative = mantissa.starts_with('-');
@@ -118,7 +121,9 @@ pub(crate) fn narrow(value: i256) -> i128 {
 }
 
 pub(crate) fn decimal_to_double(value: i256, scale: u8) -> f64 {
-    if scale == 0 && let Some(small) = value.to_i128() {
+    if scale == 0
+        && let Some(small) = value.to_i128()
+    {
         return small as f64;
     }
     // Through the text, as the server does: correctly rounded.

@@ -156,7 +156,9 @@ pub(crate) fn read_time(text: &str) -> Option<Read<i64>> {
     if run == 0 && bytes.first() != Some(&b'.') {
         return None;
     }
-    let number = |from: usize, to: usize| bytes[from..to].iter().fold(0i64, |n, b| n.saturating_mul(10).saturating_add(i64::from(b - b'0')));
+    let number = |from: usize, to: usize| {
+        bytes[from..to].iter().fold(0i64, |n, b| n.saturating_mul(10).saturating_add(i64::from(b - b'0')))
+    };
     let mut at = run;
     let mut days = 0;
     let mut parts = vec![number(0, run)];
@@ -229,7 +231,8 @@ pub(crate) fn number_of_days(days: i64) -> i64 {
 /// YYYYMMDDhhmmss, times a million, plus the microseconds.
 pub(crate) fn number_of_datetime(micros: i64) -> i128 {
     let clock = calendar::clock(micros.rem_euclid(DAY));
-    let number = number_of_days(micros.div_euclid(DAY)) * 1_000_000 + clock.hour * 10_000 + clock.minute * 100 + clock.second;
+    let number =
+        number_of_days(micros.div_euclid(DAY)) * 1_000_000 + clock.hour * 10_000 + clock.minute * 100 + clock.second;
     i128::from(number) * 1_000_000 + i128::from(clock.micro)
 }
 

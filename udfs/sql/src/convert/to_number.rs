@@ -158,9 +158,7 @@ pub(super) fn decimals(from: &Type, value: &Value, to: &Type, rows: usize) -> Ar
         }
         Type::Double => {
             let values = value.numbers::<Float64Type>();
-            decimal::make(rows, to, |row| {
-                values.get(row).map(|x| fit(number::read_decimal(&format!("{x:e}"), held)))
-            })
+            decimal::make(rows, to, |row| values.get(row).map(|x| fit(number::read_decimal(&format!("{x:e}"), held))))
         }
         Type::Text { .. } | Type::Json | Type::Bytes { .. } | Type::Null => {
             let values = value.bytes();

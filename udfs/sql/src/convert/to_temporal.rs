@@ -1,8 +1,8 @@
 //! To dates and times; what is none becomes NULL.
 
 use arrow_array::ArrayRef;
-use arrow_array::types::{Date32Type, DurationMicrosecondType, Float64Type, TimestampMicrosecondType};
 use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, DurationMicrosecondType, Float64Type, TimestampMicrosecondType};
 
 use super::calendar::{self, DAY, TIME_MAX};
 use super::{number, temporal};

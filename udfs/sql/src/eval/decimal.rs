@@ -80,7 +80,9 @@ pub(crate) fn compute(op: Op, args: &[Value], ty: &Type, rows: &mut Rows) -> Res
         let aligned = || Some((rescale(x, sa, common, false)?, rescale(y, sb, common, false)?));
         let result = match op {
             Op::Add => aligned().and_then(|(x, y)| x.checked_add(y)).and_then(|v| rescale(v, common, target, true)),
-            Op::Subtract => aligned().and_then(|(x, y)| x.checked_sub(y)).and_then(|v| rescale(v, common, target, true)),
+            Op::Subtract => {
+                aligned().and_then(|(x, y)| x.checked_sub(y)).and_then(|v| rescale(v, common, target, true))
+            }
             Op::Multiply => x.checked_mul(y).and_then(|v| rescale(v, sa + sb, target, true)),
             Op::Divide if y == i256::ZERO => return None,
             Op::Divide => divide(x, sa, y, sb, target),

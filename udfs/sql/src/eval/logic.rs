@@ -14,13 +14,7 @@ use crate::expr::Expr;
 use crate::value::{Failure, Rows, Value, make_bits};
 
 /// `a AND b`, or `a OR b` where true `decides`.
-pub(crate) fn both(
-    a: &Expr,
-    b: &Expr,
-    decides: bool,
-    columns: &[ArrayRef],
-    rows: &mut Rows,
-) -> Result<Value, Failure> {
+pub(crate) fn both(a: &Expr, b: &Expr, decides: bool, columns: &[ArrayRef], rows: &mut Rows) -> Result<Value, Failure> {
     let left = spread(&a.run(columns, rows)?, rows.count);
     let mark = rows.errors.len();
     let right = spread(&b.run(columns, rows)?, rows.count);

@@ -39,7 +39,10 @@ fn extreme(call: Call, greatest: bool) -> Result<Expr> {
     }
     let mixed = call.args.iter().any(|arg| arg.ty.is_temporal()) && ty.is_text();
     if mixed {
-        return Err(BindError::new(span, format!("{} of dates and texts: write CAST(… AS DATETIME) around the texts", call.name)));
+        return Err(BindError::new(
+            span,
+            format!("{} of dates and texts: write CAST(… AS DATETIME) around the texts", call.name),
+        ));
     }
     let ty = if ty == Type::Bool { crate::types::int(1) } else { ty };
     let mut best: Option<Expr> = None;

@@ -30,13 +30,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
 pub(super) fn format(span: Span, date: Expr, pattern: Expr) -> Result<Expr> {
     let chars = pattern.ty.chars().map(|chars| chars.saturating_mul(10));
     let args = vec![datetime(date)?, text(pattern)?];
-    Expr::call(span, literal_text(chars), true, args, Arc::new(|args, rows| {
-        let (moments, patterns) = (args[0].numbers::<TimestampMicrosecondType>(), args[1].texts());
-        Ok(make_texts(rows.count, |row, out| {
-            let moment = moments.get(row)?;
-            write_all(patterns.get(row)?, Some(moment.div_euclid(DAY)), moment.rem_euclid(DAY), out)
-        }))
-    }))
+    Expr::call(
+        span,
+        literal_text(chars),
+        true,
+        args,
+        Arc::new(|args, rows| {
+            let (moments, patterns) = (args[0].numbers::<TimestampMicrosecondType>(), args[1].texts());
+            Ok(make_texts(rows.count, |row, out| {
+                let moment = moments.get(row)?;
+                write_all(patterns.get(row)?, Some(moment.div_euclid(DAY)), moment.rem_euclid(DAY), out)
+            }))
+        }),
+    )
 }
 
 fn time_format(call: Call) -> Result<Expr> {
@@ -44,10 +50,16 @@ fn time_format(call: Call) -> Result<Expr> {
     let [time, pattern] = call.exactly()?;
     let chars = pattern.ty.chars().map(|chars| chars.saturating_mul(10));
     let args = vec![convert(time, &Type::Time { fsp: 6 })?, text(pattern)?];
-    Expr::call(span, literal_text(chars), true, args, Arc::new(|args, rows| {
-        let (times, patterns) = (args[0].numbers::<DurationMicrosecondType>(), args[1].texts());
-        Ok(make_texts(rows.count, |row, out| write_all(patterns.get(row)?, None, times.get(row)?.abs(), out)))
-    }))
+    Expr::call(
+        span,
+        literal_text(chars),
+        true,
+        args,
+        Arc::new(|args, rows| {
+            let (times, patterns) = (args[0].numbers::<DurationMicrosecondType>(), args[1].texts());
+            Ok(make_texts(rows.count, |row, out| write_all(patterns.get(row)?, None, times.get(row)?.abs(), out)))
+        }),
+    )
 }
 
 fn write_all(pattern: &str, days: Option<i64>, time: i64, out: &mut String) -> Option<()> {
@@ -135,7 +147,9 @@ fn str_to_date(call: Call) -> Result<Expr> {
         let mut chars = format.chars();
         let mut found = false;
         while let Some(c) = chars.next() {
-            if c == '%' && let Some(letter) = chars.next() {
+            if c == '%'
+                && let Some(letter) = chars.next()
+            {
                 found |= letters.contains(letter);
             }
         }
@@ -150,23 +164,43 @@ fn str_to_date(call: Call) -> Result<Expr> {
     let fsp = if has("f") { 6 } else { 0 };
     let from = text(from)?;
     match (date, time) {
-        (true, true) => Expr::call(span, Type::DateTime { fsp }, true, vec![from], Arc::new(move |args, rows| {
-            let texts = args[0].texts();
-            Ok(make_numbers::<TimestampMicrosecondType>(rows.count, |row| {
-                let (days, time) = read_all(texts.get(row)?, &format)?;
-                Some(days? * DAY + time)
-            }))
-        })),
-        (false, true) => Expr::call(span, Type::Time { fsp }, true, vec![from], Arc::new(move |args, rows| {
-            let texts = args[0].texts();
-            Ok(make_numbers::<DurationMicrosecondType>(rows.count, |row| Some(read_all(texts.get(row)?, &format)?.1)))
-        })),
-        _ => Expr::call(span, Type::Date, true, vec![from], Arc::new(move |args, rows| {
-            let texts = args[0].texts();
-            Ok(make_numbers::<arrow_array::types::Date32Type>(rows.count, |row| {
-                read_all(texts.get(row)?, &format)?.0.map(|days| days as i32)
-            }))
-        })),
+        (true, true) => Expr::call(
+            span,
+            Type::DateTime { fsp },
+            true,
+            vec![from],
+            Arc::new(move |args, rows| {
+                let texts = args[0].texts();
+                Ok(make_numbers::<TimestampMicrosecondType>(rows.count, |row| {
+                    let (days, time) = read_all(texts.get(row)?, &format)?;
+                    Some(days? * DAY + time)
+                }))
+            }),
+        ),
+        (false, true) => Expr::call(
+            span,
+            Type::Time { fsp },
+            true,
+            vec![from],
+            Arc::new(move |args, rows| {
+                let texts = args[0].texts();
+                Ok(make_numbers::<DurationMicrosecondType>(rows.count, |row| {
+                    Some(read_all(texts.get(row)?, &format)?.1)
+                }))
+            }),
+        ),
+        _ => Expr::call(
+            span,
+            Type::Date,
+            true,
+            vec![from],
+            Arc::new(move |args, rows| {
+                let texts = args[0].texts();
+                Ok(make_numbers::<arrow_array::types::Date32Type>(rows.count, |row| {
+                    read_all(texts.get(row)?, &format)?.0.map(|days| days as i32)
+                }))
+            }),
+        ),
     }
 }
 

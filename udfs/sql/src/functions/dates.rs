@@ -22,7 +22,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     function(&["TIMESTAMP"], 1, 1, |call| {
         let [a] = no_time(call)?.exactly()?;
-        let fsp = if let Type::DateTime { fsp } = a.ty { fsp } else if a.ty.is_text() { 6 } else { 0 };
+        let fsp = if let Type::DateTime { fsp } = a.ty {
+            fsp
+        } else if a.ty.is_text() {
+            6
+        } else {
+            0
+        };
         convert(a, &Type::DateTime { fsp })
     }),
     function(&["TIME"], 1, 1, |call| {
@@ -63,7 +69,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 pub(super) const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 pub(super) const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -77,20 +93,32 @@ fn no_time(call: Call) -> Result<Call> {
 fn of_date(call: Call, digits: u8, f: fn(i64) -> i64) -> Result<Expr> {
     let span = call.span;
     let [a] = no_time(call)?.exactly()?;
-    Expr::call(span, types::int(digits), true, vec![convert(a, &Type::Date)?], Arc::new(move |args, rows| {
-        let dates = args[0].numbers::<Date32Type>();
-        Ok(make_numbers::<Int64Type>(rows.count, |row| dates.get(row).map(|days| f(i64::from(days)))))
-    }))
+    Expr::call(
+        span,
+        types::int(digits),
+        true,
+        vec![convert(a, &Type::Date)?],
+        Arc::new(move |args, rows| {
+            let dates = args[0].numbers::<Date32Type>();
+            Ok(make_numbers::<Int64Type>(rows.count, |row| dates.get(row).map(|days| f(i64::from(days)))))
+        }),
+    )
 }
 
 /// Of the time without its sign.
 fn of_time(call: Call, digits: u8, f: fn(i64) -> i64) -> Result<Expr> {
     let span = call.span;
     let [a] = call.exactly()?;
-    Expr::call(span, types::int(digits), true, vec![convert(a, &Type::Time { fsp: 6 })?], Arc::new(move |args, rows| {
-        let times = args[0].numbers::<DurationMicrosecondType>();
-        Ok(make_numbers::<Int64Type>(rows.count, |row| times.get(row).map(|t| f(t.abs()))))
-    }))
+    Expr::call(
+        span,
+        types::int(digits),
+        true,
+        vec![convert(a, &Type::Time { fsp: 6 })?],
+        Arc::new(move |args, rows| {
+            let times = args[0].numbers::<DurationMicrosecondType>();
+            Ok(make_numbers::<Int64Type>(rows.count, |row| times.get(row).map(|t| f(t.abs()))))
+        }),
+    )
 }
 
 fn named(call: Call, f: fn(i64) -> &'static str) -> Result<Expr> {
@@ -110,27 +138,39 @@ fn week(call: Call, with_year: bool) -> Result<Expr> {
         Some(mode) => int(mode)?,
         None => Expr::literal(span, types::int(1), Arc::new(arrow_array::Int64Array::from(vec![0]))),
     };
-    Expr::call(span, types::int(6), true, vec![convert(date, &Type::Date)?, mode], Arc::new(move |args, rows| {
-        let (dates, modes) = (args[0].numbers::<Date32Type>(), args[1].numbers::<Int64Type>());
-        Ok(make_numbers::<Int64Type>(rows.count, |row| {
-            let mode = modes.get(row)? | if with_year { 2 } else { 0 };
-            let (week, year) = calendar::week(i64::from(dates.get(row)?), mode);
-            Some(if with_year { year * 100 + week } else { week })
-        }))
-    }))
+    Expr::call(
+        span,
+        types::int(6),
+        true,
+        vec![convert(date, &Type::Date)?, mode],
+        Arc::new(move |args, rows| {
+            let (dates, modes) = (args[0].numbers::<Date32Type>(), args[1].numbers::<Int64Type>());
+            Ok(make_numbers::<Int64Type>(rows.count, |row| {
+                let mode = modes.get(row)? | if with_year { 2 } else { 0 };
+                let (week, year) = calendar::week(i64::from(dates.get(row)?), mode);
+                Some(if with_year { year * 100 + week } else { week })
+            }))
+        }),
+    )
 }
 
 fn last_day(call: Call) -> Result<Expr> {
     let span = call.span;
     let [a] = no_time(call)?.exactly()?;
-    Expr::call(span, Type::Date, true, vec![convert(a, &Type::Date)?], Arc::new(|args, rows| {
-        let dates = args[0].numbers::<Date32Type>();
-        Ok(make_numbers::<Date32Type>(rows.count, |row| {
-            let date = calendar::date(i64::from(dates.get(row)?));
-            let day = calendar::month_days(date.year, date.month);
-            Some(calendar::days(calendar::Date { day, ..date }) as i32)
-        }))
-    }))
+    Expr::call(
+        span,
+        Type::Date,
+        true,
+        vec![convert(a, &Type::Date)?],
+        Arc::new(|args, rows| {
+            let dates = args[0].numbers::<Date32Type>();
+            Ok(make_numbers::<Date32Type>(rows.count, |row| {
+                let date = calendar::date(i64::from(dates.get(row)?));
+                let day = calendar::month_days(date.year, date.month);
+                Some(calendar::days(calendar::Date { day, ..date }) as i32)
+            }))
+        }),
+    )
 }
 
 /// `EXTRACT(unit FROM …)`.
@@ -158,21 +198,33 @@ fn extract(call: Call) -> Result<Expr> {
 fn time_to_sec(call: Call) -> Result<Expr> {
     let span = call.span;
     let [a] = call.exactly()?;
-    Expr::call(span, types::int(10), true, vec![convert(a, &Type::Time { fsp: 6 })?], Arc::new(|args, rows| {
-        let times = args[0].numbers::<DurationMicrosecondType>();
-        Ok(make_numbers::<Int64Type>(rows.count, |row| times.get(row).map(|t| t / SECOND)))
-    }))
+    Expr::call(
+        span,
+        types::int(10),
+        true,
+        vec![convert(a, &Type::Time { fsp: 6 })?],
+        Arc::new(|args, rows| {
+            let times = args[0].numbers::<DurationMicrosecondType>();
+            Ok(make_numbers::<Int64Type>(rows.count, |row| times.get(row).map(|t| t / SECOND)))
+        }),
+    )
 }
 
 fn sec_to_time(call: Call) -> Result<Expr> {
     let span = call.span;
     let [a] = call.exactly()?;
-    Expr::call(span, Type::Time { fsp: 0 }, false, vec![int(a)?], Arc::new(|args, rows| {
-        let seconds = args[0].numbers::<Int64Type>();
-        Ok(make_numbers::<DurationMicrosecondType>(rows.count, |row| {
-            Some(seconds.get(row)?.saturating_mul(SECOND).clamp(-TIME_MAX, TIME_MAX))
-        }))
-    }))
+    Expr::call(
+        span,
+        Type::Time { fsp: 0 },
+        false,
+        vec![int(a)?],
+        Arc::new(|args, rows| {
+            let seconds = args[0].numbers::<Int64Type>();
+            Ok(make_numbers::<DurationMicrosecondType>(rows.count, |row| {
+                Some(seconds.get(row)?.saturating_mul(SECOND).clamp(-TIME_MAX, TIME_MAX))
+            }))
+        }),
+    )
 }
 
 /// Seconds since 1970 in UTC; 0 outside of the years of TIMESTAMP.
@@ -189,16 +241,22 @@ fn unix_timestamp(call: Call) -> Result<Expr> {
     let most = 32_536_771_199i64 * SECOND + 999_999;
     let seconds = move |t: i64| if t < 0 || t > most { 0 } else { t };
     let target = ty.clone();
-    Expr::call(span, ty, true, vec![datetime(a)?], Arc::new(move |args, rows| {
-        let moments = args[0].numbers::<TimestampMicrosecondType>();
-        if fsp == 0 {
-            return Ok(make_numbers::<Int64Type>(rows.count, |row| moments.get(row).map(|t| seconds(t) / SECOND)));
-        }
-        let unit = 10i64.pow(6 - u32::from(fsp));
-        Ok(crate::eval::decimal::make(rows.count, &target, |row| {
-            moments.get(row).map(|t| arrow_buffer::i256::from(seconds(t) / unit))
-        }))
-    }))
+    Expr::call(
+        span,
+        ty,
+        true,
+        vec![datetime(a)?],
+        Arc::new(move |args, rows| {
+            let moments = args[0].numbers::<TimestampMicrosecondType>();
+            if fsp == 0 {
+                return Ok(make_numbers::<Int64Type>(rows.count, |row| moments.get(row).map(|t| seconds(t) / SECOND)));
+            }
+            let unit = 10i64.pow(6 - u32::from(fsp));
+            Ok(crate::eval::decimal::make(rows.count, &target, |row| {
+                moments.get(row).map(|t| arrow_buffer::i256::from(seconds(t) / unit))
+            }))
+        }),
+    )
 }
 
 fn from_unixtime(call: Call) -> Result<Expr> {
@@ -211,13 +269,19 @@ fn from_unixtime(call: Call) -> Result<Expr> {
         _ => 0,
     };
     let micros = convert(a, &types::decimal(38, 6))?;
-    let moment = Expr::call(span, Type::DateTime { fsp }, true, vec![micros], Arc::new(move |args, rows| {
-        let numbers = crate::eval::decimal::Decimals::of(&args[0]);
-        Ok(make_numbers::<TimestampMicrosecondType>(rows.count, |row| {
-            let micros = i64::try_from(crate::convert::number::narrow(numbers.get(row)?)).ok()?;
-            (0..=32_536_771_199 * SECOND + 999_999).contains(&micros).then(|| calendar::round_to(micros, fsp))
-        }))
-    }))?;
+    let moment = Expr::call(
+        span,
+        Type::DateTime { fsp },
+        true,
+        vec![micros],
+        Arc::new(move |args, rows| {
+            let numbers = crate::eval::decimal::Decimals::of(&args[0]);
+            Ok(make_numbers::<TimestampMicrosecondType>(rows.count, |row| {
+                let micros = i64::try_from(crate::convert::number::narrow(numbers.get(row)?)).ok()?;
+                (0..=32_536_771_199 * SECOND + 999_999).contains(&micros).then(|| calendar::round_to(micros, fsp))
+            }))
+        }),
+    )?;
     match args.next() {
         None => Ok(moment),
         Some(format) => super::date_format::format(span, moment, format),
@@ -227,35 +291,47 @@ fn from_unixtime(call: Call) -> Result<Expr> {
 fn from_days(call: Call) -> Result<Expr> {
     let span = call.span;
     let [a] = call.exactly()?;
-    Expr::call(span, Type::Date, true, vec![int(a)?], Arc::new(|args, rows| {
-        let numbers = args[0].numbers::<Int64Type>();
-        Ok(make_numbers::<Date32Type>(rows.count, |row| {
-            let number = numbers.get(row)?;
-            if number <= 365 {
-                return None;
-            }
-            calendar::in_range_days(number.checked_sub(719_528)?).map(|days| days as i32)
-        }))
-    }))
+    Expr::call(
+        span,
+        Type::Date,
+        true,
+        vec![int(a)?],
+        Arc::new(|args, rows| {
+            let numbers = args[0].numbers::<Int64Type>();
+            Ok(make_numbers::<Date32Type>(rows.count, |row| {
+                let number = numbers.get(row)?;
+                if number <= 365 {
+                    return None;
+                }
+                calendar::in_range_days(number.checked_sub(719_528)?).map(|days| days as i32)
+            }))
+        }),
+    )
 }
 
 fn makedate(call: Call) -> Result<Expr> {
     let span = call.span;
     let [year, day] = call.exactly()?;
-    Expr::call(span, Type::Date, true, vec![int(year)?, int(day)?], Arc::new(|args, rows| {
-        let (years, days) = (args[0].numbers::<Int64Type>(), args[1].numbers::<Int64Type>());
-        Ok(make_numbers::<Date32Type>(rows.count, |row| {
-            let (year, day) = (years.get(row)?, days.get(row)?);
-            if day <= 0 || !(0..=9999).contains(&year) {
-                return None;
-            }
-            let year = match year {
-                0..70 => year + 2000,
-                70..100 => year + 1900,
-                _ => year,
-            };
-            let first = calendar::checked_days(year, 1, 1)?;
-            calendar::in_range_days(first.checked_add(day - 1)?).map(|days| days as i32)
-        }))
-    }))
+    Expr::call(
+        span,
+        Type::Date,
+        true,
+        vec![int(year)?, int(day)?],
+        Arc::new(|args, rows| {
+            let (years, days) = (args[0].numbers::<Int64Type>(), args[1].numbers::<Int64Type>());
+            Ok(make_numbers::<Date32Type>(rows.count, |row| {
+                let (year, day) = (years.get(row)?, days.get(row)?);
+                if day <= 0 || !(0..=9999).contains(&year) {
+                    return None;
+                }
+                let year = match year {
+                    0..70 => year + 2000,
+                    70..100 => year + 1900,
+                    _ => year,
+                };
+                let first = calendar::checked_days(year, 1, 1)?;
+                calendar::in_range_days(first.checked_add(day - 1)?).map(|days| days as i32)
+            }))
+        }),
+    )
 }

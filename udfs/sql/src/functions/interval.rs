@@ -87,34 +87,57 @@ pub(crate) fn add(span: Span, date: Expr, amount: Expr, unit: Unit, subtract: bo
         calendar::in_range_micros(moved)
     };
     match date.ty.clone() {
-        Type::Date if whole_days => Expr::call(span, Type::Date, true, vec![date, amount], Arc::new(move |args, rows| {
-            let (dates, amounts) = (args[0].numbers::<Date32Type>(), args[1].numbers::<Int64Type>());
-            Ok(make_numbers::<Date32Type>(rows.count, |row| {
-                move_by(i64::from(dates.get(row)?) * DAY, amounts.get(row)?).map(|moment| moment.div_euclid(DAY) as i32)
-            }))
-        })),
+        Type::Date if whole_days => Expr::call(
+            span,
+            Type::Date,
+            true,
+            vec![date, amount],
+            Arc::new(move |args, rows| {
+                let (dates, amounts) = (args[0].numbers::<Date32Type>(), args[1].numbers::<Int64Type>());
+                Ok(make_numbers::<Date32Type>(rows.count, |row| {
+                    move_by(i64::from(dates.get(row)?) * DAY, amounts.get(row)?)
+                        .map(|moment| moment.div_euclid(DAY) as i32)
+                }))
+            }),
+        ),
         Type::Time { fsp } => {
             let Some(size) = unit_micros.filter(|_| !matches!(unit, Unit::Month | Unit::Quarter | Unit::Year)) else {
                 return Err(BindError::new(span, "months and years can't be added to a TIME"));
             };
             let ty = Type::Time { fsp: fsp.max(fsp_more) };
             let args = vec![canonical(date)?, amount];
-            Expr::call(span, ty, true, args, Arc::new(move |args, rows| {
-                let (times, amounts) = (args[0].numbers::<DurationMicrosecondType>(), args[1].numbers::<Int64Type>());
-                Ok(make_numbers::<DurationMicrosecondType>(rows.count, |row| {
-                    let moved = times.get(row)?.checked_add(amounts.get(row)?.checked_mul(size * sign)?)?;
-                    (moved.abs() <= TIME_MAX).then_some(moved)
-                }))
-            }))
+            Expr::call(
+                span,
+                ty,
+                true,
+                args,
+                Arc::new(move |args, rows| {
+                    let (times, amounts) =
+                        (args[0].numbers::<DurationMicrosecondType>(), args[1].numbers::<Int64Type>());
+                    Ok(make_numbers::<DurationMicrosecondType>(rows.count, |row| {
+                        let moved = times.get(row)?.checked_add(amounts.get(row)?.checked_mul(size * sign)?)?;
+                        (moved.abs() <= TIME_MAX).then_some(moved)
+                    }))
+                }),
+            )
         }
         other => {
             let fsp = if let Type::DateTime { fsp } = other { fsp } else { 0 };
             let date = convert(date, &Type::DateTime { fsp })?;
             let ty = Type::DateTime { fsp: fsp.max(fsp_more) };
-            Expr::call(span, ty, true, vec![date, amount], Arc::new(move |args, rows| {
-                let (moments, amounts) = (args[0].numbers::<TimestampMicrosecondType>(), args[1].numbers::<Int64Type>());
-                Ok(make_numbers::<TimestampMicrosecondType>(rows.count, |row| move_by(moments.get(row)?, amounts.get(row)?)))
-            }))
+            Expr::call(
+                span,
+                ty,
+                true,
+                vec![date, amount],
+                Arc::new(move |args, rows| {
+                    let (moments, amounts) =
+                        (args[0].numbers::<TimestampMicrosecondType>(), args[1].numbers::<Int64Type>());
+                    Ok(make_numbers::<TimestampMicrosecondType>(rows.count, |row| {
+                        move_by(moments.get(row)?, amounts.get(row)?)
+                    }))
+                }),
+            )
         }
     }
 }
@@ -136,29 +159,42 @@ fn datediff(call: Call) -> Result<Expr> {
     let span = call.span;
     let [a, b] = call.exactly()?;
     let args = vec![convert(a, &Type::Date)?, convert(b, &Type::Date)?];
-    Expr::call(span, types::int(7), false, args, Arc::new(|args, rows| {
-        let (a, b) = (args[0].numbers::<Date32Type>(), args[1].numbers::<Date32Type>());
-        Ok(make_numbers::<Int64Type>(rows.count, |row| Some(i64::from(a.get(row)?) - i64::from(b.get(row)?))))
-    }))
+    Expr::call(
+        span,
+        types::int(7),
+        false,
+        args,
+        Arc::new(|args, rows| {
+            let (a, b) = (args[0].numbers::<Date32Type>(), args[1].numbers::<Date32Type>());
+            Ok(make_numbers::<Int64Type>(rows.count, |row| Some(i64::from(a.get(row)?) - i64::from(b.get(row)?))))
+        }),
+    )
 }
 
 fn timestampdiff(call: Call) -> Result<Expr> {
     let span = call.span;
     let [unit, from, to] = call.exactly()?;
-    let unit = unit.literal_text().and_then(Unit::from_name).ok_or_else(|| {
-        BindError::new(unit.span, "needed a unit, such as DAY")
-    })?;
+    let unit = unit
+        .literal_text()
+        .and_then(Unit::from_name)
+        .ok_or_else(|| BindError::new(unit.span, "needed a unit, such as DAY"))?;
     let args = vec![datetime(from)?, datetime(to)?];
-    Expr::call(span, types::bigint(), false, args, Arc::new(move |args, rows| {
-        let (a, b) = (args[0].numbers::<TimestampMicrosecondType>(), args[1].numbers::<TimestampMicrosecondType>());
-        Ok(make_numbers::<Int64Type>(rows.count, |row| {
-            let (from, to) = (a.get(row)?, b.get(row)?);
-            Some(match micros(unit) {
-                Some(size) => (to - from) / size,
-                None => whole_months(from, to) / months(unit),
-            })
-        }))
-    }))
+    Expr::call(
+        span,
+        types::bigint(),
+        false,
+        args,
+        Arc::new(move |args, rows| {
+            let (a, b) = (args[0].numbers::<TimestampMicrosecondType>(), args[1].numbers::<TimestampMicrosecondType>());
+            Ok(make_numbers::<Int64Type>(rows.count, |row| {
+                let (from, to) = (a.get(row)?, b.get(row)?);
+                Some(match micros(unit) {
+                    Some(size) => (to - from) / size,
+                    None => whole_months(from, to) / months(unit),
+                })
+            }))
+        }),
+    )
 }
 
 /// Months that are over, towards zero.

@@ -88,7 +88,8 @@ const IMPURE: &[(&str, &str)] = &[
     ("LOAD_FILE", "files"),
 ];
 
-const AGGREGATES: &[&str] = &["COUNT", "SUM", "AVG", "MIN", "MAX", "GROUP_CONCAT", "STDDEV", "VARIANCE", "JSON_ARRAYAGG"];
+const AGGREGATES: &[&str] =
+    &["COUNT", "SUM", "AVG", "MIN", "MAX", "GROUP_CONCAT", "STDDEV", "VARIANCE", "JSON_ARRAYAGG"];
 
 pub(crate) fn find(name: &str, span: Span) -> Result<&'static Function> {
     let all = || TABLES.iter().flat_map(|table| table.iter());
@@ -103,7 +104,8 @@ pub(crate) fn find(name: &str, span: Span) -> Result<&'static Function> {
         return Err(BindError::new(span, message));
     }
     if AGGREGATES.contains(&name) {
-        let message = format!("{name} is an aggregate; it belongs to an `aggregate` step, not to an expression over one row");
+        let message =
+            format!("{name} is an aggregate; it belongs to an `aggregate` step, not to an expression over one row");
         return Err(BindError::new(span, message));
     }
     let names = all().flat_map(|function| function.names.iter().copied());
@@ -113,7 +115,8 @@ pub(crate) fn find(name: &str, span: Span) -> Result<&'static Function> {
 
 /// All names, sorted; for the documentation.
 pub(crate) fn names() -> Vec<&'static str> {
-    let mut names: Vec<_> = TABLES.iter().flat_map(|table| table.iter()).flat_map(|f| f.names.iter().copied()).collect();
+    let mut names: Vec<_> =
+        TABLES.iter().flat_map(|table| table.iter()).flat_map(|f| f.names.iter().copied()).collect();
     names.sort_unstable();
     names
 }
@@ -179,10 +182,16 @@ pub(crate) fn from_text(
     let span = call.span;
     let ty = call.text_type(chars(call.args[0].ty.chars()));
     let args = call.into_texts()?;
-    Expr::call(span, ty, nullable, args, Arc::new(move |args, rows| {
-        let texts = args[0].texts();
-        Ok(make_texts(rows.count, |row, out| f(texts.get(row)?, out)))
-    }))
+    Expr::call(
+        span,
+        ty,
+        nullable,
+        args,
+        Arc::new(move |args, rows| {
+            let texts = args[0].texts();
+            Ok(make_texts(rows.count, |row, out| f(texts.get(row)?, out)))
+        }),
+    )
 }
 
 /// A function of texts that gives one; `f` reads the arguments of a row.
@@ -193,9 +202,15 @@ pub(crate) fn to_text(
     args: Vec<Expr>,
     f: impl Fn(&[Value], usize, &mut String) -> Option<()> + Send + Sync + 'static,
 ) -> Result<Expr> {
-    Expr::call(span, ty, nullable, args, Arc::new(move |args: &[Value], rows: &mut Rows| -> std::result::Result<_, Failure> {
-        Ok(make_texts(rows.count, |row, out| f(args, row, out)))
-    }))
+    Expr::call(
+        span,
+        ty,
+        nullable,
+        args,
+        Arc::new(move |args: &[Value], rows: &mut Rows| -> std::result::Result<_, Failure> {
+            Ok(make_texts(rows.count, |row, out| f(args, row, out)))
+        }),
+    )
 }
 
 /// Shorthand inside kernels.

@@ -48,41 +48,53 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn one(call: Call, f: fn(f64) -> Option<f64>) -> Result<Expr> {
     let (span, name) = (call.span, call.name.clone());
     let [a] = call.exactly()?;
-    Expr::call(span, Type::Double, true, vec![double(a)?], Arc::new(move |args, rows| {
-        let numbers = args[0].numbers::<Float64Type>();
-        let mut bad = Vec::new();
-        let array = make_numbers::<Float64Type>(rows.count, |row| {
-            let value = f(numbers.get(row)?)?;
-            if !value.is_finite() {
-                bad.push(row);
+    Expr::call(
+        span,
+        Type::Double,
+        true,
+        vec![double(a)?],
+        Arc::new(move |args, rows| {
+            let numbers = args[0].numbers::<Float64Type>();
+            let mut bad = Vec::new();
+            let array = make_numbers::<Float64Type>(rows.count, |row| {
+                let value = f(numbers.get(row)?)?;
+                if !value.is_finite() {
+                    bad.push(row);
+                }
+                Some(value)
+            });
+            for row in bad {
+                rows.out_of_range(row, &name, "DOUBLE");
             }
-            Some(value)
-        });
-        for row in bad {
-            rows.out_of_range(row, &name, "DOUBLE");
-        }
-        Ok(array)
-    }))
+            Ok(array)
+        }),
+    )
 }
 
 fn two(call: Call, f: fn(f64, f64) -> Option<f64>) -> Result<Expr> {
     let (span, name) = (call.span, call.name.clone());
     let [a, b] = call.exactly()?;
-    Expr::call(span, Type::Double, true, vec![double(a)?, double(b)?], Arc::new(move |args, rows| {
-        let (a, b) = (args[0].numbers::<Float64Type>(), args[1].numbers::<Float64Type>());
-        let mut bad = Vec::new();
-        let array = make_numbers::<Float64Type>(rows.count, |row| {
-            let value = f(a.get(row)?, b.get(row)?)?;
-            if !value.is_finite() {
-                bad.push(row);
+    Expr::call(
+        span,
+        Type::Double,
+        true,
+        vec![double(a)?, double(b)?],
+        Arc::new(move |args, rows| {
+            let (a, b) = (args[0].numbers::<Float64Type>(), args[1].numbers::<Float64Type>());
+            let mut bad = Vec::new();
+            let array = make_numbers::<Float64Type>(rows.count, |row| {
+                let value = f(a.get(row)?, b.get(row)?)?;
+                if !value.is_finite() {
+                    bad.push(row);
+                }
+                Some(value)
+            });
+            for row in bad {
+                rows.out_of_range(row, &name, "DOUBLE");
             }
-            Some(value)
-        });
-        for row in bad {
-            rows.out_of_range(row, &name, "DOUBLE");
-        }
-        Ok(array)
-    }))
+            Ok(array)
+        }),
+    )
 }
 
 /// `LOG(x)`, `LOG(base, x)`.
@@ -102,28 +114,40 @@ fn abs(call: Call) -> Result<Expr> {
     }
     if ty.is_integer() || ty == Type::Null {
         let args = vec![convert(a, &types::bigint())?];
-        return Expr::call(span, types::bigint(), false, args, Arc::new(|args, rows| {
-            let numbers = args[0].numbers::<Int64Type>();
-            let mut bad = Vec::new();
-            let array = make_numbers::<Int64Type>(rows.count, |row| {
-                let (value, overflow) = numbers.get(row)?.overflowing_abs();
-                if overflow {
-                    bad.push(row);
+        return Expr::call(
+            span,
+            types::bigint(),
+            false,
+            args,
+            Arc::new(|args, rows| {
+                let numbers = args[0].numbers::<Int64Type>();
+                let mut bad = Vec::new();
+                let array = make_numbers::<Int64Type>(rows.count, |row| {
+                    let (value, overflow) = numbers.get(row)?.overflowing_abs();
+                    if overflow {
+                        bad.push(row);
+                    }
+                    Some(value)
+                });
+                for row in bad {
+                    rows.out_of_range(row, "ABS", "BIGINT");
                 }
-                Some(value)
-            });
-            for row in bad {
-                rows.out_of_range(row, "ABS", "BIGINT");
-            }
-            Ok(array)
-        }));
+                Ok(array)
+            }),
+        );
     }
     if let Type::Decimal { .. } = ty {
         let result = ty.clone();
-        return Expr::call(span, ty, false, vec![canonical(a)?], Arc::new(move |args, rows| {
-            let numbers = Decimals::of(&args[0]);
-            Ok(decimal::make(rows.count, &result, |row| numbers.get(row).map(i256::wrapping_abs)))
-        }));
+        return Expr::call(
+            span,
+            ty,
+            false,
+            vec![canonical(a)?],
+            Arc::new(move |args, rows| {
+                let numbers = Decimals::of(&args[0]);
+                Ok(decimal::make(rows.count, &result, |row| numbers.get(row).map(i256::wrapping_abs)))
+            }),
+        );
     }
     one(Call { name: "ABS".to_owned(), span, args: vec![a] }, |x| Some(x.abs()))
 }
@@ -133,15 +157,21 @@ fn sign(call: Call) -> Result<Expr> {
     let [a] = call.exactly()?;
     let exact = a.ty.exact().is_some();
     let a = if exact { as_decimal(a)? } else { double(a)? };
-    Expr::call(span, types::int(1), false, vec![a], Arc::new(move |args, rows| {
-        Ok(if exact {
-            let numbers = Decimals::of(&args[0]);
-            make_numbers::<Int64Type>(rows.count, |row| numbers.get(row).map(|n| n.cmp(&i256::ZERO) as i64))
-        } else {
-            let numbers = args[0].numbers::<Float64Type>();
-            make_numbers::<Int64Type>(rows.count, |row| {
-                numbers.get(row).map(|x| i64::from(x > 0.0) - i64::from(x < 0.0))
+    Expr::call(
+        span,
+        types::int(1),
+        false,
+        vec![a],
+        Arc::new(move |args, rows| {
+            Ok(if exact {
+                let numbers = Decimals::of(&args[0]);
+                make_numbers::<Int64Type>(rows.count, |row| numbers.get(row).map(|n| n.cmp(&i256::ZERO) as i64))
+            } else {
+                let numbers = args[0].numbers::<Float64Type>();
+                make_numbers::<Int64Type>(rows.count, |row| {
+                    numbers.get(row).map(|x| i64::from(x > 0.0) - i64::from(x < 0.0))
+                })
             })
-        })
-    }))
+        }),
+    )
 }

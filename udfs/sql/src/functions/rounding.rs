@@ -43,15 +43,21 @@ fn round(call: Call, half: bool) -> Result<Expr> {
             let held = if let Type::Decimal { held, .. } = ty { held } else { scale };
             let target = result.clone();
             let number = canonical(number)?;
-            Expr::call(span, result, false, vec![number, digits], Arc::new(move |args, rows| {
-                let (numbers, digits) = (Decimals::of(&args[0]), args[1].numbers::<Int64Type>());
-                let Type::Decimal { held: target_scale, .. } = target else { return Ok(args[0].array.clone()) };
-                Ok(decimal::make(rows.count, &target, |row| {
-                    let (value, digits) = (numbers.get(row)?, digits.get(row)?);
-                    let rounded = at(value, held, digits, half);
-                    rescale(rounded, held, target_scale, true)
-                }))
-            }))
+            Expr::call(
+                span,
+                result,
+                false,
+                vec![number, digits],
+                Arc::new(move |args, rows| {
+                    let (numbers, digits) = (Decimals::of(&args[0]), args[1].numbers::<Int64Type>());
+                    let Type::Decimal { held: target_scale, .. } = target else { return Ok(args[0].array.clone()) };
+                    Ok(decimal::make(rows.count, &target, |row| {
+                        let (value, digits) = (numbers.get(row)?, digits.get(row)?);
+                        let rounded = at(value, held, digits, half);
+                        rescale(rounded, held, target_scale, true)
+                    }))
+                }),
+            )
         }
         _ => doubles(span, double(number)?, digits, half),
     }
@@ -78,35 +84,49 @@ fn integers(span: crate::error::Span, number: Expr, digits: Expr, half: bool) ->
     }
     let unsigned = ty.is_unsigned();
     let ty = Type::Int { unsigned, digits: if unsigned { 20 } else { 19 } };
-    Expr::call(span, ty, false, vec![number, digits], Arc::new(move |args, rows| {
-        let (numbers, digits) = (wide(&args[0]), args[1].numbers::<Int64Type>());
-        let mut bad = Vec::new();
-        let mut value = |row: usize| {
-            let (number, digits) = (numbers(row)?, digits.get(row)?);
-            let rounded = crate::convert::number::narrow(at(i256::from_i128(number), 0, digits, half));
-            let fits = if unsigned { u64::try_from(rounded).is_ok() } else { i64::try_from(rounded).is_ok() };
-            if !fits {
-                bad.push(row);
+    Expr::call(
+        span,
+        ty,
+        false,
+        vec![number, digits],
+        Arc::new(move |args, rows| {
+            let (numbers, digits) = (wide(&args[0]), args[1].numbers::<Int64Type>());
+            let mut bad = Vec::new();
+            let mut value = |row: usize| {
+                let (number, digits) = (numbers(row)?, digits.get(row)?);
+                let rounded = crate::convert::number::narrow(at(i256::from_i128(number), 0, digits, half));
+                let fits = if unsigned { u64::try_from(rounded).is_ok() } else { i64::try_from(rounded).is_ok() };
+                if !fits {
+                    bad.push(row);
+                }
+                Some(rounded)
+            };
+            let array = if unsigned {
+                make_numbers::<UInt64Type>(rows.count, |row| value(row).map(|n| n as u64))
+            } else {
+                make_numbers::<Int64Type>(rows.count, |row| value(row).map(|n| n as i64))
+            };
+            for row in bad {
+                rows.out_of_range(row, "the rounded number", "BIGINT");
             }
-            Some(rounded)
-        };
-        let array = if unsigned {
-            make_numbers::<UInt64Type>(rows.count, |row| value(row).map(|n| n as u64))
-        } else {
-            make_numbers::<Int64Type>(rows.count, |row| value(row).map(|n| n as i64))
-        };
-        for row in bad {
-            rows.out_of_range(row, "the rounded number", "BIGINT");
-        }
-        Ok(array)
-    }))
+            Ok(array)
+        }),
+    )
 }
 
 fn doubles(span: crate::error::Span, number: Expr, digits: Expr, half: bool) -> Result<Expr> {
-    Expr::call(span, Type::Double, false, vec![number, digits], Arc::new(move |args, rows| {
-        let (numbers, digits) = (args[0].numbers::<Float64Type>(), args[1].numbers::<Int64Type>());
-        Ok(make_numbers::<Float64Type>(rows.count, |row| Some(round_double(numbers.get(row)?, digits.get(row)?, half))))
-    }))
+    Expr::call(
+        span,
+        Type::Double,
+        false,
+        vec![number, digits],
+        Arc::new(move |args, rows| {
+            let (numbers, digits) = (args[0].numbers::<Float64Type>(), args[1].numbers::<Int64Type>());
+            Ok(make_numbers::<Float64Type>(rows.count, |row| {
+                Some(round_double(numbers.get(row)?, digits.get(row)?, half))
+            }))
+        }),
+    )
 }
 
 fn round_double(value: f64, digits: i64, half: bool) -> f64 {
@@ -134,29 +154,41 @@ fn whole(call: Call, up: bool) -> Result<Expr> {
             let small = digits < 19;
             let ty = types::decimal(u32::from(digits), 0);
             let target = ty.clone();
-            let expr = Expr::call(span, ty, false, vec![as_decimal(a)?], Arc::new(move |args, rows| {
-                let numbers = Decimals::of(&args[0]);
-                Ok(decimal::make(rows.count, &target, |row| {
-                    let value = numbers.get(row)?;
-                    let cut = rescale(value, held, 0, false)?;
-                    let exact = rescale(cut, 0, held, false)? == value;
-                    Some(match (exact, up) {
-                        (false, true) if value > i256::ZERO => cut.wrapping_add(i256::ONE),
-                        (false, false) if value < i256::ZERO => cut.wrapping_sub(i256::ONE),
-                        _ => cut,
-                    })
-                }))
-            }))?;
+            let expr = Expr::call(
+                span,
+                ty,
+                false,
+                vec![as_decimal(a)?],
+                Arc::new(move |args, rows| {
+                    let numbers = Decimals::of(&args[0]);
+                    Ok(decimal::make(rows.count, &target, |row| {
+                        let value = numbers.get(row)?;
+                        let cut = rescale(value, held, 0, false)?;
+                        let exact = rescale(cut, 0, held, false)? == value;
+                        Some(match (exact, up) {
+                            (false, true) if value > i256::ZERO => cut.wrapping_add(i256::ONE),
+                            (false, false) if value < i256::ZERO => cut.wrapping_sub(i256::ONE),
+                            _ => cut,
+                        })
+                    }))
+                }),
+            )?;
             if small { convert(expr, &types::bigint()) } else { Ok(expr) }
         }
         _ => {
             let a = double(a)?;
-            Expr::call(span, Type::Double, false, vec![a], Arc::new(move |args, rows| {
-                let numbers = args[0].numbers::<Float64Type>();
-                Ok(make_numbers::<Float64Type>(rows.count, |row| {
-                    numbers.get(row).map(|x| if up { x.ceil() } else { x.floor() })
-                }))
-            }))
+            Expr::call(
+                span,
+                Type::Double,
+                false,
+                vec![a],
+                Arc::new(move |args, rows| {
+                    let numbers = args[0].numbers::<Float64Type>();
+                    Ok(make_numbers::<Float64Type>(rows.count, |row| {
+                        numbers.get(row).map(|x| if up { x.ceil() } else { x.floor() })
+                    }))
+                }),
+            )
         }
     }
 }

@@ -34,10 +34,16 @@ fn measure(call: Call, f: fn(&[u8]) -> i64) -> Result<Expr> {
     let span = call.span;
     let [a] = call.exactly()?;
     let a = if a.ty.is_text() { canonical(a)? } else { text(a)? };
-    Expr::call(span, types::int(10), false, vec![a], Arc::new(move |args, rows| {
-        let bytes = args[0].bytes();
-        Ok(make_numbers::<Int64Type>(rows.count, |row| bytes.get(row).map(f)))
-    }))
+    Expr::call(
+        span,
+        types::int(10),
+        false,
+        vec![a],
+        Arc::new(move |args, rows| {
+            let bytes = args[0].bytes();
+            Ok(make_numbers::<Int64Type>(rows.count, |row| bytes.get(row).map(f)))
+        }),
+    )
 }
 
 fn char_length(call: Call) -> Result<Expr> {
@@ -73,32 +79,46 @@ fn locate(call: Call, text_first: bool) -> Result<Expr> {
     for from in args {
         bound.push(int(from)?);
     }
-    Expr::call(span, types::int(10), false, bound, Arc::new(move |args, rows| {
-        let (parts, texts) = (args[0].texts(), args[1].texts());
-        let starts = args.get(2).map(|arg| arg.numbers::<Int64Type>());
-        Ok(make_numbers::<Int64Type>(rows.count, |row| {
-            let (part, text) = (parts.get(row)?, texts.get(row)?);
-            let from = match &starts {
-                Some(starts) => starts.get(row)?,
-                None => 1,
-            };
-            let Some(skip) = from.checked_sub(1).and_then(|skip| usize::try_from(skip).ok()) else { return Some(0) };
-            let start = text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(skip);
-            let Some(start) = start else { return Some(0) };
-            let found = rule.find(&text[start..], part);
-            Some(found.map_or(0, |at| (skip + text[start..start + at].chars().count()) as i64 + 1))
-        }))
-    }))
+    Expr::call(
+        span,
+        types::int(10),
+        false,
+        bound,
+        Arc::new(move |args, rows| {
+            let (parts, texts) = (args[0].texts(), args[1].texts());
+            let starts = args.get(2).map(|arg| arg.numbers::<Int64Type>());
+            Ok(make_numbers::<Int64Type>(rows.count, |row| {
+                let (part, text) = (parts.get(row)?, texts.get(row)?);
+                let from = match &starts {
+                    Some(starts) => starts.get(row)?,
+                    None => 1,
+                };
+                let Some(skip) = from.checked_sub(1).and_then(|skip| usize::try_from(skip).ok()) else {
+                    return Some(0);
+                };
+                let start = text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(skip);
+                let Some(start) = start else { return Some(0) };
+                let found = rule.find(&text[start..], part);
+                Some(found.map_or(0, |at| (skip + text[start..start + at].chars().count()) as i64 + 1))
+            }))
+        }),
+    )
 }
 
 fn strcmp(call: Call) -> Result<Expr> {
     let span = call.span;
     let [a, b] = call.exactly()?;
     let (a, b, rule) = as_texts(span, a, b)?;
-    Expr::call(span, types::int(1), false, vec![a, b], Arc::new(move |args, rows| {
-        let (a, b) = (args[0].texts(), args[1].texts());
-        Ok(make_numbers::<Int64Type>(rows.count, |row| Some(rule.compare(a.get(row)?, b.get(row)?) as i64)))
-    }))
+    Expr::call(
+        span,
+        types::int(1),
+        false,
+        vec![a, b],
+        Arc::new(move |args, rows| {
+            let (a, b) = (args[0].texts(), args[1].texts());
+            Ok(make_numbers::<Int64Type>(rows.count, |row| Some(rule.compare(a.get(row)?, b.get(row)?) as i64)))
+        }),
+    )
 }
 
 /// The position of the first argument among the others, 0 if it is NULL or not there.
@@ -124,15 +144,21 @@ fn find_in_set(call: Call) -> Result<Expr> {
     let span = call.span;
     let [a, b] = call.exactly()?;
     let (a, b, rule) = as_texts(span, a, b)?;
-    Expr::call(span, types::int(4), false, vec![a, b], Arc::new(move |args, rows| {
-        let (a, b) = (args[0].texts(), args[1].texts());
-        Ok(make_numbers::<Int64Type>(rows.count, |row| {
-            let (wanted, set) = (a.get(row)?, b.get(row)?);
-            if set.is_empty() || wanted.contains(',') {
-                return Some(0);
-            }
-            let found = set.split(',').position(|item| rule.compare(item, wanted).is_eq());
-            Some(found.map_or(0, |at| at as i64 + 1))
-        }))
-    }))
+    Expr::call(
+        span,
+        types::int(4),
+        false,
+        vec![a, b],
+        Arc::new(move |args, rows| {
+            let (a, b) = (args[0].texts(), args[1].texts());
+            Ok(make_numbers::<Int64Type>(rows.count, |row| {
+                let (wanted, set) = (a.get(row)?, b.get(row)?);
+                if set.is_empty() || wanted.contains(',') {
+                    return Some(0);
+                }
+                let found = set.split(',').position(|item| rule.compare(item, wanted).is_eq());
+                Some(found.map_or(0, |at| at as i64 + 1))
+            }))
+        }),
+    )
 }

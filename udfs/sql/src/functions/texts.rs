@@ -19,27 +19,62 @@ const BYTES_MAX: usize = 64 << 20;
 pub(super) const FUNCTIONS: &[Function] = &[
     function(&["CONCAT"], 1, ANY, concat),
     function(&["CONCAT_WS"], 2, ANY, concat_ws),
-    function(&["UPPER", "UCASE"], 1, 1, |call| from_text(call, |c| c, false, |s, out| {
-        change_case(s, out, true);
-        Some(())
-    })),
-    function(&["LOWER", "LCASE"], 1, 1, |call| from_text(call, |c| c, false, |s, out| {
-        change_case(s, out, false);
-        Some(())
-    })),
+    function(&["UPPER", "UCASE"], 1, 1, |call| {
+        from_text(
+            call,
+            |c| c,
+            false,
+            |s, out| {
+                change_case(s, out, true);
+                Some(())
+            },
+        )
+    }),
+    function(&["LOWER", "LCASE"], 1, 1, |call| {
+        from_text(
+            call,
+            |c| c,
+            false,
+            |s, out| {
+                change_case(s, out, false);
+                Some(())
+            },
+        )
+    }),
     function(&["TRIM"], 1, 3, trim),
-    function(&["LTRIM"], 1, 1, |call| from_text(call, |c| c, false, |s, out| {
-        out.push_str(s.trim_start_matches(' '));
-        Some(())
-    })),
-    function(&["RTRIM"], 1, 1, |call| from_text(call, |c| c, false, |s, out| {
-        out.push_str(s.trim_end_matches(' '));
-        Some(())
-    })),
-    function(&["REVERSE"], 1, 1, |call| from_text(call, |c| c, false, |s, out| {
-        out.extend(s.chars().rev());
-        Some(())
-    })),
+    function(&["LTRIM"], 1, 1, |call| {
+        from_text(
+            call,
+            |c| c,
+            false,
+            |s, out| {
+                out.push_str(s.trim_start_matches(' '));
+                Some(())
+            },
+        )
+    }),
+    function(&["RTRIM"], 1, 1, |call| {
+        from_text(
+            call,
+            |c| c,
+            false,
+            |s, out| {
+                out.push_str(s.trim_end_matches(' '));
+                Some(())
+            },
+        )
+    }),
+    function(&["REVERSE"], 1, 1, |call| {
+        from_text(
+            call,
+            |c| c,
+            false,
+            |s, out| {
+                out.extend(s.chars().rev());
+                Some(())
+            },
+        )
+    }),
     function(&["SUBSTRING", "SUBSTR", "MID"], 2, 3, substring),
     function(&["LEFT"], 2, 2, |call| sides(call, true)),
     function(&["RIGHT"], 2, 2, |call| sides(call, false)),
@@ -58,19 +93,26 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function(&["HEX"], 1, 1, hex),
     function(&["UNHEX"], 1, 1, unhex),
     function(&["ELT"], 2, ANY, elt),
-    function(&["QUOTE"], 1, 1, |call| from_text(call, |c| c.map(|c| c * 2 + 2), false, |s, out| {
-        out.push('\'');
-        for c in s.chars() {
-            match c {
-                '\'' | '\\' => out.extend(['\\', c]),
-                '\0' => out.push_str("\\0"),
-                '\u{1a}' => out.push_str("\\Z"),
-                _ => out.push(c),
-            }
-        }
-        out.push('\'');
-        Some(())
-    })),
+    function(&["QUOTE"], 1, 1, |call| {
+        from_text(
+            call,
+            |c| c.map(|c| c * 2 + 2),
+            false,
+            |s, out| {
+                out.push('\'');
+                for c in s.chars() {
+                    match c {
+                        '\'' | '\\' => out.extend(['\\', c]),
+                        '\0' => out.push_str("\\0"),
+                        '\u{1a}' => out.push_str("\\Z"),
+                        _ => out.push(c),
+                    }
+                }
+                out.push('\'');
+                Some(())
+            },
+        )
+    }),
 ];
 
 /// One character for one, as MySQL's tables have it: `ß` stays.
@@ -78,7 +120,11 @@ fn change_case(text: &str, out: &mut String, upper: bool) {
     if text.is_ascii() {
         let start = out.len();
         out.push_str(text);
-        if upper { out[start..].make_ascii_uppercase() } else { out[start..].make_ascii_lowercase() }
+        if upper {
+            out[start..].make_ascii_uppercase()
+        } else {
+            out[start..].make_ascii_lowercase()
+        }
         return;
     }
     for c in text.chars() {
@@ -88,7 +134,11 @@ fn change_case(text: &str, out: &mut String, upper: bool) {
             one = Some(changed);
             count += 1;
         };
-        if upper { c.to_uppercase().for_each(&mut see) } else { c.to_lowercase().for_each(&mut see) }
+        if upper {
+            c.to_uppercase().for_each(&mut see)
+        } else {
+            c.to_lowercase().for_each(&mut see)
+        }
         out.push(if count == 1 { one.unwrap_or(c) } else { c });
     }
 }
@@ -103,27 +153,39 @@ fn concat(call: Call) -> Result<Expr> {
         let length = sum_chars(&call.args);
         let bytes = Type::Bytes { length: None };
         let args = call.args.into_iter().map(|arg| convert(arg, &bytes)).collect::<Result<Vec<_>>>()?;
-        return Expr::call(span, Type::Bytes { length }, false, args, Arc::new(|args, rows| {
-            let parts: Vec<_> = args.iter().map(|arg| arg.bytes()).collect();
-            Ok(make_bytes(rows.count, |row, out| {
-                for part in &parts {
-                    out.extend_from_slice(part.get(row)?);
-                }
-                Some(())
-            }))
-        }));
+        return Expr::call(
+            span,
+            Type::Bytes { length },
+            false,
+            args,
+            Arc::new(|args, rows| {
+                let parts: Vec<_> = args.iter().map(|arg| arg.bytes()).collect();
+                Ok(make_bytes(rows.count, |row, out| {
+                    for part in &parts {
+                        out.extend_from_slice(part.get(row)?);
+                    }
+                    Some(())
+                }))
+            }),
+        );
     }
     let ty = call.text_type(sum_chars(&call.args));
     let args = call.into_texts()?;
-    Expr::call(span, ty, false, args, Arc::new(|args, rows| {
-        let parts: Vec<_> = args.iter().map(|arg| arg.texts()).collect();
-        Ok(make_texts(rows.count, |row, out| {
-            for part in &parts {
-                out.push_str(part.get(row)?);
-            }
-            Some(())
-        }))
-    }))
+    Expr::call(
+        span,
+        ty,
+        false,
+        args,
+        Arc::new(|args, rows| {
+            let parts: Vec<_> = args.iter().map(|arg| arg.texts()).collect();
+            Ok(make_texts(rows.count, |row, out| {
+                for part in &parts {
+                    out.push_str(part.get(row)?);
+                }
+                Some(())
+            }))
+        }),
+    )
 }
 
 /// Skips NULLs among the texts, but is NULL if the separator is.
@@ -134,29 +196,40 @@ fn concat_ws(call: Call) -> Result<Expr> {
     let ty = call.text_type(chars);
     let nullable = call.args[0].nullable;
     let args = call.into_texts()?;
-    let expr = Expr::call(span, ty, false, args, Arc::new(|args, rows| {
-        let parts: Vec<_> = args.iter().map(|arg| arg.texts()).collect();
-        Ok(make_texts(rows.count, |row, out| {
-            let separator = parts[0].get(row)?;
-            let mut first = true;
-            for part in parts[1..].iter().filter_map(|part| part.get(row)) {
-                if !std::mem::take(&mut first) {
-                    out.push_str(separator);
+    let expr = Expr::call(
+        span,
+        ty,
+        false,
+        args,
+        Arc::new(|args, rows| {
+            let parts: Vec<_> = args.iter().map(|arg| arg.texts()).collect();
+            Ok(make_texts(rows.count, |row, out| {
+                let separator = parts[0].get(row)?;
+                let mut first = true;
+                for part in parts[1..].iter().filter_map(|part| part.get(row)) {
+                    if !std::mem::take(&mut first) {
+                        out.push_str(separator);
+                    }
+                    out.push_str(part);
                 }
-                out.push_str(part);
-            }
-            Some(())
-        }))
-    }))?;
+                Some(())
+            }))
+        }),
+    )?;
     Ok(Expr { nullable, ..expr })
 }
 
 fn trim(call: Call) -> Result<Expr> {
     if call.args.len() == 1 {
-        return from_text(call, |c| c, false, |s, out| {
-            out.push_str(s.trim_matches(' '));
-            Some(())
-        });
+        return from_text(
+            call,
+            |c| c,
+            false,
+            |s, out| {
+                out.push_str(s.trim_matches(' '));
+                Some(())
+            },
+        );
     }
     let span = call.span;
     let ty = call.text_type(call.args[0].ty.chars());
@@ -229,60 +302,78 @@ fn substring(call: Call) -> Result<Expr> {
     for arg in args {
         bound.push(int(arg)?);
     }
-    Expr::call(span, ty, false, bound, Arc::new(|args, rows| {
-        let (texts, positions) = (args[0].texts(), args[1].numbers::<Int64Type>());
-        let lengths = args.get(2).map(|arg| arg.numbers::<Int64Type>());
-        Ok(make_texts(rows.count, |row, out| {
-            let length = match &lengths {
-                Some(lengths) => lengths.get(row)?,
-                None => i64::MAX,
-            };
-            out.push_str(part(texts.get(row)?, positions.get(row)?, length));
-            Some(())
-        }))
-    }))
+    Expr::call(
+        span,
+        ty,
+        false,
+        bound,
+        Arc::new(|args, rows| {
+            let (texts, positions) = (args[0].texts(), args[1].numbers::<Int64Type>());
+            let lengths = args.get(2).map(|arg| arg.numbers::<Int64Type>());
+            Ok(make_texts(rows.count, |row, out| {
+                let length = match &lengths {
+                    Some(lengths) => lengths.get(row)?,
+                    None => i64::MAX,
+                };
+                out.push_str(part(texts.get(row)?, positions.get(row)?, length));
+                Some(())
+            }))
+        }),
+    )
 }
 
 fn sides(call: Call, left: bool) -> Result<Expr> {
     let span = call.span;
     let ty = call.text_type(call.args[0].ty.chars());
     let [a, b] = call.exactly()?;
-    Expr::call(span, ty, false, vec![text(a)?, int(b)?], Arc::new(move |args, rows| {
-        let (texts, lengths) = (args[0].texts(), args[1].numbers::<Int64Type>());
-        Ok(make_texts(rows.count, |row, out| {
-            let (text, length) = (texts.get(row)?, lengths.get(row)?.max(0));
-            if left {
-                out.push_str(part(text, 1, length));
-            } else {
-                let count = char_count(text) as i64;
-                out.push_str(&text[char_start(text, (count - length).max(0) as usize)..]);
-            }
-            Some(())
-        }))
-    }))
+    Expr::call(
+        span,
+        ty,
+        false,
+        vec![text(a)?, int(b)?],
+        Arc::new(move |args, rows| {
+            let (texts, lengths) = (args[0].texts(), args[1].numbers::<Int64Type>());
+            Ok(make_texts(rows.count, |row, out| {
+                let (text, length) = (texts.get(row)?, lengths.get(row)?.max(0));
+                if left {
+                    out.push_str(part(text, 1, length));
+                } else {
+                    let count = char_count(text) as i64;
+                    out.push_str(&text[char_start(text, (count - length).max(0) as usize)..]);
+                }
+                Some(())
+            }))
+        }),
+    )
 }
 
 fn substring_index(call: Call) -> Result<Expr> {
     let span = call.span;
     let ty = call.text_type(call.args[0].ty.chars());
     let [a, b, c] = call.exactly()?;
-    Expr::call(span, ty, false, vec![text(a)?, text(b)?, int(c)?], Arc::new(|args, rows| {
-        let (texts, delimiters, counts) = (args[0].texts(), args[1].texts(), args[2].numbers::<Int64Type>());
-        Ok(make_texts(rows.count, |row, out| {
-            let (text, delimiter, count) = (texts.get(row)?, delimiters.get(row)?, counts.get(row)?);
-            if delimiter.is_empty() || count == 0 {
-                return Some(());
-            }
-            let nth = usize::try_from(count.unsigned_abs() - 1).unwrap_or(usize::MAX);
-            let piece = if count > 0 {
-                text.match_indices(delimiter).nth(nth).map_or(text, |(at, _)| &text[..at])
-            } else {
-                text.rmatch_indices(delimiter).nth(nth).map_or(text, |(at, _)| &text[at + delimiter.len()..])
-            };
-            out.push_str(piece);
-            Some(())
-        }))
-    }))
+    Expr::call(
+        span,
+        ty,
+        false,
+        vec![text(a)?, text(b)?, int(c)?],
+        Arc::new(|args, rows| {
+            let (texts, delimiters, counts) = (args[0].texts(), args[1].texts(), args[2].numbers::<Int64Type>());
+            Ok(make_texts(rows.count, |row, out| {
+                let (text, delimiter, count) = (texts.get(row)?, delimiters.get(row)?, counts.get(row)?);
+                if delimiter.is_empty() || count == 0 {
+                    return Some(());
+                }
+                let nth = usize::try_from(count.unsigned_abs() - 1).unwrap_or(usize::MAX);
+                let piece = if count > 0 {
+                    text.match_indices(delimiter).nth(nth).map_or(text, |(at, _)| &text[..at])
+                } else {
+                    text.rmatch_indices(delimiter).nth(nth).map_or(text, |(at, _)| &text[at + delimiter.len()..])
+                };
+                out.push_str(piece);
+                Some(())
+            }))
+        }),
+    )
 }
 
 fn replace(call: Call) -> Result<Expr> {
@@ -317,17 +408,24 @@ fn repeat(call: Call) -> Result<Expr> {
     let times = literal_number(&call.args[1]).map(|n| n.clamp(0, 1 << 30) as u32);
     let ty = call.text_type(call.args[0].ty.chars().zip(times).map(|(chars, times)| chars.saturating_mul(times)));
     let [a, b] = call.exactly()?;
-    Expr::call(span, ty, true, vec![text(a)?, int(b)?], Arc::new(|args, rows| {
-        let (texts, counts) = (args[0].texts(), args[1].numbers::<Int64Type>());
-        Ok(make_texts(rows.count, |row, out| {
-            let (text, count) = (texts.get(row)?, counts.get(row)?.max(0));
-            let count = usize::try_from(count).ok().filter(|count| text.len().saturating_mul(*count) <= BYTES_MAX)?;
-            for _ in 0..if text.is_empty() { 0 } else { count } {
-                out.push_str(text);
-            }
-            Some(())
-        }))
-    }))
+    Expr::call(
+        span,
+        ty,
+        true,
+        vec![text(a)?, int(b)?],
+        Arc::new(|args, rows| {
+            let (texts, counts) = (args[0].texts(), args[1].numbers::<Int64Type>());
+            Ok(make_texts(rows.count, |row, out| {
+                let (text, count) = (texts.get(row)?, counts.get(row)?.max(0));
+                let count =
+                    usize::try_from(count).ok().filter(|count| text.len().saturating_mul(*count) <= BYTES_MAX)?;
+                for _ in 0..if text.is_empty() { 0 } else { count } {
+                    out.push_str(text);
+                }
+                Some(())
+            }))
+        }),
+    )
 }
 
 /// To `length` characters, by cutting on the right or filling on one side. Nothing to fill with: NULL if needed in
@@ -336,29 +434,35 @@ fn pad(call: Call, left: bool) -> Result<Expr> {
     let span = call.span;
     let ty = call.text_type(literal_number(&call.args[1]).map(|n| n.clamp(0, 1 << 30) as u32));
     let [a, b, c] = call.exactly()?;
-    Expr::call(span, ty, true, vec![text(a)?, int(b)?, text(c)?], Arc::new(move |args, rows| {
-        let (texts, lengths, fills) = (args[0].texts(), args[1].numbers::<Int64Type>(), args[2].texts());
-        Ok(make_texts(rows.count, |row, out| {
-            let (text, length, fill) = (texts.get(row)?, lengths.get(row)?, fills.get(row)?);
-            let length = usize::try_from(length).ok().filter(|length| *length <= BYTES_MAX / 4)?;
-            let count = char_count(text);
-            if count >= length {
-                out.push_str(&text[..char_start(text, length)]);
-                return Some(());
-            }
-            if fill.is_empty() {
-                return Some(());
-            }
-            if !left {
-                out.push_str(text);
-            }
-            out.extend(fill.chars().cycle().take(length - count));
-            if left {
-                out.push_str(text);
-            }
-            Some(())
-        }))
-    }))
+    Expr::call(
+        span,
+        ty,
+        true,
+        vec![text(a)?, int(b)?, text(c)?],
+        Arc::new(move |args, rows| {
+            let (texts, lengths, fills) = (args[0].texts(), args[1].numbers::<Int64Type>(), args[2].texts());
+            Ok(make_texts(rows.count, |row, out| {
+                let (text, length, fill) = (texts.get(row)?, lengths.get(row)?, fills.get(row)?);
+                let length = usize::try_from(length).ok().filter(|length| *length <= BYTES_MAX / 4)?;
+                let count = char_count(text);
+                if count >= length {
+                    out.push_str(&text[..char_start(text, length)]);
+                    return Some(());
+                }
+                if fill.is_empty() {
+                    return Some(());
+                }
+                if !left {
+                    out.push_str(text);
+                }
+                out.extend(fill.chars().cycle().take(length - count));
+                if left {
+                    out.push_str(text);
+                }
+                Some(())
+            }))
+        }),
+    )
 }
 
 fn insert(call: Call) -> Result<Expr> {
@@ -406,21 +510,27 @@ fn unhex(call: Call) -> Result<Expr> {
     let span = call.span;
     let [a] = call.exactly()?;
     let ty = Type::Bytes { length: a.ty.chars().map(|chars| chars.div_ceil(2)) };
-    Expr::call(span, ty, true, vec![text(a)?], Arc::new(|args, rows| {
-        let texts = args[0].texts();
-        Ok(make_bytes(rows.count, |row, out| {
-            let text = texts.get(row)?.as_bytes();
-            let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-            let (odd, pairs) = text.split_at(text.len() % 2);
-            for byte in odd {
-                out.push(digit(*byte)?);
-            }
-            for pair in pairs.chunks(2) {
-                out.push(digit(pair[0])? << 4 | digit(pair[1])?);
-            }
-            Some(())
-        }))
-    }))
+    Expr::call(
+        span,
+        ty,
+        true,
+        vec![text(a)?],
+        Arc::new(|args, rows| {
+            let texts = args[0].texts();
+            Ok(make_bytes(rows.count, |row, out| {
+                let text = texts.get(row)?.as_bytes();
+                let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+                let (odd, pairs) = text.split_at(text.len() % 2);
+                for byte in odd {
+                    out.push(digit(*byte)?);
+                }
+                for pair in pairs.chunks(2) {
+                    out.push(digit(pair[0])? << 4 | digit(pair[1])?);
+                }
+                Some(())
+            }))
+        }),
+    )
 }
 
 fn elt(call: Call) -> Result<Expr> {

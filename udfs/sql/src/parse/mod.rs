@@ -36,15 +36,53 @@ pub(crate) enum NodeKind {
     Column(String),
     Unary(UnaryOp, Box<Node>),
     Binary(BinaryOp, Box<Node>, Box<Node>),
-    Is { node: Box<Node>, what: Truth, negated: bool },
-    In { node: Box<Node>, list: Vec<Node>, negated: bool },
-    Between { node: Box<Node>, low: Box<Node>, high: Box<Node>, negated: bool },
-    Like { node: Box<Node>, pattern: Box<Node>, escape: Option<Box<Node>>, negated: bool },
-    Regexp { node: Box<Node>, pattern: Box<Node>, negated: bool },
-    Case { operand: Option<Box<Node>>, whens: Vec<(Node, Node)>, otherwise: Option<Box<Node>> },
-    Cast { node: Box<Node>, target: CastTarget, target_span: Span },
-    Collate { node: Box<Node>, collation: String, name_span: Span },
-    Call { name: String, name_span: Span, args: Vec<Node> },
+    Is {
+        node: Box<Node>,
+        what: Truth,
+        negated: bool,
+    },
+    In {
+        node: Box<Node>,
+        list: Vec<Node>,
+        negated: bool,
+    },
+    Between {
+        node: Box<Node>,
+        low: Box<Node>,
+        high: Box<Node>,
+        negated: bool,
+    },
+    Like {
+        node: Box<Node>,
+        pattern: Box<Node>,
+        escape: Option<Box<Node>>,
+        negated: bool,
+    },
+    Regexp {
+        node: Box<Node>,
+        pattern: Box<Node>,
+        negated: bool,
+    },
+    Case {
+        operand: Option<Box<Node>>,
+        whens: Vec<(Node, Node)>,
+        otherwise: Option<Box<Node>>,
+    },
+    Cast {
+        node: Box<Node>,
+        target: CastTarget,
+        target_span: Span,
+    },
+    Collate {
+        node: Box<Node>,
+        collation: String,
+        name_span: Span,
+    },
+    Call {
+        name: String,
+        name_span: Span,
+        args: Vec<Node>,
+    },
     /// Only beside `+` and `-` and in `DATE_ADD` and its relatives.
     Interval(Box<Node>, Unit),
     /// A unit as an argument: `EXTRACT(YEAR FROM d)`, `TIMESTAMPDIFF(DAY, a, b)`.

@@ -10,9 +10,9 @@ type Result<T> = std::result::Result<T, BindError>;
 
 /// Words that begin other statements or clauses; MySQL reserves them, so a column needs backticks.
 const RESERVED: &[&str] = &[
-    "SELECT", "FROM", "WHERE", "AND", "OR", "XOR", "NOT", "IN", "IS", "LIKE", "BETWEEN", "THEN", "WHEN", "ELSE",
-    "DIV", "RLIKE", "REGEXP", "ORDER", "GROUP", "HAVING", "LIMIT", "INSERT", "UPDATE", "DELETE", "AS", "BY", "JOIN",
-    "UNION", "EXISTS",
+    "SELECT", "FROM", "WHERE", "AND", "OR", "XOR", "NOT", "IN", "IS", "LIKE", "BETWEEN", "THEN", "WHEN", "ELSE", "DIV",
+    "RLIKE", "REGEXP", "ORDER", "GROUP", "HAVING", "LIMIT", "INSERT", "UPDATE", "DELETE", "AS", "BY", "JOIN", "UNION",
+    "EXISTS",
 ];
 
 impl Parser {
@@ -105,9 +105,8 @@ impl Parser {
     /// Adjacent strings are one, as in MySQL.
     fn text(&mut self) -> String {
         let mut all = String::new();
-        while let Some(
-            Token::SingleQuotedString(s) | Token::DoubleQuotedString(s) | Token::NationalStringLiteral(s),
-        ) = self.peek()
+        while let Some(Token::SingleQuotedString(s) | Token::DoubleQuotedString(s) | Token::NationalStringLiteral(s)) =
+            self.peek()
         {
             all.push_str(s);
             self.next();
@@ -167,8 +166,8 @@ impl Parser {
                 self.need(&Token::RParen, "`,` or `)` after the argument")?;
                 NodeKind::Call { name: word.to_owned(), name_span, args }
             }
-            "CURRENT_DATE" | "CURRENT_TIME" | "CURRENT_TIMESTAMP" | "CURRENT_USER" | "LOCALTIME"
-            | "LOCALTIMESTAMP" | "UTC_DATE" | "UTC_TIME" | "UTC_TIMESTAMP" => {
+            "CURRENT_DATE" | "CURRENT_TIME" | "CURRENT_TIMESTAMP" | "CURRENT_USER" | "LOCALTIME" | "LOCALTIMESTAMP"
+            | "UTC_DATE" | "UTC_TIME" | "UTC_TIMESTAMP" => {
                 self.next();
                 NodeKind::Call { name: word.to_owned(), name_span: start, args: Vec::new() }
             }
@@ -271,7 +270,11 @@ impl Parser {
                 CastTarget::Double
             }
             "FLOAT" => {
-                if self.sizes()?.first().is_some_and(|p| *p > 24) { CastTarget::Double } else { CastTarget::Float }
+                if self.sizes()?.first().is_some_and(|p| *p > 24) {
+                    CastTarget::Double
+                } else {
+                    CastTarget::Float
+                }
             }
             "JSON" => CastTarget::Json,
             "YEAR" => CastTarget::Year,
@@ -310,7 +313,9 @@ impl Parser {
         let start = self.here();
         match self.sizes()?.first().copied().unwrap_or(0) {
             fsp @ 0..=6 => Ok(fsp as u8),
-            fsp => Err(BindError::new(start.to(self.before()), format!("found {fsp} fractional digits; the most are 6"))),
+            fsp => {
+                Err(BindError::new(start.to(self.before()), format!("found {fsp} fractional digits; the most are 6")))
+            }
         }
     }
 
@@ -337,7 +342,11 @@ impl Parser {
             "EXTRACT" | "TIMESTAMPDIFF" | "TIMESTAMPADD" => {
                 let span = self.here();
                 let unit = Node { span, kind: NodeKind::Unit(self.unit()?) };
-                if name == "EXTRACT" { self.need_word("FROM")? } else { self.need(&Token::Comma, "`,`")? }
+                if name == "EXTRACT" {
+                    self.need_word("FROM")?
+                } else {
+                    self.need(&Token::Comma, "`,`")?
+                }
                 let mut args = vec![unit];
                 args.extend(self.list()?);
                 Ok(args)
