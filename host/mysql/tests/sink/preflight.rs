@@ -87,7 +87,7 @@ async fn tables_that_cannot_be_created_say_what_to_change() {
         facts(Field::new("v", DataType::Binary, true), &[("mysql-type", "vector(3)")]),
     ]));
     let target = Target { table: TableName::new("creates", "t"), schema, key: vec![0], ordinality: None };
-    let problems = Sink::check(&options, &[target.clone()], true).await.unwrap();
+    let problems = Sink::check(&options, std::slice::from_ref(&target), true).await.unwrap();
     let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 2, "{all:#?}");
     assert!(all.concat().contains("VECTOR") && all.concat().contains("LEFT(k, 255)"), "{all:#?}");

@@ -266,7 +266,8 @@ async fn every_type_keeps_its_extremes() {
             let def = read_definition(&mut conn, &src).await.unwrap().unwrap();
             let target =
                 Target { table: TableName::new("types", "dst"), schema: def.schema(), key: vec![0], ordinality: None };
-            let problems = rowmill_mysql::sink::Sink::check(&options, &[target.clone()], true).await.unwrap();
+            let problems =
+                rowmill_mysql::sink::Sink::check(&options, std::slice::from_ref(&target), true).await.unwrap();
             assert_eq!(problems, []);
             let (mut sink, _) = claim(&options, &target).await;
             let arrays: Vec<ArrayRef> = all.iter().map(|c| c.3.clone()).collect();
@@ -320,7 +321,7 @@ async fn rows_of_mysql_arrive_in_mariadb() {
     let arrays: Vec<ArrayRef> = all.iter().map(|c| c.3.clone()).collect();
     for (options, database, copies) in [(&from, "cross_from", 30), (&to, "cross_to", 30)] {
         let target = target(database);
-        assert_eq!(rowmill_mysql::sink::Sink::check(options, &[target.clone()], true).await.unwrap(), []);
+        assert_eq!(rowmill_mysql::sink::Sink::check(options, std::slice::from_ref(&target), true).await.unwrap(), []);
         let (mut sink, _) = claim(options, &target).await;
         assert!(sink.commit(epoch(vec![write(&target, &arrays, copies)], 5)).await.unwrap().bulk);
     }
