@@ -369,3 +369,101 @@ impl Decoder {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::StdRng;
+    use rand::{Rng, SeedableRng};
+
+    use super::*;
+    use crate::table::{self, ColumnData, TableDef, TableName};
+
+    fn decoder() -> Decoder {
+        let text = |large| ColumnData::Text { charset: "utf8mb4".into(), fixed: false, max_bytes: 65_535, large };
+        let labels = vec!["a".to_owned(), "b".to_owned()];
+        let types = [
+            ColumnData::Integer { bits: 64, unsigned: false },
+            ColumnData::Decimal { precision: 65, scale: 30 },
+            text(false),
+            text(true),
+            ColumnData::Json { binary: true },
+            ColumnData::Enum { labels: labels.clone() },
+            ColumnData::Set { labels },
+            ColumnData::DateTime { fsp: 6 },
+            ColumnData::Time { fsp: 3 },
+            ColumnData::Bit { bits: 13 },
+            ColumnData::FixedBinary { length: 4 },
+        ];
+        let column = |(i, data): (usize, ColumnData)| table::Column {
+            name: format!("c{i}"),
+            mysql_type: String::new(),
+            data,
+            nullable: true,
+            collation: None,
+            max_chars: None,
+            default: None,
+            auto_increment: false,
+            generated: None,
+            invisible: false,
+        };
+        let def = TableDef {
+            name: TableName::new("shop", "t"),
+            columns: types.into_iter().enumerate().map(column).collect(),
+            primary_key: vec![0],
+            unique_keys: Vec::new(),
+            engine: "InnoDB".into(),
+            collation: String::new(),
+        };
+        let read = TableRead { def, key: vec![0] };
+        Decoder::new(read, Images::After, &Charsets::default(), ZeroDates::Null).unwrap()
+    }
+
+    fn map() -> Vec<u8> {
+        let mut map = b"\x01\0\0\0\0\0\x01\0\x04shop\0\x01t\0".to_vec();
+        map.extend_from_slice(&[11, 8, 246, 15, 252, 245, 254, 254, 18, 19, 16, 254]);
+        let meta = [65, 30, 255, 255, 2, 4, 247, 1, 248, 1, 6, 3, 5, 1, 254, 4];
+        map.push(meta.len() as u8);
+        map.extend_from_slice(&meta);
+        map.extend_from_slice(&[0xff, 0x07]);
+        map
+    }
+
+    #[test]
+    fn hostile_bytes_are_errors() {
+        let mut random = StdRng::seed_from_u64(1);
+        let map = map();
+        decoder().table_map(&map).unwrap();
+        for end in 0..map.len() {
+            let _ = decoder().table_map(&map[..end]);
+        }
+        let mut decoder = decoder();
+        for round in 0..20_000 {
+            let mut damaged = map.clone();
+            let at = random.random_range(0..damaged.len());
+            damaged[at] = random.random();
+            let _ = decoder.table_map(&damaged);
+            decoder.table_map(&map).unwrap();
+            // A valid head, then noise with many small numbers, so that lengths often fit.
+            let code = [23, 24, 25, 30, 31, 32, 166][round % 7];
+            let mut body = b"\x01\0\0\0\0\0\x01\0".to_vec();
+            if code >= 30 && code < 100 {
+                body.extend_from_slice(&[2, 0]);
+            }
+            body.extend_from_slice(&[11, 0xff, 0x07]);
+            if matches!(code, 24 | 31) {
+                body.extend_from_slice(&[0xff, 0x07]);
+            }
+            let small = random.random_bool(0.7);
+            let length = random.random_range(0..400);
+            body.extend((0..length).map(|_| if small { random.random_range(0..6u8) } else { random.random() }));
+            body.truncate(random.random_range(0..=body.len()));
+            if let Ok(mut event) = decoder.rows_event(code, &body, 0) {
+                while !event.is_done() && decoder.take_rows(&mut event, 100, 1 << 20).is_ok() {
+                    let _ = decoder.take_batch(0);
+                }
+            }
+            // What a failed row left behind ends with its decoder.
+            decoder = self::decoder();
+        }
+    }
+}

@@ -17,14 +17,20 @@ pub(crate) fn print(data: &[u8], out: &mut Vec<u8>) -> Result<(), Bad> {
             out.extend_from_slice(b"null");
             Ok(())
         }
-        Some((&kind, data)) => value(kind, data, out, 0),
+        Some((&kind, data)) => {
+            // Every value and key has bytes of its own, so a document that claims more than its
+            // bytes points to the same ones again and again.
+            let mut budget = data.len() + 1;
+            value(kind, data, out, 0, &mut budget)
+        }
     }
 }
 
-fn value(kind: u8, data: &[u8], out: &mut Vec<u8>, depth: u32) -> Result<(), Bad> {
+fn value(kind: u8, data: &[u8], out: &mut Vec<u8>, depth: u32, budget: &mut usize) -> Result<(), Bad> {
+    spend(budget, 1)?;
     let mut input = Bytes::new(data);
     match kind {
-        0..=3 => return container(kind, data, out, depth + 1),
+        0..=3 => return container(kind, data, out, depth + 1, budget),
         4 => out.extend_from_slice(match input.u8()? {
             0 => b"null",
             1 => b"true",
@@ -40,19 +46,27 @@ fn value(kind: u8, data: &[u8], out: &mut Vec<u8>, depth: u32) -> Result<(), Bad
         11 => double(f64::from_bits(input.u64()?), out)?,
         12 => {
             let text = variable(&mut input)?;
+            spend(budget, text.len())?;
             quoted(text, out);
         }
         15 => {
             let field_type = input.u8()?;
-            opaque(field_type, variable(&mut input)?, out)?;
+            let data = variable(&mut input)?;
+            spend(budget, data.len())?;
+            opaque(field_type, data, out)?;
         }
         _ => return Err(WRONG),
     }
     Ok(())
 }
 
+fn spend(budget: &mut usize, bytes: usize) -> Result<(), Bad> {
+    *budget = budget.checked_sub(bytes).ok_or(WRONG)?;
+    Ok(())
+}
+
 /// Objects (kinds 0 and 1) and arrays (2 and 3); the odd kinds have 4-byte offsets.
-fn container(kind: u8, data: &[u8], out: &mut Vec<u8>, depth: u32) -> Result<(), Bad> {
+fn container(kind: u8, data: &[u8], out: &mut Vec<u8>, depth: u32, budget: &mut usize) -> Result<(), Bad> {
     if depth > DEPTH_MAX {
         return Err("is binary JSON nested too deeply");
     }
@@ -74,16 +88,17 @@ fn container(kind: u8, data: &[u8], out: &mut Vec<u8>, depth: u32) -> Result<(),
         if object {
             let offset = keys.uint(width)? as usize;
             let length = keys.u16()? as usize;
+            spend(budget, length)?;
             quoted(data.get(offset..offset.saturating_add(length)).ok_or(WRONG)?, out);
             out.extend_from_slice(b": ");
         }
         let kind = entries.u8()?;
         let inline = entries.take(width)?;
         if matches!(kind, 4..=6) || (large && matches!(kind, 7 | 8)) {
-            value(kind, inline, out, depth)?;
+            value(kind, inline, out, depth, budget)?;
         } else {
             let offset = Bytes::new(inline).uint(width)? as usize;
-            value(kind, data.get(offset..).ok_or(WRONG)?, out, depth)?;
+            value(kind, data.get(offset..).ok_or(WRONG)?, out, depth, budget)?;
         }
     }
     out.push(if object { b'}' } else { b']' });
