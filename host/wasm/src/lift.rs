@@ -121,7 +121,7 @@ fn clip(mut text: String, bytes: usize) -> String {
 }
 
 fn lift_parents(bytes: Vec<u8>, rows: usize) -> Result<UInt32Array, String> {
-    if bytes.len() % 4 != 0 {
+    if !bytes.len().is_multiple_of(4) {
         return Err(format!("parents of {} bytes, needed 4 a row", bytes.len()));
     }
     let count = bytes.len() / 4;

@@ -88,7 +88,7 @@ fn bitmap(bits: &BooleanBuffer) -> Cow<'_, [u8]> {
     let bytes = bits.len().div_ceil(8);
     let spare = bytes * 8 - bits.len();
     let mask = 0xff_u8 >> spare;
-    if bits.offset() % 8 == 0 {
+    if bits.offset().is_multiple_of(8) {
         let start = bits.offset() / 8;
         let found = &bits.values()[start..start + bytes];
         if found.last().is_none_or(|last| last & !mask == 0) {
