@@ -40,7 +40,7 @@ pub const EXAMPLES: &[Example] = &[
         "orders",
         "orders_feed",
         "an order feed with a Rust function of its own",
-        &[("order_price.wasm", include_bytes!(env!("ORDER_PRICE_WASM")))]
+        &[("order_price.wasm", include_bytes!(concat!(env!("OUT_DIR"), "/order_price.wasm")))]
     ),
     example!("alerts", "payment_alerts", "an alert table fed by a filter over payments", &[]),
 ];

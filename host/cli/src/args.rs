@@ -119,7 +119,7 @@ pub(crate) enum Command {
     },
     /// Compute the target anew from a consistent snapshot of the source and compare; exit 4 if they differ.
     ///
-    /// Works while the pipeline runs (its commits wait for a moment) and when it is stopped.
+    /// Works while the pipeline runs, without holding it up, and when it is stopped.
     Verify {
         /// The pipeline file (YAML).
         file: PathBuf,
@@ -146,7 +146,28 @@ pub(crate) enum Command {
         /// How long the shop keeps changing.
         #[arg(long, value_name = "N", default_value_t = 20)]
         seconds: u64,
+        /// On which server; MySQL if it is installed, else MariaDB.
+        #[arg(long, value_name = "KIND")]
+        server: Option<ServerKind>,
     },
+}
+
+/// A product of database server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServerKind {
+    /// MySQL.
+    Mysql,
+    /// MariaDB.
+    Mariadb,
+}
+
+impl From<ServerKind> for rowmill_devserver::Kind {
+    fn from(kind: ServerKind) -> Self {
+        match kind {
+            ServerKind::Mysql => Self::MySql,
+            ServerKind::Mariadb => Self::MariaDb,
+        }
+    }
 }
 
 /// Work on components.

@@ -1,14 +1,19 @@
 //! From a parsed command line to the call that does the work.
 
+mod demo;
+mod pipeline;
+mod report;
+
 use rowmill_flow::problem::{Fault, Problem};
 
 use crate::args::{Args, Command};
 use crate::diagnostics::{Diagnostics, Exit};
 use crate::terminal::Terminal;
 use crate::udf;
+use pipeline::Opened;
 
 /// Runs the command on a runtime of its own and prints what went wrong.
-pub(crate) fn run(args: Args, _terminal: Terminal, diagnostics: Diagnostics) -> Exit {
+pub(crate) fn run(args: Args, terminal: Terminal, diagnostics: Diagnostics) -> Exit {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -17,28 +22,25 @@ pub(crate) fn run(args: Args, _terminal: Terminal, diagnostics: Diagnostics) -> 
             return Exit::Stopped;
         }
     };
-    let done = runtime.block_on(async {
-        match args.command {
-            Command::Udf(command) => udf::udf(command).await.map_err(|problems| (None, problems)),
-            Command::Demo { .. } => Err((None, vec![not_wired()])),
-            Command::Run { file, .. }
-            | Command::Check { file }
-            | Command::Plan { file, .. }
-            | Command::Status { file, .. }
-            | Command::Verify { file, .. }
-            | Command::Reset { file, .. } => match rowmill_flow::file::load(&file) {
-                Ok(loaded) => Err((Some(loaded.document), vec![not_wired()])),
-                Err(refused) => Err((Some(refused.document), refused.problems)),
-            },
-        }
-    });
-    done.unwrap_or_else(|(document, problems)| {
-        diagnostics.print(document.as_ref(), &problems);
-        Exit::before_start(&problems)
-    })
+    runtime.block_on(dispatch(args, &terminal, diagnostics)).unwrap_or_else(|exit| exit)
 }
 
-/// Goes when the last command has its function.
-fn not_wired() -> Problem {
-    Problem::new(Fault::Internal, "this command is not wired to the runtime yet")
+async fn dispatch(args: Args, terminal: &Terminal, diagnostics: Diagnostics) -> Result<Exit, Exit> {
+    let open = |file: &std::path::Path| Opened::read(file, diagnostics);
+    Ok(match args.command {
+        Command::Run { file, until_caught_up } => open(&file)?.run(until_caught_up, &args.common, terminal).await,
+        Command::Check { file } => open(&file)?.check().await,
+        Command::Plan { file, json } => open(&file)?.plan(json).await,
+        Command::Status { file, json } => open(&file)?.status(json).await,
+        Command::Verify { file, json } => open(&file)?.verify(json).await,
+        Command::Reset { file, drop_target, yes } => open(&file)?.reset(drop_target, yes).await,
+        Command::Demo { seconds, server } => demo::demo(server.map(Into::into), seconds, terminal).await,
+        Command::Udf(command) => match udf::udf(command).await {
+            Ok(exit) => exit,
+            Err(problems) => {
+                diagnostics.print(None, &problems);
+                Exit::before_start(&problems)
+            }
+        },
+    })
 }

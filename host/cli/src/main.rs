@@ -3,8 +3,10 @@
 mod args;
 mod commands;
 mod diagnostics;
+mod environment;
 mod live;
 mod metrics;
+mod signal;
 mod template;
 mod terminal;
 mod udf;

@@ -7,15 +7,16 @@ pub mod secret;
 pub mod status;
 pub mod type_name;
 pub mod units;
-#[cfg(feature = "runtime")]
 mod bind;
-#[cfg(feature = "runtime")]
 mod chain;
-#[cfg(feature = "runtime")]
 mod components;
-#[cfg(feature = "runtime")]
 mod error;
-#[cfg(feature = "runtime")]
 mod pipeline;
-#[cfg(feature = "runtime")]
 mod step;
+
+pub use bind::{CallView, ColumnView, PlanView, StepView, TableView};
+pub use components::{BuiltIn, Environment};
+pub use error::Error;
+pub use pipeline::{
+    Difference, DifferenceKind, RunOptions, StoredStatus, Summary, VerifyReport, check, reset, run, stored_status, verify,
+};

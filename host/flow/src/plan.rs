@@ -300,6 +300,19 @@ impl Default for Limits {
     }
 }
 
+impl From<Limits> for rowmill_wasm::Limits {
+    fn from(limits: Limits) -> Self {
+        Self {
+            memory: limits.memory,
+            cpu_base: limits.cpu_base,
+            cpu_per_row: limits.cpu_per_row,
+            wall: limits.wall,
+            output: limits.output,
+            ..Self::default()
+        }
+    }
+}
+
 /// When a batch closes, if the stream has more to give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {

@@ -1,1 +1,1 @@
-SELECT id, part, ordinality FROM `out` ORDER BY id, ordinality;
+SELECT id, item, ordinality FROM `out` ORDER BY id, ordinality;

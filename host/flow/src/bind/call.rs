@@ -10,8 +10,8 @@ use super::columns::{Columns, Origin};
 use super::show::CallView;
 use super::under;
 use crate::components::{Components, choose};
-use crate::plan::{Arg, Call, ComponentRef, Pipeline, Step};
-use crate::problem::{Problem, child, step_pointer};
+use crate::plan::{Arg, Call, ComponentRef, Pipeline, Step, step_pointer};
+use crate::problem::{Problem, child};
 use crate::step::{BoundCall, Filter, Map, MapPart, ORDINALITY, Transform};
 
 /// Binds the calls of one step.

@@ -17,14 +17,14 @@ use rowmill_mysql::{TableDef, TableName};
 
 use crate::chain::Chain;
 use crate::components::{Components, Environment};
-use crate::plan::{Pipeline, StepKind};
-use crate::problem::{Problem, child, step_pointer};
+use crate::plan::{Pipeline, StepKind, step_pointer};
+use crate::problem::{Problem, child};
 use crate::step::{Operator, Project, Step};
 
 use call::Binder;
 use columns::Columns;
 pub(crate) use columns::same_name;
-pub use show::{PlanView, StepView, TableView};
+pub use show::{CallView, ColumnView, PlanView, StepView, TableView};
 
 /// A source table with its steps, bound.
 pub(crate) struct BoundTable {

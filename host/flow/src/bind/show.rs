@@ -82,7 +82,7 @@ impl ColumnView {
         let data_type = match field.metadata().get("mysql-type") {
             Some(data_type) => data_type.clone(),
             None if field.metadata().get("type").is_some_and(|kind| kind == "json") => "json".to_owned(),
-            None => crate::type_name::name(field.data_type()),
+            None => crate::type_name::format(field.data_type()),
         };
         Self { name: field.name().clone(), data_type, nullable: field.is_nullable() }
     }

@@ -26,6 +26,7 @@ mod run;
 mod source;
 mod stored;
 mod verify;
+mod witness;
 
 pub use run::{RunOptions, Summary, run};
 pub use stored::{StoredStatus, reset, stored_status};

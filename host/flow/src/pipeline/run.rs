@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rowmill_mysql::Position;
-use rowmill_mysql::binlog::{self, ChangeEvent, Changes, Op};
+use rowmill_mysql::binlog::{self, ChangeEvent, Changes, Images, Op};
 use rowmill_mysql::sink::{Committed, Epoch, Progress, ProgressUpdate, Sink};
 use rowmill_mysql::snapshot::{Snapshot, SnapshotBatch, SnapshotProgress};
+use rowmill_mysql::{Endpoint, Position, TableDef};
 use tokio::sync::watch;
 
 use super::commit::{Committer, InFlight};
 use super::epoch::{Close, Filling};
 use super::prepare::{Prepared, prepare};
+use super::witness::Witness;
 use crate::chain;
 use crate::components::Environment;
 use crate::error::Error;
@@ -61,6 +62,9 @@ pub async fn run(
     let mut flow = Flow::claim(plan, prepared, options, status).await?;
     let result = flow.run().await;
     flow.publish();
+    if let Some(position) = &flow.now.position {
+        flow.witness.write(flow.commits_before + flow.now.epochs, position);
+    }
     if let Err(error) = &result {
         flow.record_stop(error).await;
     }
@@ -85,6 +89,9 @@ struct Flow<'a> {
     /// Where `--until-caught-up` ends.
     goal: Option<Position>,
     stop: watch::Receiver<bool>,
+    witness: Witness,
+    /// Commits of earlier runs.
+    commits_before: u64,
     status: &'a watch::Sender<Status>,
     now: Status,
 }
@@ -115,11 +122,12 @@ impl<'a> Flow<'a> {
             }
             false => None,
         };
+        let (witness, commits_before) = (Witness::open(&plan.name, &progress), progress.commits);
         let mut begun = None;
         let (handed, snapshot) = match (progress.position, &plan.source.start, &prepared.server.start) {
             (Some(position), _, _) => (position, progress.snapshot),
             (None, Start::Snapshot, _) => {
-                let snapshot = begin_snapshot(plan, &prepared).await?;
+                let snapshot = begin_snapshot(plan, &prepared.source, prepared.definitions()).await?;
                 let (start, progress) = (snapshot.start().clone(), snapshot.progress().clone());
                 begun = Some(snapshot);
                 (start, Some(progress))
@@ -139,6 +147,8 @@ impl<'a> Flow<'a> {
             handed_at: Instant::now(),
             goal,
             stop: options.stop,
+            witness,
+            commits_before,
             status,
             now: Status { pipeline: plan.name.clone(), ..Status::default() },
         })
@@ -233,9 +243,9 @@ impl<'a> Flow<'a> {
     async fn follow(&mut self) -> Result<Ended, Error> {
         let from = self.handed.clone();
         let identity = self.prepared.server.identity.clone();
-        let mut changes: Changes =
-            super::source::open_changes(self.plan, &self.prepared.source, &self.prepared.tables, &identity, from)
-                .await?;
+        let options = super::source::changes_options(self.plan, &self.prepared.source, Images::After);
+        let tables = super::source::reads(&self.prepared.tables);
+        let mut changes = Changes::open(options, tables, &identity, from).await?;
         self.filling = Filling::default();
         self.filling.reach(self.handed.clone(), true, false);
         let mut drain: Option<Instant> = None;
@@ -370,7 +380,9 @@ impl<'a> Flow<'a> {
         self.now.epochs += 1;
         self.now.rows_out += committed.rows_written;
         self.now.rows_deleted += committed.rows_deleted;
-        self.now.position = Some(self.handed.to_string());
+        let position = self.handed.to_string();
+        self.witness.note(self.commits_before + self.now.epochs, &position);
+        self.now.position = Some(position);
         let age = |time: i64| Duration::from_micros(u64::try_from(micros_now() - time).unwrap_or(0));
         self.now.lag = match about.commit_time {
             Some(time) => Some(age(time)),
@@ -429,9 +441,8 @@ impl<'a> Flow<'a> {
     }
 }
 
-async fn begin_snapshot(plan: &Pipeline, prepared: &Prepared) -> Result<Snapshot, Error> {
-    let options = super::source::snapshot_options(plan, &prepared.source);
-    let definitions = prepared.definitions();
+async fn begin_snapshot(plan: &Pipeline, source: &Endpoint, definitions: Vec<TableDef>) -> Result<Snapshot, Error> {
+    let options = super::source::snapshot_options(plan, source);
     let (snapshot, locked) = Snapshot::begin(&options, &definitions).await?;
     for (before, now) in definitions.iter().zip(&locked) {
         if let Some(difference) = before.difference(now) {

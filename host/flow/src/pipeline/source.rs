@@ -1,11 +1,10 @@
 //! The plan's options in the words of the source, and the meters of its steps.
 
-use rowmill_mysql::binlog::{self, Changes, ChangesOptions, Images, TableRead};
+use rowmill_mysql::binlog::{self, ChangesOptions, Images, TableRead};
 use rowmill_mysql::snapshot::SnapshotOptions;
-use rowmill_mysql::{Endpoint, Identity, Position};
+use rowmill_mysql::Endpoint;
 
 use crate::bind::BoundTable;
-use crate::error::Error;
 use crate::plan::{Pipeline, ZeroDates};
 use crate::status::StepMeter;
 
@@ -30,17 +29,6 @@ pub(crate) fn changes_options(plan: &Pipeline, endpoint: &Endpoint, images: Imag
 
 pub(crate) fn reads(tables: &[BoundTable]) -> Vec<TableRead> {
     tables.iter().map(|table| TableRead { def: table.source.clone(), key: table.key.clone() }).collect()
-}
-
-pub(crate) async fn open_changes(
-    plan: &Pipeline,
-    endpoint: &Endpoint,
-    tables: &[BoundTable],
-    identity: &Identity,
-    from: Position,
-) -> Result<Changes, Error> {
-    let options = changes_options(plan, endpoint, Images::After);
-    Ok(Changes::open(options, reads(tables), identity, from).await?)
 }
 
 fn zero_dates(plan: &Pipeline) -> binlog::ZeroDates {

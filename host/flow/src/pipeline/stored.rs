@@ -2,7 +2,7 @@
 
 use rowmill_mysql::binlog;
 use rowmill_mysql::{TableName, endpoint};
-use rowmill_mysql::sink::{self, Progress, Reset, Sink};
+use rowmill_mysql::sink::{self, Progress, Reset, Sink, Target};
 use serde::Serialize;
 
 use super::prepare::{endpoints, server_problem};
@@ -65,7 +65,13 @@ pub async fn reset(plan: &Pipeline, drop_target: bool) -> Result<Reset, Error> {
     let progress = progress.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
     let schema = options.endpoint.database().unwrap_or_default();
     let tables = progress.iter().flat_map(|progress| &progress.tables);
-    let targets: Vec<TableName> =
-        tables.map(|table| TableName::new(schema, plan.sink.table_for(&table.name.name))).collect();
+    let targets: Vec<Target> = tables
+        .map(|table| Target {
+            table: TableName::new(schema, plan.sink.table_for(&table.name.name)),
+            schema: table.schema(),
+            key: Vec::new(),
+            ordinality: None,
+        })
+        .collect();
     Ok(sink::reset(&options, &targets, drop_target).await?)
 }

@@ -43,11 +43,11 @@ pub(crate) struct CallContext<'a> {
 }
 
 /// Where an argument comes from.
-pub(crate) struct ArgSource {
-    /// Column of the step's input; `None` for a literal.
-    pub(crate) column: Option<usize>,
+struct ArgSource {
+    /// Column of the step's input.
+    column: usize,
     /// A lossy conversion that the file asks for.
-    pub(crate) cast: Option<DataType>,
+    cast: Option<DataType>,
 }
 
 /// A function with the columns that it reads.
@@ -77,7 +77,7 @@ impl BoundCall {
         let mut reads = Vec::new();
         for &position in &function.signature().reads {
             match offered.get(position) {
-                Some((Some(column), cast)) => reads.push(ArgSource { column: Some(*column), cast: cast.clone() }),
+                Some((Some(column), cast)) => reads.push(ArgSource { column: *column, cast: cast.clone() }),
                 _ => return Err(format!("{name} reads argument {position}, which is not a column")),
             }
         }
@@ -109,8 +109,7 @@ impl BoundCall {
     pub(crate) async fn run(&mut self, frame: &Frame, context: &CallContext<'_>) -> Result<Output, Error> {
         let mut columns = Vec::with_capacity(self.reads.len());
         for read in &self.reads {
-            let column = read.column.map(|column| &frame.columns[column]);
-            let column = column.ok_or_else(|| Error::internal("a literal was bound as a column"))?;
+            let column = &frame.columns[read.column];
             columns.push(match &read.cast {
                 Some(data_type) => arrow_cast::cast(column, data_type)?,
                 None => column.clone(),

@@ -10,14 +10,14 @@ mod map;
 mod project;
 mod transform;
 
-use arrow_array::{ArrayRef, BooleanArray};
+use arrow_array::{Array as _, ArrayRef, BooleanArray};
 use arrow_schema::{ArrowError, SchemaRef};
 
-pub(crate) use call::{ArgSource, BoundCall, CallContext};
+pub(crate) use call::{BoundCall, CallContext};
 pub(crate) use filter::Filter;
-pub(crate) use map::Map;
+pub(crate) use map::{Map, MapPart};
 pub(crate) use project::Project;
-pub(crate) use transform::Transform;
+pub(crate) use transform::{ORDINALITY, Transform};
 
 use crate::error::Error;
 use crate::plan::OnError;

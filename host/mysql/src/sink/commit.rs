@@ -151,7 +151,7 @@ async fn round(
         // been what hung.
         Err(_) => {
             let reason = format!("no answer within {} s", ATTEMPT_MAX.as_secs());
-            let committed = Committed { rows_written: 0, rows_deleted: 0, barrier_at: None, bulk: false };
+            let committed = Committed { rows_written: 0, rows_deleted: 0, bulk: false };
             *unknown = Some(committed);
             return Err(Error::Disconnected { server: sink.options.endpoint.server(), reason }.into());
         }
@@ -259,26 +259,6 @@ async fn fenced(sink: &mut Sink) -> Result<Error> {
         return Ok(Error::ProgressLost { pipeline, message });
     }
     Ok(Error::Fenced { pipeline, other: format!("{} since {} UTC", text(2), text(3)) })
-}
-
-pub(super) async fn read_barrier(sink: &mut Sink) -> Result<Option<Position>> {
-    const DOING: &str = "reading barrier_at";
-    let mut session = session(sink).await?;
-    let progress = meta::Names::new(&sink.options).progress;
-    let row: Option<Option<String>> = session
-        .conn
-        .exec_first(
-            format!("SELECT barrier_at FROM {progress} WHERE pipeline = ? AND lane = 0 AND fence = ?"),
-            (&sink.options.pipeline, sink.state.fence),
-        )
-        .await
-        .doing(DOING)?;
-    keep(sink, session);
-    let Some(barrier) = row else { return Err(fenced(sink).await?) };
-    barrier
-        .map(|text| from_json(&text))
-        .transpose()
-        .map_err(|e| Error::internal(format!("barrier_at is no position: {e}")))
 }
 
 pub(super) async fn record_stop(sink: &mut Sink, reason: &str) -> Result<()> {

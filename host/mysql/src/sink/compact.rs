@@ -6,6 +6,8 @@
 //! executed before every upsert, a change from one to the other comes out right.
 
 use arrow_array::ArrayRef;
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt32Type;
 use arrow_row::{RowConverter, Rows, SortField};
 
 use super::{Mode, Write};
@@ -49,8 +51,8 @@ pub(super) struct NotAnInsert {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
     pub(super) mode: Mode,
-    /// The target's key ends in an ordinality.
-    pub(super) ordinality: bool,
+    /// The column of the rows that completes the target's key, after a table function.
+    pub(super) ordinality: Option<usize>,
     /// Every key that is written is deleted first, because of a second unique key.
     pub(super) delete_first: bool,
 }
@@ -152,8 +154,8 @@ fn one_key(result: &mut Compacted, events: &[Event], writes: &[Write], rules: Ru
         if refused.is_some() {
             return refused;
         }
-    } else if !sole_and_fresh && (from == to || rules.ordinality || rules.delete_first) {
-        let keep = if rules.delete_first { 0 } else { to - from };
+    } else if !sole_and_fresh && (from == to || rules.ordinality.is_some() || rules.delete_first) {
+        let keep = if rules.delete_first || has_gaps(write, from, to, rules) { 0 } else { to - from };
         result.deletes.push(Delete { event: last, keep });
     }
     for row in from..to {
@@ -161,6 +163,13 @@ fn one_key(result: &mut Compacted, events: &[Event], writes: &[Write], rules: Ru
         result.events.push(last);
     }
     None
+}
+
+/// Whether a later filter took some of the rows 1…n out: then "those above n" are not all that must go.
+fn has_gaps(write: &Write, from: u32, to: u32, rules: Rules) -> bool {
+    let Some(column) = rules.ordinality.filter(|_| to > from) else { return false };
+    let ordinality = write.rows.column(column).as_primitive_opt::<UInt32Type>();
+    ordinality.is_none_or(|ordinality| ordinality.value(to as usize - 1) != to - from)
 }
 
 fn prefix(bytes: &[u8]) -> u128 {
@@ -174,7 +183,7 @@ fn ensure_consistent(write: &Write, rules: Rules) -> Result<()> {
     let events = write.fresh.len();
     let ordered =
         write.offsets.is_sorted() && write.offsets.last().is_none_or(|&l| l as usize <= write.rows.num_rows());
-    let single = rules.ordinality || write.offsets.windows(2).all(|w| w[1] - w[0] <= 1);
+    let single = rules.ordinality.is_some() || write.offsets.windows(2).all(|w| w[1] - w[0] <= 1);
     if write.offsets.len() != events + 1 || !ordered || write.keys.iter().any(|k| k.len() != events) || !single {
         return Err(Error::internal(format!("a write of {events} events contradicts itself")));
     }
@@ -185,7 +194,7 @@ fn ensure_consistent(write: &Write, rules: Rules) -> Result<()> {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{Int64Array, RecordBatch};
+    use arrow_array::{Int64Array, RecordBatch, UInt32Array};
     use arrow_schema::{DataType, Field, Schema};
 
     use super::*;
@@ -196,14 +205,14 @@ mod tests {
         for e in events {
             offsets.push(offsets[offsets.len() - 1] + e.1);
         }
-        let total = offsets[offsets.len() - 1] as usize;
-        let schema = Arc::new(Schema::new(vec![Field::new("k", DataType::Int64, false)]));
+        let numbers: Vec<u32> = events.iter().flat_map(|e| 1..=e.1).collect();
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::UInt32, false)]));
         Write {
             target: 0,
             keys: vec![Arc::new(Int64Array::from_iter_values(events.iter().map(|e| e.0)))],
             fresh: events.iter().map(|e| e.2).collect(),
             offsets,
-            rows: RecordBatch::try_new(schema, vec![Arc::new(Int64Array::from(vec![0; total]))]).unwrap(),
+            rows: RecordBatch::try_new(schema, vec![Arc::new(UInt32Array::from(numbers))]).unwrap(),
         }
     }
 
@@ -212,7 +221,7 @@ mod tests {
         compact(&mut keys, writes, rules).unwrap()
     }
 
-    const UPSERT: Rules = Rules { mode: Mode::Upsert, ordinality: false, delete_first: false };
+    const UPSERT: Rules = Rules { mode: Mode::Upsert, ordinality: None, delete_first: false };
 
     fn at(write: u32, index: u32) -> At {
         At { write, index }
@@ -228,10 +237,20 @@ mod tests {
 
     #[test]
     fn ordinality_deletes_what_is_above_unless_the_key_is_new() {
-        let rules = Rules { ordinality: true, ..UPSERT };
+        let rules = Rules { ordinality: Some(0), ..UPSERT };
         let done = run(&[write(&[(1, 3, true), (2, 2, false), (3, 0, true)])], rules).unwrap();
         assert_eq!(done.upserts.len(), 5);
         assert_eq!(done.deletes, [Delete { event: at(0, 1), keep: 2 }]);
+    }
+
+    #[test]
+    fn rows_with_gaps_in_their_ordinality_replace_all_rows_of_their_key() {
+        let rules = Rules { ordinality: Some(0), ..UPSERT };
+        let mut gaps = write(&[(1, 2, false)]);
+        gaps.rows = RecordBatch::try_new(gaps.rows.schema(), vec![Arc::new(UInt32Array::from(vec![2, 4]))]).unwrap();
+        let done = run(&[gaps], rules).unwrap();
+        assert_eq!(done.deletes, [Delete { event: at(0, 0), keep: 0 }]);
+        assert_eq!(done.upserts.len(), 2);
     }
 
     #[test]

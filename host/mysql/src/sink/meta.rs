@@ -42,14 +42,13 @@ fn definition(table: &str) -> String {
             "{PIPELINE}, \
              lane SMALLINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'parallel copy of the steps; 0 for now', \
              incarnation VARCHAR(64) NOT NULL COMMENT 'random id of this pipeline, new after a reset', \
-             plan_digest VARCHAR(128) NOT NULL COMMENT 'digest of steps, components and keys', \
+             plan_digest LONGTEXT NOT NULL COMMENT 'digest of each step with its components, of the source and of the target', \
              source LONGTEXT NOT NULL COMMENT 'identity of the source server, as JSON', \
              position LONGTEXT NULL COMMENT 'place in the binary log up to which the target holds everything, as JSON', \
              snapshot LONGTEXT NULL COMMENT 'start and finished key ranges of the snapshot, as JSON; NULL when complete', \
              converge_until LONGTEXT NULL COMMENT 'the target converges until this position, as JSON; NULL when it is consistent', \
              fence BIGINT UNSIGNED NOT NULL COMMENT 'raised by each process that takes the pipeline over', \
              commits BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'transactions committed by the pipeline', \
-             barrier_at LONGTEXT NULL COMMENT 'where verify asks for a cut, as JSON', \
              rows_in BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'rows read from the source', \
              rows_out BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'rows upserted and keys deleted in the target', \
              split_transactions BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'source transactions that readers of the target could see in parts', \

@@ -172,8 +172,6 @@ pub struct Committed {
     pub rows_written: u64,
     /// Rows that were there and are deleted (those deleted only to be written anew included).
     pub rows_deleted: u64,
-    /// Where `verify` asks the pipeline to cut an epoch, read in the same transaction.
-    pub barrier_at: Option<Position>,
     /// `LOAD DATA` was used for at least one table.
     pub bulk: bool,
 }
@@ -235,11 +233,6 @@ impl Sink {
         commit::commit(self, epoch).await
     }
 
-    /// Where `verify` asks the pipeline to cut an epoch and to hold; to be polled when idle.
-    pub async fn read_barrier(&mut self) -> Result<Option<Position>> {
-        commit::read_barrier(self).await
-    }
-
     /// Notes why the pipeline stopped, for `status`; a later claim clears it.
     pub async fn record_stop(&mut self, reason: &str) -> Result<()> {
         commit::record_stop(self, reason).await
@@ -259,12 +252,6 @@ impl Sink {
     pub fn fence(&self) -> u64 {
         self.state.fence
     }
-}
-
-/// Asks the running pipeline to cut an epoch at `at` and to hold further commits, or with `None`
-/// to go on; for `verify`, which has no fence. False if the pipeline has no progress yet.
-pub async fn set_barrier(options: &SinkOptions, at: Option<&Position>) -> Result<bool> {
-    progress::set_barrier(options, at).await
 }
 
 /// The stored progress as a session sees it, for instance in the consistent snapshot in which it

@@ -33,8 +33,6 @@ pub struct Progress {
     pub fence: u64,
     /// Transactions committed.
     pub commits: u64,
-    /// Where `verify` asks the pipeline to cut an epoch.
-    pub barrier_at: Option<Position>,
     /// Rows read from the source.
     pub rows_in: u64,
     /// Rows upserted and keys deleted in the target.
@@ -61,7 +59,7 @@ pub struct Stopped {
 }
 
 const COLUMNS: &str = "incarnation, plan_digest, source, position, snapshot, converge_until, fence, commits, \
-     barrier_at, rows_in, rows_out, split_transactions, skipped, CAST(updated_at AS CHAR), owner, \
+     rows_in, rows_out, split_transactions, skipped, CAST(updated_at AS CHAR), owner, \
      CAST(stopped_at AS CHAR), stopped_reason";
 
 /// Reads the progress; `None` if there are no tables or no row.
@@ -106,33 +104,14 @@ pub(super) async fn read(conn: &mut Conn, options: &SinkOptions) -> Result<Optio
         converge_until: stored(text(5)).map_err(|e| broken("converge_until", e))?,
         fence: number(6),
         commits: number(7),
-        barrier_at: stored(text(8)).map_err(|e| broken("barrier_at", e))?,
-        rows_in: number(9),
-        rows_out: number(10),
-        split_transactions: number(11),
-        skipped: number(12),
-        updated_at: text(13).unwrap_or_default(),
-        owner: text(14).unwrap_or_default(),
-        stopped: text(15).map(|at| Stopped { at, reason: text(16).unwrap_or_default() }),
+        rows_in: number(8),
+        rows_out: number(9),
+        split_transactions: number(10),
+        skipped: number(11),
+        updated_at: text(12).unwrap_or_default(),
+        owner: text(13).unwrap_or_default(),
+        stopped: text(14).map(|at| Stopped { at, reason: text(15).unwrap_or_default() }),
     }))
-}
-
-pub(super) async fn set_barrier(options: &SinkOptions, at: Option<&Position>) -> Result<bool> {
-    let mut conn = options.endpoint.connect().await?;
-    let names = meta::Names::new(options);
-    let at = at.map(to_json).transpose()?;
-    let doing = "asking the pipeline for a barrier";
-    conn.exec_drop(
-        format!("UPDATE {} SET barrier_at = ? WHERE pipeline = ? AND lane = 0", names.progress),
-        (at, &options.pipeline),
-    )
-    .await
-    .doing(doing)?;
-    let there: Option<u8> = conn
-        .exec_first(format!("SELECT 1 FROM {} WHERE pipeline = ? AND lane = 0", names.progress), (&options.pipeline,))
-        .await
-        .doing(doing)?;
-    Ok(there.is_some())
 }
 
 pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String> {

@@ -201,7 +201,7 @@ impl Shape {
             event_key,
             ordinality: target.ordinality,
             hashed,
-            rules: Rules { mode: options.mode, ordinality: target.ordinality.is_some(), delete_first },
+            rules: Rules { mode: options.mode, ordinality: target.ordinality, delete_first },
             bulk,
             load: String::new(),
             insert: String::new(),

@@ -27,7 +27,7 @@ const BULK_ROWS_MIN: usize = 64;
 pub(super) struct Prepared {
     pub(super) jobs: Vec<Arc<Job>>,
     pub(super) shapes: Vec<Arc<Shape>>,
-    /// Fence, progress, and the barrier read back: one round trip.
+    /// Fence and progress: one round trip.
     pub(super) begin: String,
     /// The target may hold rows of a later state of the source, which may be in the way.
     pub(super) converging: bool,
@@ -81,8 +81,7 @@ pub(super) fn begin_statements(
          UPDATE {progress} SET commits = commits + 1, {position}snapshot = {}, converge_until = {}, \
          rows_in = rows_in + {}, rows_out = rows_out + {rows_out}, skipped = skipped + {}, \
          split_transactions = split_transactions + {}, updated_at = UTC_TIMESTAMP(6) \
-         WHERE pipeline = {pipeline} AND lane = 0 AND fence = {fence} AND commits = {commits}; \
-         SELECT barrier_at FROM {progress} WHERE pipeline = {pipeline} AND lane = 0",
+         WHERE pipeline = {pipeline} AND lane = 0 AND fence = {fence} AND commits = {commits}",
         json_literal(update.snapshot.as_ref())?,
         json_literal(update.converge_until.as_ref())?,
         update.rows_in,
@@ -97,8 +96,8 @@ pub(super) async fn attempt(
     epoch: &Prepared,
     allow_bulk: bool,
 ) -> std::result::Result<Committed, Failure> {
-    let barrier_at = begin(session, &epoch.begin).await?;
-    let mut done = Committed { rows_written: 0, rows_deleted: 0, barrier_at, bulk: false };
+    begin(session, &epoch.begin).await?;
+    let mut done = Committed { rows_written: 0, rows_deleted: 0, bulk: false };
     for job in &epoch.jobs {
         done.rows_deleted += delete(session, &epoch.shapes[job.target], job).await?;
     }
@@ -125,20 +124,17 @@ pub(super) async fn attempt(
     }
 }
 
-async fn begin(session: &mut Session, statements: &str) -> std::result::Result<Option<Position>, Failure> {
+async fn begin(session: &mut Session, statements: &str) -> std::result::Result<(), Failure> {
     const DOING: &str = "moving the progress";
     let mut result = session.conn.query_iter(statements).await.doing(DOING)?;
     // Each collect ends one statement's result and makes the next one's counts current.
     result.collect::<Row>().await.doing(DOING)?;
     let moved = result.affected_rows();
-    result.collect::<Row>().await.doing(DOING)?;
-    let barrier: Vec<Option<String>> = result.collect().await.doing(DOING)?;
     result.drop_result().await.doing(DOING)?;
     if moved != 1 {
         return Err(Failure::Fenced);
     }
-    let barrier = barrier.into_iter().next().flatten().map(|text| from_json(&text)).transpose();
-    Ok(barrier.map_err(|e| Error::internal(format!("barrier_at is no position: {e}")))?)
+    Ok(())
 }
 
 async fn delete(session: &mut Session, shape: &Shape, job: &Job) -> Result<u64> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rowmill_devserver::{Kind, Server};
 use rowmill_mysql::Error;
-use rowmill_mysql::sink::{Sink, reset, set_barrier};
+use rowmill_mysql::sink::{Sink, reset};
 
 use crate::support::*;
 
@@ -24,7 +24,6 @@ async fn a_second_process_takes_over_and_the_first_writes_nothing_more() {
         assert_eq!(taken.incarnation, progress.incarnation);
         let error = first.commit(epoch(vec![people_write(&[(2, Some("late"))], true)], 6)).await.unwrap_err();
         assert!(matches!(&error, Error::Fenced { other, .. } if other.contains("process")), "{error}");
-        assert!(matches!(first.read_barrier().await, Err(Error::Fenced { .. })));
         second.commit(epoch(vec![people_write(&[(3, Some("second"))], true)], 6)).await.unwrap();
         assert_eq!(rows(server, "SELECT id FROM fence.people ORDER BY id"), ["1", "3"]);
         let stored = Sink::read_progress(&options).await.unwrap().unwrap();
@@ -46,18 +45,12 @@ async fn the_position_never_moves_back_and_a_restored_target_is_noticed() {
 }
 
 #[tokio::test]
-async fn verify_asks_for_a_barrier_and_reset_forgets() {
+async fn a_reason_is_kept_and_reset_forgets() {
     for kind in BOTH {
         let server = server(kind);
         let options = options(server, "barrier");
-        assert!(set_barrier(&options, None).await.is_err());
         let (mut sink, _) = claim(&options, &people("barrier")).await;
-        assert!(set_barrier(&options, Some(&position(77))).await.unwrap());
-        assert_eq!(sink.read_barrier().await.unwrap(), Some(position(77)));
-        let done = sink.commit(epoch(vec![], 5)).await.unwrap();
-        assert_eq!(done.barrier_at, Some(position(77)));
-        set_barrier(&options, None).await.unwrap();
-        assert_eq!(sink.commit(epoch(vec![], 6)).await.unwrap().barrier_at, None);
+        sink.commit(epoch(vec![], 6)).await.unwrap();
         sink.record_stop("gone fishing").await.unwrap();
         let stored = Sink::read_progress(&options).await.unwrap().unwrap();
         assert_eq!(stored.stopped.unwrap().reason, "gone fishing");

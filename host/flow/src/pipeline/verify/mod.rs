@@ -16,10 +16,10 @@
 mod compare;
 mod rewind;
 
-use rowmill_mysql::Op;
 use rowmill_mysql::binlog::{ChangeEvent, Changes, Images};
+use rowmill_mysql::{Op, Position};
 use rowmill_mysql::sink;
-use rowmill_mysql::snapshot::{Scan, Snapshot};
+use rowmill_mysql::snapshot::{Snapshot, begin_consistent_read, scan};
 use serde::Serialize;
 
 use super::prepare::{Prepared, prepare};
@@ -94,7 +94,7 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
         }
     }
     let mut target = prepared.sink.endpoint.connect().await?;
-    rowmill_mysql::snapshot::begin_consistent_read(&mut target).await?;
+    begin_consistent_read(&mut target).await?;
     let progress = sink::read_progress_with(&mut target, &prepared.sink).await?;
     let position = match progress {
         Some(progress) if progress.snapshot.is_none() && progress.converge_until.is_none() => progress.position,
@@ -110,7 +110,18 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
 
     let options = snapshot_options(plan, &prepared.source);
     let (mut snapshot, _) = Snapshot::begin(&options, &prepared.definitions()).await?;
-    let mut rewind = read_changes(plan, &prepared, &position, &snapshot).await?;
+    let changes = match position.reached(snapshot.start()) {
+        true => None,
+        false => {
+            let options = changes_options(plan, &prepared.source, Images::Both);
+            let tables = reads(&prepared.tables);
+            Some(Changes::open(options, tables, &prepared.server.identity, position.clone()).await?)
+        }
+    };
+    let mut rewind = Rewind::new(&prepared.tables)?;
+    if let Some(changes) = changes {
+        read_changes(changes, snapshot.start(), &mut rewind).await?;
+    }
 
     let mut report = VerifyReport { position: position.to_string(), ..VerifyReport::default() };
     let mut comparisons = Vec::new();
@@ -129,12 +140,13 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
         }
     }
     for mut comparison in comparisons {
-        let mut scan = Scan::open(&mut target, comparison.definition(), plan.batch.rows).await?;
-        while let Some(rows) = scan.next().await? {
-            report.rows_target += rows.num_rows() as u64;
-            comparison.found(&rows)?;
-        }
-        drop(scan);
+        let definition = comparison.definition().clone();
+        let counted = &mut report.rows_target;
+        scan(&mut target, &definition, plan.batch.rows, |rows| {
+            *counted += rows.num_rows() as u64;
+            comparison.found(rows)
+        })
+        .await?;
         comparison.finish(&mut report, DIFFERENCES_SHOWN)?;
     }
     Ok(report)
@@ -146,7 +158,7 @@ async fn expect(
     comparisons: &mut [Comparison],
     table: usize,
     rows: &arrow_array::RecordBatch,
-    position: &rowmill_mysql::Position,
+    position: &Position,
 ) -> Result<(), Error> {
     if rows.num_rows() == 0 {
         return Ok(());
@@ -159,31 +171,19 @@ async fn expect(
 }
 
 /// What changed in the source between the target's position and the snapshot's.
-async fn read_changes(
-    plan: &Pipeline,
-    prepared: &Prepared,
-    from: &rowmill_mysql::Position,
-    snapshot: &Snapshot,
-) -> Result<Rewind, Error> {
-    let mut rewind = Rewind::new(&prepared.tables)?;
-    if from.reached(snapshot.start()) {
-        return Ok(rewind);
-    }
-    let options = changes_options(plan, &prepared.source, Images::Both);
-    let mut changes =
-        Changes::open(options, reads(&prepared.tables), &prepared.server.identity, from.clone()).await?;
+async fn read_changes(mut changes: Changes, until: &Position, rewind: &mut Rewind) -> Result<(), Error> {
     loop {
         let position = match changes.next().await? {
             ChangeEvent::Rows { batches, position, .. } => {
                 for batch in &batches {
-                    rewind.add(batch, &position, snapshot.start())?;
+                    rewind.add(batch, &position, until)?;
                 }
                 position
             }
             ChangeEvent::Position { position, .. } => position,
         };
-        if position.reached(snapshot.start()) {
-            return Ok(rewind);
+        if position.reached(until) {
+            return Ok(());
         }
     }
 }

@@ -1,0 +1,81 @@
+//! What this machine last saw of the target, in a small file: so that a target that was restored
+//! to an older state is noticed.
+//!
+//! It decides nothing. Rows and position come back together from a backup, so going on from the
+//! stored position is exact; but whoever restored the target by mistake should hear of it. A missing
+//! or unreadable file says nothing.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rowmill_mysql::sink::Progress;
+use serde::{Deserialize, Serialize};
+
+/// The file is written at most this often, and at the end of a run.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Seen {
+    incarnation: String,
+    commits: u64,
+    position: String,
+}
+
+pub(crate) struct Witness {
+    file: Option<PathBuf>,
+    incarnation: String,
+    written: Option<Instant>,
+}
+
+impl Witness {
+    /// Compares the claimed progress with what was last seen, and says so if it is older.
+    pub(crate) fn open(pipeline: &str, progress: &Progress) -> Self {
+        let file = folder().map(|folder| folder.join(pipeline).join("last-seen.json"));
+        let seen = file.as_ref().and_then(|file| std::fs::read(file).ok());
+        if let Some(seen) = seen.and_then(|bytes| serde_json::from_slice::<Seen>(&bytes).ok())
+            && seen.incarnation == progress.incarnation
+            && seen.commits > progress.commits
+        {
+            tracing::warn!(
+                commits_found = progress.commits,
+                commits_seen = seen.commits,
+                position_seen = seen.position,
+                "the target is in an older state than this machine last saw: it was restored or failed over; \
+                 going on from its own position, which brings back what is missing"
+            );
+        }
+        Self { file, incarnation: progress.incarnation.clone(), written: None }
+    }
+
+    /// Notes a commit.
+    pub(crate) fn note(&mut self, commits: u64, position: &str) {
+        if self.written.is_none_or(|written| written.elapsed() >= INTERVAL) {
+            self.write(commits, position);
+        }
+    }
+
+    /// Notes the last commit of a run.
+    pub(crate) fn write(&mut self, commits: u64, position: &str) {
+        self.written = Some(Instant::now());
+        let Some(file) = &self.file else { return };
+        let seen = Seen { incarnation: self.incarnation.clone(), commits, position: position.to_owned() };
+        let result = || -> std::io::Result<()> {
+            if let Some(folder) = file.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            let new = file.with_extension("new");
+            std::fs::write(&new, serde_json::to_vec(&seen)?)?;
+            std::fs::rename(new, file)
+        };
+        if let Err(error) = result() {
+            tracing::debug!(file = %file.display(), %error, "what was last seen of the target can't be noted");
+        }
+    }
+}
+
+/// `$XDG_STATE_HOME/rowmill`, else `~/.local/state/rowmill`.
+fn folder() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = variable("XDG_STATE_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/state")))?;
+    Some(base.join("rowmill"))
+}
