@@ -207,7 +207,7 @@ impl Decoder {
         let mut done = 0;
         while done < limit && !event.is_done() {
             let mut input = Bytes::new(&event.data[event.at..]);
-            let images = if event.kind == RowKind::Update { 2 } else { 1 };
+            let images = 1 + u8::from(event.kind == RowKind::Update);
             for _ in 0..images {
                 self.skip_image(&mut input, |_, _, _| {}).map_err(|e| self.malformed(e))?;
             }
@@ -241,9 +241,8 @@ impl Decoder {
             RowKind::Write => self.image(input, Op::Insert, commit_time),
             RowKind::Delete => self.image(input, Op::Delete, commit_time),
             RowKind::Update => {
-                if self.images == Images::Both {
-                    self.image(input, Op::UpdateBefore, commit_time)?;
-                } else if self.key_changes(input).map_err(|e| self.malformed(e))? {
+                let both = self.images == Images::Both;
+                if both || self.key_changes(input).map_err(|e| self.malformed(e))? {
                     self.image(input, Op::UpdateBefore, commit_time)?;
                 } else {
                     self.skip_image(input, |_, _, _| {}).map_err(|e| self.malformed(e))?;

@@ -9,6 +9,9 @@ use super::bytes::{Bad, Bytes};
 const DIGIT_BYTES: [u8; 10] = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4];
 const POWERS: [u32; 10] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
 
+/// A group's value and the power of ten by which it shifts what came before.
+type Group = Result<(u32, u32), Bad>;
+
 /// Where the digit groups of a DECIMAL(precision, scale) are.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
@@ -36,10 +39,7 @@ impl Layout {
 
     /// The groups of one value and whether it is negative.
     #[inline(always)]
-    fn groups<'a>(
-        &'a self,
-        input: &'a mut Bytes<'_>,
-    ) -> Result<(bool, impl Iterator<Item = Result<(u32, u32), Bad>> + 'a), Bad> {
+    fn groups<'a>(&'a self, input: &'a mut Bytes<'_>) -> Result<(bool, impl Iterator<Item = Group> + 'a), Bad> {
         let raw = input.take(self.bytes)?;
         let negative = raw.first().is_some_and(|b| b & 0x80 == 0);
         let mask = if negative { 0xff } else { 0 };

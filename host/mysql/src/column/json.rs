@@ -191,7 +191,7 @@ fn print_decimal(unscaled: &str, scale: usize, out: &mut Vec<u8>) {
 fn base64(data: &[u8], out: &mut Vec<u8>) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (i, chunk) in data.chunks(3).enumerate() {
-        if i > 0 && i % 19 == 0 {
+        if i > 0 && i.is_multiple_of(19) {
             out.extend_from_slice(b"\\n");
         }
         let byte = |n: usize| u32::from(chunk.get(n).copied().unwrap_or(0));

@@ -14,7 +14,7 @@ const FRACTION: [i64; 4] = [0, 10_000, 100, 1];
 pub(crate) fn days(year: u32, month: u32, day: u32) -> Option<i32> {
     const LENGTH: [u8; 13] = [0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let length = u32::from(*LENGTH.get(month as usize)?);
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     if day == 0 || day > length || (month == 2 && day == 29 && !leap) || year > 9999 {
         return None;
     }
