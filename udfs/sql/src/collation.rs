@@ -63,6 +63,11 @@ impl Collation {
         Self { name: None, rule: Some(Rule { alphabet: Alphabet::Uca9, pad: false }) }
     }
 
+    /// Of texts with several collations together: good for anything but comparing.
+    pub(crate) fn mixed() -> Self {
+        Self { name: None, rule: None }
+    }
+
     pub(crate) fn named(name: &str) -> Self {
         let lower = name.to_ascii_lowercase();
         let pad = !lower.contains("_nopad_") && !lower.contains("_0900_");

@@ -1,8 +1,8 @@
 //! MySQL's types as expressions see them, and the Arrow type that carries each.
 //!
 //! A column may be carried more narrowly than its type says (INT as Int32); `canonical` is what functions compute
-//! with. A decimal has two scales: the declared one, which MySQL shows, and `held`, the digits that are really kept
-//! until then: MySQL's division keeps whole words of nine digits, so that `1/3*3` is 1.0000 and not 0.9999.
+//! with. A decimal has two scales: the declared one, which MySQL shows, and `held`, the digits that products and sums
+//! really keep until then.
 
 use arrow_schema::{DataType, Field, TimeUnit};
 

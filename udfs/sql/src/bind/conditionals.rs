@@ -1,7 +1,7 @@
 //! CASE, IF, COALESCE and what else gives one of several values: the type that holds them all.
 
 use super::{Result, predicates};
-use crate::collation::agree;
+use crate::collation::{Collation, Strength, agree};
 use crate::convert::convert;
 use crate::error::{BindError, Span};
 use crate::expr::{Expr, Op};
@@ -58,7 +58,8 @@ pub(crate) fn common(span: Span, exprs: &[&Expr]) -> Result<Type> {
         return Ok(Type::Bytes { length: chars });
     }
     let _ = first;
-    text_of(span, exprs, chars)
+    let mixed = Type::Text { chars, collation: Collation::mixed(), strength: Strength::Implicit };
+    Ok(text_of(span, exprs, chars).unwrap_or(mixed))
 }
 
 /// A text with the collation of all texts among the arguments.

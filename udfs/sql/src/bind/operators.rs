@@ -167,12 +167,9 @@ fn decimal_result(op: Arithmetic, left: &Type, right: &Type) -> Type {
             let scale = s1.max(s2);
             (wide((p1 - s1).max(p2 - s2)) + wide(scale), scale, h1.max(h2))
         }
-        Arithmetic::Divide => {
-            // The server divides in words of nine digits: both operands are padded to whole words.
-            let word = |digits: u8| digits.div_ceil(9) * 9;
-            let (f1, f2) = (word(h1), word(h2));
-            let more = 4u8.saturating_sub((f1 - h1) + (f2 - h2));
-            (wide(p1) + wide(s2) + 4, (s1 + 4).min(SCALE_MAX), word((f1 + f2).saturating_add(more)))
+        Arithmetic::Divide | Arithmetic::DivideWhole => {
+            let scale = (s1 + 4).min(SCALE_MAX);
+            (wide(p1) + wide(s2) + 4, scale, scale)
         }
     };
     let precision = precision.clamp(1, wide(PRECISION_MAX)) as u8;
@@ -198,7 +195,7 @@ fn integer_divide(span: Span, left: Expr, right: Expr) -> Result<Expr> {
         true,
         args,
         Arc::new(move |args, rows| {
-            let quotient = crate::value::Value::array(decimal::compute(Arithmetic::Divide, args, &whole, rows)?);
+            let quotient = crate::value::Value::array(decimal::compute(Arithmetic::DivideWhole, args, &whole, rows)?);
             let quotients = decimal::Decimals::of(&quotient);
             let (low, high) =
                 if unsigned { (0, i128::from(u64::MAX)) } else { (i128::from(i64::MIN), i128::from(i64::MAX)) };

@@ -192,6 +192,16 @@ fn temporals(span: Span, op: Op, left: Expr, right: Expr) -> Result<Expr> {
             check_temporal_text(expr.span, text, &other.ty)?;
         }
     }
+    // A literal number is a date if it can be one: 20240131.
+    let as_moment = |expr: &Expr, other: &Expr| -> Option<Expr> {
+        expr.value()?;
+        let exact = matches!(expr.ty, Type::Int { .. } | Type::Decimal { .. });
+        let fits = exact && matches!(other.ty, Type::Date | Type::DateTime { .. });
+        let moment = if fits { convert(expr.clone(), &Type::DateTime { fsp: 6 }).ok()? } else { return None };
+        (!moment.is_null_literal()).then_some(moment)
+    };
+    let left = as_moment(&left, &right).unwrap_or(left);
+    let right = as_moment(&right, &left).unwrap_or(right);
     let target = match (&left.ty, &right.ty) {
         (Type::Date, Type::Date) => Type::Date,
         (Type::Time { .. }, Type::Time { .. }) => Type::Time { fsp: 6 },

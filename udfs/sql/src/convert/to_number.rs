@@ -53,7 +53,7 @@ fn reader<'a, T: 'a>(
             Box::new(move |row| {
                 let rounded = number::rescale(values.get(row)?, held, 0, true)?;
                 let rounded = number::narrow(rounded);
-                Some(bits(if unsigned { rounded.clamp(0, i128::from(u64::MAX)) } else { clamp(rounded) }))
+                Some(bits(clamp(rounded)))
             })
         }
         Type::Double => {

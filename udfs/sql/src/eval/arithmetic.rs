@@ -44,7 +44,7 @@ pub(crate) fn signed(op: Op, args: &[Value], rows: &mut Rows) -> Result<ArrayRef
         Op::Add => checked::<Int64Type>(args, rows, "+", needed, i64::overflowing_add),
         Op::Subtract => checked::<Int64Type>(args, rows, "-", needed, i64::overflowing_sub),
         Op::Multiply => checked::<Int64Type>(args, rows, "*", needed, i64::overflowing_mul),
-        Op::Divide | Op::Modulo => return mixed(op, args, false, rows),
+        Op::Divide | Op::DivideWhole | Op::Modulo => return mixed(op, args, false, rows),
     })
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn unsigned(op: Op, args: &[Value], rows: &mut Rows) -> Result<ArrayR
         Op::Add => checked::<UInt64Type>(args, rows, "+", needed, u64::overflowing_add),
         Op::Subtract => checked::<UInt64Type>(args, rows, "-", needed, u64::overflowing_sub),
         Op::Multiply => checked::<UInt64Type>(args, rows, "*", needed, u64::overflowing_mul),
-        Op::Divide | Op::Modulo => return mixed(op, args, true, rows),
+        Op::Divide | Op::DivideWhole | Op::Modulo => return mixed(op, args, true, rows),
     })
 }
 
@@ -68,8 +68,8 @@ pub(crate) fn mixed(op: Op, args: &[Value], unsigned: bool, rows: &mut Rows) -> 
             Op::Add => x + y,
             Op::Subtract => x - y,
             Op::Multiply => x.checked_mul(y).unwrap_or(i128::MAX),
-            Op::Divide | Op::Modulo if y == 0 => return None,
-            Op::Divide => x / y,
+            Op::Divide | Op::DivideWhole | Op::Modulo if y == 0 => return None,
+            Op::Divide | Op::DivideWhole => x / y,
             Op::Modulo => x % y,
         };
         let fits = if unsigned { u64::try_from(result).is_ok() } else { i64::try_from(result).is_ok() };
@@ -83,7 +83,7 @@ pub(crate) fn mixed(op: Op, args: &[Value], unsigned: bool, rows: &mut Rows) -> 
     } else {
         make_numbers::<Int64Type>(rows.count, |row| compute(row).map(|n| n as i64))
     };
-    let symbol = ["+", "-", "*", "DIV", "%"][op as usize];
+    let symbol = ["+", "-", "*", "DIV", "DIV", "%"][op as usize];
     for (row, x, y) in overflows {
         let needed = if unsigned { "BIGINT UNSIGNED" } else { "BIGINT" };
         rows.out_of_range(row, &format!("{x} {symbol} {y}"), needed);
@@ -109,7 +109,7 @@ pub(crate) fn doubles(op: Op, args: &[Value], rows: &mut Rows) -> Result<ArrayRe
         Op::Add => checked::<Float64Type>(args, rows, "+", needed, |a, b| finite(a + b)),
         Op::Subtract => checked::<Float64Type>(args, rows, "-", needed, |a, b| finite(a - b)),
         Op::Multiply => checked::<Float64Type>(args, rows, "*", needed, |a, b| finite(a * b)),
-        Op::Divide | Op::Modulo => {
+        Op::Divide | Op::DivideWhole | Op::Modulo => {
             let (a, b) = (args[0].numbers::<Float64Type>(), args[1].numbers::<Float64Type>());
             let mut overflows = Vec::new();
             let array = make_numbers::<Float64Type>(rows.count, |row| {

@@ -52,6 +52,8 @@ pub(crate) enum Op {
     Subtract,
     Multiply,
     Divide,
+    /// Cut, not rounded.
+    DivideWhole,
     Modulo,
 }
 
@@ -84,8 +86,9 @@ pub(crate) fn compute(op: Op, args: &[Value], ty: &Type, rows: &mut Rows) -> Res
                 aligned().and_then(|(x, y)| x.checked_sub(y)).and_then(|v| rescale(v, common, target, true))
             }
             Op::Multiply => x.checked_mul(y).and_then(|v| rescale(v, sa + sb, target, true)),
-            Op::Divide if y == i256::ZERO => return None,
-            Op::Divide => divide(x, sa, y, sb, target),
+            Op::Divide | Op::DivideWhole if y == i256::ZERO => return None,
+            Op::DivideWhole => divide(x, sa, y, sb, target),
+            Op::Divide => divide(x, sa, y, sb, target + 1).and_then(|v| rescale(v, target + 1, target, true)),
             Op::Modulo if y == i256::ZERO => return None,
             Op::Modulo => aligned().and_then(|(x, y)| x.checked_rem(y)).and_then(|v| rescale(v, common, target, false)),
         };
@@ -103,7 +106,7 @@ pub(crate) fn compute(op: Op, args: &[Value], ty: &Type, rows: &mut Rows) -> Res
     Ok(array)
 }
 
-/// Cut, not rounded, at the held scale: the server rounds only when it shows the value.
+/// Cut at the target's scale.
 fn divide(x: i256, sx: u8, y: i256, sy: u8, target: u8) -> Option<i256> {
     // x / 10^sx divided by y / 10^sy, times 10^target.
     let up = i32::from(target) + i32::from(sy) - i32::from(sx);
@@ -131,7 +134,7 @@ fn divide(x: i256, sx: u8, y: i256, sy: u8, target: u8) -> Option<i256> {
 fn compute_narrow(op: Op, args: &[Value], ty: &Type, rows: usize) -> Option<ArrayRef> {
     let Type::Decimal { held: target, .. } = *ty else { return None };
     let both = args.iter().all(|arg| matches!(arg.array.data_type(), DataType::Decimal128(..)));
-    if !both || ty.is_wide() || matches!(op, Op::Divide | Op::Modulo) {
+    if !both || ty.is_wide() || matches!(op, Op::Divide | Op::DivideWhole | Op::Modulo) {
         return None;
     }
     let (sa, sb) = (held(&args[0]), held(&args[1]));

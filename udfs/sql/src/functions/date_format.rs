@@ -57,7 +57,13 @@ fn time_format(call: Call) -> Result<Expr> {
         args,
         Arc::new(|args, rows| {
             let (times, patterns) = (args[0].numbers::<DurationMicrosecondType>(), args[1].texts());
-            Ok(make_texts(rows.count, |row, out| write_all(patterns.get(row)?, None, times.get(row)?.abs(), out)))
+            Ok(make_texts(rows.count, |row, out| {
+                let time = times.get(row)?;
+                if time < 0 {
+                    out.push('-');
+                }
+                write_all(patterns.get(row)?, None, time.abs(), out)
+            }))
         }),
     )
 }

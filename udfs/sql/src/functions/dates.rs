@@ -121,6 +121,18 @@ fn of_time(call: Call, digits: u8, f: fn(i64) -> i64) -> Result<Expr> {
     )
 }
 
+/// EXTRACT keeps the sign of a TIME.
+fn signed_time(call: Call, digits: u8, f: fn(i64) -> i64) -> Result<Expr> {
+    let span = call.span;
+    let [a] = call.exactly()?;
+    let args = vec![convert(a, &Type::Time { fsp: 6 })?];
+    let kernel = move |args: &[crate::value::Value], rows: &mut crate::value::Rows| {
+        let times = args[0].numbers::<DurationMicrosecondType>();
+        Ok(make_numbers::<Int64Type>(rows.count, |row| times.get(row).map(|t| f(t.abs()) * t.signum())))
+    };
+    Expr::call(span, types::int(digits), true, args, Arc::new(kernel))
+}
+
 fn named(call: Call, f: fn(i64) -> &'static str) -> Result<Expr> {
     let span = call.span;
     let [a] = no_time(call)?.exactly()?;
@@ -185,12 +197,12 @@ fn extract(call: Call) -> Result<Expr> {
         Some(Unit::Quarter) => of_date(call, 1, |days| (calendar::date(days).month + 2) / 3),
         Some(Unit::Month) => of_date(call, 2, |days| calendar::date(days).month),
         Some(Unit::Week) => of_date(call, 2, |days| calendar::week(days, 0).0),
-        Some(Unit::Day) if is_time => of_time(call, 2, |t| t / DAY),
+        Some(Unit::Day) if is_time => signed_time(call, 2, |t| t / DAY),
         Some(Unit::Day) => of_date(call, 2, |days| calendar::date(days).day),
-        Some(Unit::Hour) => of_time(call, 3, |t| t / HOUR),
-        Some(Unit::Minute) => of_time(call, 2, |t| t / MINUTE % 60),
-        Some(Unit::Second) => of_time(call, 2, |t| t / SECOND % 60),
-        Some(Unit::Microsecond) => of_time(call, 6, |t| t % SECOND),
+        Some(Unit::Hour) => signed_time(call, 3, |t| t / HOUR),
+        Some(Unit::Minute) => signed_time(call, 2, |t| t / MINUTE % 60),
+        Some(Unit::Second) => signed_time(call, 2, |t| t / SECOND % 60),
+        Some(Unit::Microsecond) => signed_time(call, 6, |t| t % SECOND),
         None => Err(BindError::new(span, "needed a unit, such as EXTRACT(YEAR FROM …)")),
     }
 }

@@ -147,8 +147,12 @@ pub(crate) fn text_as_date(expr: Expr) -> Result<Expr> {
     if !matches!(expr.ty, Type::Text { .. }) {
         return Ok(expr);
     }
-    let only_date = expr.literal_text().is_some_and(|text| text.trim().len() <= 10);
-    convert(expr, &if only_date { Type::Date } else { Type::DateTime { fsp: 6 } })
+    let target = match expr.literal_text().map(str::trim) {
+        Some(text) if text.len() <= 10 => Type::Date,
+        Some(text) => Type::DateTime { fsp: text.rsplit_once('.').map_or(0, |(_, digits)| digits.len().min(6) as u8) },
+        None => Type::DateTime { fsp: 6 },
+    };
+    convert(expr, &target)
 }
 
 pub(crate) fn datetime(expr: Expr) -> Result<Expr> {

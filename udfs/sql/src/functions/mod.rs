@@ -148,7 +148,7 @@ impl Call {
         let args: Vec<&Expr> = self.args.iter().filter(|arg| matches!(arg.ty, Type::Text { .. })).collect();
         crate::bind::conditionals::text_of(self.span, &args, chars).unwrap_or(Type::Text {
             chars,
-            collation: crate::collation::Collation::named("mixed"),
+            collation: crate::collation::Collation::mixed(),
             strength: crate::collation::Strength::Implicit,
         })
     }

@@ -392,7 +392,7 @@ LOG(2, n)
 LOG(10, 100)
 LOG10(n)
 LOG2(n)
-PI()
+PI() * 1e0
 SIN(n)
 DEGREES(n)
 ATAN2(n, 2)

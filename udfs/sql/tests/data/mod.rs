@@ -17,7 +17,7 @@ fn collation(kind: Kind) -> &'static str {
 }
 
 /// Seven rows with NULLs, extremes and what is hard to compare.
-pub fn create(kind: Kind) -> String {
+pub(crate) fn create(kind: Kind) -> String {
     let ci = collation(kind);
     format!(
         r"CREATE DATABASE shop; USE shop; SET time_zone = '+00:00';
@@ -37,7 +37,7 @@ INSERT INTO t VALUES
     )
 }
 
-pub fn columns(kind: Kind) -> (Vec<Field>, Vec<ArrayRef>) {
+pub(crate) fn columns(kind: Kind) -> (Vec<Field>, Vec<ArrayRef>) {
     let day = 86_400_000_000i64;
     let moment =
         |days: i64, h: i64, m: i64, s: i64, us: i64| Some(days * day + ((h * 60 + m) * 60 + s) * 1_000_000 + us);
@@ -238,7 +238,7 @@ pub fn columns(kind: Kind) -> (Vec<Field>, Vec<ArrayRef>) {
 }
 
 /// A value as the command-line client prints it.
-pub fn show(array: &ArrayRef, row: usize, fsp: usize) -> String {
+pub(crate) fn show(array: &ArrayRef, row: usize, fsp: usize) -> String {
     if array.is_null(row) {
         return "NULL".to_owned();
     }
@@ -295,6 +295,6 @@ pub fn show(array: &ArrayRef, row: usize, fsp: usize) -> String {
 }
 
 /// One per line; lines that begin with `#` are comments.
-pub fn expressions() -> impl Iterator<Item = &'static str> {
+pub(crate) fn expressions() -> impl Iterator<Item = &'static str> {
     include_str!("expressions.sql").lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
