@@ -85,7 +85,7 @@ pub(crate) fn leaving(field: &ArrowField, data_type: DataType) -> Field {
 
 /// A buffer at an address that its values may have.
 fn aligned<T>(bytes: Vec<u8>) -> Buffer {
-    if bytes.as_ptr().addr() % align_of::<T>() == 0 {
+    if bytes.as_ptr().addr().is_multiple_of(align_of::<T>()) {
         return Buffer::from_vec(bytes);
     }
     let mut copy = MutableBuffer::new(bytes.len());
@@ -177,7 +177,7 @@ pub(crate) fn column(array: &ArrayRef) -> Column {
 /// Bits from the first on; those past the last row are 0.
 fn bits(buffer: &BooleanBuffer, rows: usize) -> Vec<u8> {
     let mut bytes = buffer.sliced().as_slice()[..rows.div_ceil(8)].to_vec();
-    if rows % 8 != 0
+    if !rows.is_multiple_of(8)
         && let Some(last) = bytes.last_mut()
     {
         *last &= (1 << (rows % 8)) - 1;

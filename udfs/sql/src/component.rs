@@ -32,7 +32,8 @@ impl RowFunction for Filter {
     }
 
     fn bind(&self, args: &[Argument], config: Json) -> Result<Box<dyn Bound>, BindError> {
-        for key in config.as_object().into_iter().flat_map(|config| config.keys()).filter(|key| *key != "where") {
+        let mut keys = config.as_object().into_iter().flat_map(|config| config.keys());
+        if let Some(key) = keys.find(|key| *key != "where") {
             return Err(BindError::config(key.clone(), format!("found the key {key}; filter takes only `where`")));
         }
         let text = text_of(&config, "where")?;

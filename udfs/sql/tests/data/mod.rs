@@ -45,7 +45,8 @@ pub(crate) fn columns(kind: Kind) -> (Vec<Field>, Vec<ArrayRef>) {
         Arc::new(Decimal128Array::from(values).with_data_type(DataType::Decimal128(precision, scale))) as ArrayRef
     };
     let text = |values: [Option<&str>; 7]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
-    let arrays: Vec<(&str, ArrayRef, Vec<(&str, &str)>)> = vec![
+    type Attributes = Vec<(&'static str, &'static str)>;
+    let arrays: Vec<(&str, ArrayRef, Attributes)> = vec![
         ("id", Arc::new(Int32Array::from((1..=7).collect::<Vec<_>>())), vec![]),
         (
             "i",

@@ -1,0 +1,69 @@
+//! The functions as the host calls them: buffers in, buffers out, mistakes with their place.
+
+#![allow(clippy::unwrap_used)]
+
+use rowmill_sdk::serde_json::json;
+use rowmill_sdk::{Argument, Batch, Column, DataType, Field, Place, RowFunction};
+use rowmill_udf_sql::{Filter, Map};
+
+fn columns() -> Vec<Argument> {
+    let price = Field::new("price", DataType::Int32);
+    let name = Field::new("name", DataType::Utf8).with("collation", "utf8mb4_0900_ai_ci").with("max-chars", "10");
+    let mut qty = Field::new("qty", DataType::Int64);
+    qty.nullable = false;
+    [price, name, qty].map(|field| Argument { field, literal: None }).to_vec()
+}
+
+#[test]
+fn a_filter_reads_only_the_columns_it_names() {
+    let mut bound = Filter.bind(&columns(), json!({"where": "qty > 1 AND price IS NOT NULL"})).unwrap();
+    assert_eq!(bound.signature().reads, [2, 0]);
+    let qty = Column { values: [1i64, 2, 3].iter().flat_map(|n| n.to_le_bytes()).collect(), ..Column::default() };
+    let price = Column {
+        validity: Some(vec![0b101]),
+        values: [5i32, 0, 7].iter().flat_map(|n| n.to_le_bytes()).collect(),
+        ..Column::default()
+    };
+    let output = bound.run(Batch { rows: 3, columns: vec![qty, price] }).unwrap();
+    assert_eq!(output.columns, [Column { values: vec![0b100], ..Column::default() }]);
+}
+
+#[test]
+fn a_map_gives_its_results_in_order_with_their_facts() {
+    let config = json!({"z": "UPPER(name)", "a": "name", "total": "price * qty", "one": "1"});
+    let mut bound = Map.bind(&columns(), config).unwrap();
+    let results = bound.signature().results;
+    assert_eq!(results.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(), ["z", "a", "total", "one"]);
+    assert_eq!(results[0].attribute("max-chars"), Some("10"));
+    assert_eq!(results[0].attribute("collation"), Some("utf8mb4_0900_ai_ci"));
+    assert_eq!(results[2].data_type, DataType::Int64);
+    assert!(!results[3].nullable);
+    let name = Column {
+        offsets: Some([0i32, 2].iter().flat_map(|n| n.to_le_bytes()).collect()),
+        values: b"ab".to_vec(),
+        ..Column::default()
+    };
+    let price = Column { values: i32::MAX.to_le_bytes().to_vec(), ..Column::default() };
+    let qty = Column { values: i64::MAX.to_le_bytes().to_vec(), ..Column::default() };
+    let output = bound.run(Batch { rows: 1, columns: vec![name, price, qty] }).unwrap();
+    assert_eq!(output.columns[0].values, b"AB");
+    assert_eq!((output.errors[0].row, output.errors[0].code.as_str()), (0, "22003"));
+}
+
+#[test]
+fn mistakes_point_into_the_text() {
+    for (text, piece, part) in [
+        ("pric > 1", "pric", "did you mean price?"),
+        ("UPER(name) = 'A'", "UPER", "did you mean UPPER?"),
+        ("price > NOW()", "NOW", "the clock"),
+        ("SUM(price) > 1", "SUM", "aggregate"),
+        ("LEFT(name) = 'a'", "LEFT", "needs 2"),
+        ("qty >", "", "ends here"),
+    ] {
+        let error = Filter.bind(&columns(), json!({"where": text})).err().unwrap();
+        let Place::Text(span) = &error.place else { panic!("{error:?}") };
+        assert_eq!(&text[span.start as usize..span.end as usize], piece, "{text}");
+        assert!(error.message.contains(part), "{text}: {}", error.message);
+    }
+    assert!(matches!(Filter.bind(&columns(), json!({})).err().unwrap().place, Place::Config(key) if key == "where"));
+}
