@@ -2,6 +2,8 @@
 
 mod harness;
 
+mod demo;
+mod hostile;
 mod kills;
 mod load;
 mod takeover;

@@ -19,8 +19,10 @@ pub(crate) struct Filling {
     pub(crate) skipped: u64,
     /// Bytes of the output columns.
     pub(crate) bytes: usize,
-    /// Rows of the transaction that is not complete yet.
+    /// Rows of the transaction that is not complete yet, those in earlier epochs included.
     open_rows: u64,
+    /// The epoch before ended inside a transaction.
+    pub(crate) began_inside: bool,
     /// Whether the position is the end of a transaction.
     boundary: bool,
     /// Whether the stream had nothing more when the position was reached.
@@ -46,7 +48,6 @@ impl Filling {
     pub(crate) fn add(&mut self, write: Write, rows_in: u64, skipped: u64, commit_time: Option<i64>) {
         self.bytes += write.rows.get_array_memory_size();
         self.rows_in += rows_in;
-        self.open_rows += rows_in;
         self.skipped += skipped;
         self.commit_time = self.commit_time.max(commit_time);
         if write.offsets.len() > 1 {
@@ -56,9 +57,7 @@ impl Filling {
 
     /// Moves the position forward.
     pub(crate) fn reach(&mut self, position: Position, boundary: bool, dry: bool) {
-        if boundary {
-            self.open_rows = 0;
-        }
+        self.open_rows = if boundary { 0 } else { position.rows };
         self.boundary = boundary;
         self.dry = dry;
         self.position = Some(position);
@@ -100,7 +99,13 @@ impl Filling {
 
     /// Takes the epoch out; the next one begins where this one ends.
     pub(crate) fn take(&mut self) -> Filling {
-        let next = Filling { open_rows: self.open_rows, boundary: self.boundary, dry: self.dry, ..Filling::default() };
+        let next = Filling {
+            open_rows: self.open_rows,
+            began_inside: !self.boundary,
+            boundary: self.boundary,
+            dry: self.dry,
+            ..Filling::default()
+        };
         std::mem::replace(self, next)
     }
 }
@@ -112,8 +117,8 @@ mod tests {
     const LIMITS: plan::Epoch = plan::Epoch { rows: 10, bytes: 1 << 30 };
 
     fn filled(rows: u64, boundary: bool, dry: bool) -> Filling {
-        let mut filling = Filling { rows_in: rows, open_rows: rows, ..Filling::default() };
-        filling.reach(Position::new("binlog.000001", 4), boundary, dry);
+        let mut filling = Filling { rows_in: rows, ..Filling::default() };
+        filling.reach(Position { rows, ..Position::new("binlog.000001", 4) }, boundary, dry);
         filling
     }
 
@@ -131,8 +136,7 @@ mod tests {
         assert_eq!(filled(10, false, false).close(LIMITS), Close::Split);
         let mut two = filled(8, true, false);
         two.rows_in += 8;
-        two.open_rows += 8;
-        two.reach(Position::new("binlog.000001", 4), false, false);
+        two.reach(Position { rows: 8, ..Position::new("binlog.000001", 4) }, false, false);
         assert_eq!(two.close(LIMITS), Close::No, "8 rows of the open transaction are less than an epoch");
     }
 }

@@ -19,8 +19,6 @@ pub(crate) struct Prepared {
     pub(crate) sink: SinkOptions,
     pub(crate) tables: Vec<BoundTable>,
     pub(crate) digest: String,
-    /// As stored in the target; `None`: a first start.
-    pub(crate) progress: Option<Progress>,
 }
 
 impl Prepared {
@@ -112,7 +110,7 @@ pub(crate) async fn prepare(plan: &Pipeline, environment: &Environment) -> Resul
     if !findings.is_empty() {
         return Err(Error::Plan(findings.iter().map(|finding| finding_problem(finding, "/sink")).collect()));
     }
-    Ok(Prepared { source, server, sink, tables: bound.tables, digest, progress })
+    Ok(Prepared { source, server, sink, tables: bound.tables, digest })
 }
 
 fn first_start(start: &Start) -> preflight::Start {

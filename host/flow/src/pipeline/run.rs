@@ -218,6 +218,8 @@ impl<'a> Flow<'a> {
         let options = super::source::snapshot_options(self.plan, &self.prepared.source);
         let snapshot = Snapshot::resume(&options, &self.prepared.definitions(), progress).await?;
         self.converge_until = Some(snapshot.converged_at().clone());
+        // The ranges are numbered anew.
+        self.snapshot = Some(snapshot.progress().clone());
         Ok(snapshot)
     }
 
@@ -263,6 +265,9 @@ impl<'a> Flow<'a> {
             let room = !self.filling.is_full(self.plan.epoch)
                 || self.filling.close(self.plan.epoch) == Close::No;
             let draining = drain.is_some() && self.filling.at_boundary();
+            if (drain.is_some() || self.filling.is_full(self.plan.epoch)) && !self.filling.at_boundary() {
+                changes.want_boundary();
+            }
             tokio::select! {
                 biased;
                 _ = stopped(&mut self.stop), if drain.is_none() => {
@@ -345,16 +350,18 @@ impl<'a> Flow<'a> {
             tracing::info!(%position, "the target has converged");
             self.converge_until = None;
         }
+        // A transaction that is cut several times is one.
+        let split = u64::from(close == Close::Split && !filled.began_inside);
         let update = ProgressUpdate {
             position: Some(position.clone()),
             snapshot: self.snapshot.clone(),
             converge_until: self.converge_until.clone(),
             rows_in: filled.rows_in,
             skipped: filled.skipped,
-            split_transactions: u64::from(close == Close::Split),
+            split_transactions: split,
         };
         self.now.skipped += filled.skipped;
-        self.now.split_transactions += u64::from(close == Close::Split);
+        self.now.split_transactions += split;
         self.filling.position = Some(position.clone());
         self.handed = position;
         self.handed_at = Instant::now();

@@ -87,6 +87,8 @@ pub struct Changes {
     skip: u64,
     pending: Option<(usize, RowsEvent)>,
     delivered: Position,
+    /// The caller waits for the end of a transaction: a batch closes at the next one.
+    wants_boundary: bool,
     /// The last event said that the stream is dry.
     said_dry: bool,
     reported: Instant,
@@ -126,6 +128,7 @@ impl Changes {
             skip: 0,
             pending: None,
             delivered: from,
+            wants_boundary: false,
             said_dry: false,
             reported: Instant::now(),
         };
@@ -183,6 +186,12 @@ impl Changes {
         }
     }
 
+    /// Asks for an event at the end of the next transaction, however small its batch is then: an
+    /// epoch that is full wants to close, and under load batches rarely end where a transaction does.
+    pub fn want_boundary(&mut self) {
+        self.wants_boundary = true;
+    }
+
     async fn advance(&mut self) -> Result<ChangeEvent> {
         if self.stream.is_none() {
             self.connect().await?;
@@ -213,6 +222,10 @@ impl Changes {
             let heartbeat = self.handle(&event)?;
             let boundary = self.at_boundary();
             let quiet = self.decoders.iter().all(|d| d.rows() == 0);
+            if boundary && self.wants_boundary {
+                self.wants_boundary = false;
+                return if quiet { Ok(self.position(false)) } else { self.rows(false) };
+            }
             if boundary && quiet && (heartbeat || self.reported.elapsed() >= REPORT_EVERY) && self.pending.is_none() {
                 return Ok(self.position(heartbeat));
             }

@@ -7,7 +7,6 @@ use mysql_async::Row;
 use mysql_async::prelude::Queryable;
 use tokio::time::Instant;
 
-use super::progress::from_json;
 use super::retry::Attempts;
 use super::session::Session;
 use super::transaction::{Failure, Prepared, attempt, begin_statements};

@@ -12,13 +12,12 @@ use mysql_async::prelude::Queryable;
 use super::delete::Deletes;
 use super::encode::Style;
 use super::load::{LoadError, load};
-use super::progress::{from_json, to_json};
+use super::progress::to_json;
 use super::session::Session;
 use super::shape::Shape;
 use super::upsert::{Inserts, Job, Verb};
 use super::{Committed, Mode, ProgressUpdate, SinkOptions, meta};
 use crate::error::{Doing, Error, Result, describe};
-use crate::position::Position;
 
 /// Below this many rows INSERT is used: `LOAD DATA` costs two more round trips and its parsing.
 const BULK_ROWS_MIN: usize = 64;

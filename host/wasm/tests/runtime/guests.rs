@@ -1,8 +1,5 @@
-//! Builds the guests once per test run, in a target folder of their own, so that a build
-//! inside a test never waits for the lock of the build that runs the test.
+//! The guests, loaded once per test run, and how the tests bind and run them.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::{ArrayRef, Int64Array};
@@ -10,27 +7,12 @@ use arrow_schema::{DataType, Field};
 use rowmill_wasm::{Argument, Component, Engine, EngineOptions, Error, Function, Identity, Input, Limits, Output};
 use serde_json::{Value, json};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// The bytes of a guest, built if need be.
+/// The bytes of a guest.
 pub(crate) fn wasm(name: &str) -> Vec<u8> {
-    static BUILT: OnceLock<()> = OnceLock::new();
-    let target = root().join("target/guests");
-    BUILT.get_or_init(|| {
-        let status = Command::new(env!("CARGO"))
-            .current_dir(root())
-            .env("CARGO_TARGET_DIR", &target)
-            .env_remove("RUSTFLAGS")
-            .args(["build", "--quiet", "--target", "wasm32-wasip2"])
-            .args(["--profile", "component", "-p", "guest-hostile", "-p", "guest-honest"])
-            .status()
-            .expect("cargo runs");
-        assert!(status.success(), "the guests do not build");
-    });
-    let file = format!("wasm32-wasip2/component/guest_{name}.wasm");
-    std::fs::read(target.join(file)).expect("the guest was built")
+    match name {
+        "hostile" => rowmill_test_guests::HOSTILE.to_vec(),
+        _ => rowmill_test_guests::HONEST.to_vec(),
+    }
 }
 
 /// One engine for all tests: it is what a process has.

@@ -1,0 +1,7 @@
+//! The guests of the tests as Wasm.
+
+/// Breaks every rule, one function for each. With `{"when": N}` only in a batch that holds the value N.
+pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest_hostile.wasm"));
+
+/// Keeps them.
+pub const HONEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest_honest.wasm"));
