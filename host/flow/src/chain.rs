@@ -16,6 +16,8 @@
 //! version of the logic wrote. That "`+I` writes nothing" holds only for targets that rowmill has
 //! written from empty: with `sink.existing: keep` an insert is treated as an update.
 
+use std::pin::Pin;
+
 use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow_row::{RowConverter, SortField};
 use rowmill_mysql::sink::Write;
@@ -23,7 +25,7 @@ use rowmill_mysql::{Op, Position, TableDef};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Error, shown};
-use crate::plan::{Existing, OnError, Pipeline};
+use crate::plan::{Existing, Mode, OnError, Pipeline};
 use crate::step::{CallContext, Failure, Frame, Step};
 
 /// How many failing rows of a batch get a log line of their own.
@@ -67,14 +69,25 @@ impl Chain {
             key_names: key.iter().map(|&column| table.columns[column].name.clone()).collect(),
             table: table.name.to_string(),
             key,
-            inserts_are_fresh: plan.sink.existing == Existing::Refuse,
+            // To an append sink `fresh` says "this is an insert".
+            inserts_are_fresh: plan.sink.existing == Existing::Refuse || plan.sink.mode == Mode::Append,
             seeds: if wants_seeds { RowConverter::new(fields).ok() } else { None },
             steps,
         }
     }
 
     /// Runs the steps. `target`: the number that the write carries.
-    pub(crate) async fn run(&mut self, changes: &Changes<'_>, target: usize) -> Result<Events, Error> {
+    ///
+    /// Boxed: the compiler can't see through the borrows of a nested future that is spawned.
+    pub(crate) fn run<'a>(
+        &'a mut self,
+        changes: &'a Changes<'_>,
+        target: usize,
+    ) -> Pin<Box<dyn Future<Output = Result<Events, Error>> + Send + 'a>> {
+        Box::pin(self.run_steps(changes, target))
+    }
+
+    async fn run_steps(&mut self, changes: &Changes<'_>, target: usize) -> Result<Events, Error> {
         let input = changes.rows.num_rows();
         let is_after = |op: &Op| matches!(op, Op::Insert | Op::UpdateAfter);
         // Rows that the steps see; None: all of them.

@@ -157,10 +157,8 @@ fn launch(
         Err(refused) => bail!("examples/{}: {}", example.name, refused.problems[0]),
     };
     let (sender, status) = watch::channel(Status::default());
-    let (environment, spawned) = (environment.clone(), Arc::clone(&plan));
-    let task = tokio::spawn(async move {
-        rowmill_flow::run(&spawned, &environment, RunOptions { until_caught_up: false, stop }, &sender).await
-    });
+    let options = RunOptions { until_caught_up: false, stop };
+    let task = tokio::spawn(rowmill_flow::run(Arc::clone(&plan), environment.clone(), options, sender));
     Ok(Running { example, plan, status, task })
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use rowmill_flow::file::Document;
 use rowmill_flow::plan::Pipeline;
@@ -19,7 +20,7 @@ use crate::{environment, live, signal};
 
 /// A pipeline file that was read, and where its problems are printed.
 pub(super) struct Opened {
-    pub(super) pipeline: Pipeline,
+    pub(super) pipeline: Arc<Pipeline>,
     pub(super) document: Document,
     diagnostics: Diagnostics,
 }
@@ -28,7 +29,7 @@ impl Opened {
     /// Reads the file; prints what is wrong with it.
     pub(super) fn read(file: &Path, diagnostics: Diagnostics) -> Result<Self, Exit> {
         match rowmill_flow::file::load(file) {
-            Ok(loaded) => Ok(Self { pipeline: loaded.pipeline, document: loaded.document, diagnostics }),
+            Ok(loaded) => Ok(Self { pipeline: Arc::new(loaded.pipeline), document: loaded.document, diagnostics }),
             Err(refused) => {
                 diagnostics.print(Some(&refused.document), &refused.problems);
                 Err(Exit::before_start(&refused.problems))
@@ -51,6 +52,9 @@ impl Opened {
             Error::Plan(problems) => self.refuse(problems),
             error @ Error::Progress { .. } => {
                 self.refuse(vec![Problem::new(Fault::Configuration, chain(&error))])
+            }
+            Error::MySql(error) if unusable(&error) => {
+                self.refuse(vec![Problem::new(Fault::Server, chain(&error))])
             }
             error => {
                 self.diagnostics.print(Some(&self.document), &[Problem::new(error.fault(), chain(&error))]);
@@ -84,8 +88,7 @@ impl Opened {
             tokio::spawn(async move { live::show(&terminal, vec![watcher]).await })
         };
         let options = RunOptions { until_caught_up, stop: signal::stop() };
-        let result = rowmill_flow::run(&self.pipeline, &environment, options, &status).await;
-        drop(status);
+        let result = rowmill_flow::run(Arc::clone(&self.pipeline), environment, options, status).await;
         let _ = shown.await;
         match result {
             Ok(summary) => {
@@ -183,6 +186,15 @@ impl Opened {
             Err(error) => self.failed(error),
         }
     }
+}
+
+/// The server, not what is in it, is in the way.
+fn unusable(error: &rowmill_mysql::Error) -> bool {
+    use rowmill_mysql::Error as E;
+    matches!(
+        error,
+        E::Unreachable { .. } | E::Disconnected { .. } | E::AccessDenied { .. } | E::Tls { .. } | E::LockTimeout { .. } | E::Target { .. }
+    )
 }
 
 /// The error and its causes as one line.

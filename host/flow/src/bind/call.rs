@@ -94,6 +94,13 @@ impl Binder<'_> {
         columns: &Columns,
     ) -> Result<(Transform, Columns), Vec<Problem>> {
         let pointer = step_pointer(self.index, "transform");
+        if columns.0.iter().any(|column| column.origin == Origin::Ordinality) {
+            return Err(vec![
+                Problem::configuration("a second transform in one pipeline is not supported in this version")
+                    .at(pointer)
+                    .fix("do both expansions in one table function, or in two pipelines"),
+            ]);
+        }
         let request = match call {
             Call::Expression(text) => {
                 return Err(vec![

@@ -44,6 +44,14 @@ pub(crate) enum Close {
 }
 
 impl Filling {
+    /// The first epoch of a stream that begins here.
+    pub(crate) fn resumed(position: Position) -> Filling {
+        let mut filling = Filling { began_inside: position.rows > 0, ..Filling::default() };
+        let boundary = position.rows == 0;
+        filling.reach(position, boundary, false);
+        filling
+    }
+
     /// Adds what one batch became.
     pub(crate) fn add(&mut self, write: Write, rows_in: u64, skipped: u64, commit_time: Option<i64>) {
         self.bytes += write.rows.get_array_memory_size();

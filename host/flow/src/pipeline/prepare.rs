@@ -105,7 +105,7 @@ pub(crate) async fn prepare(plan: &Pipeline, environment: &Environment) -> Resul
         ));
     }
     let targets: Vec<Target> = bound.tables.iter().map(|table| table.target.clone()).collect();
-    let findings = Sink::check(&sink, &targets, progress.is_none()).await;
+    let findings = Sink::check(&sink, &targets, progress.is_none_or(|progress| progress.position.is_none())).await;
     let findings = findings.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
     if !findings.is_empty() {
         return Err(Error::Plan(findings.iter().map(|finding| finding_problem(finding, "/sink")).collect()));

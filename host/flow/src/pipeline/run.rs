@@ -1,5 +1,7 @@
 //! The loop: read, run the steps, commit.
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rowmill_mysql::binlog::{self, ChangeEvent, Changes, Images, Op};
@@ -15,7 +17,7 @@ use super::witness::Witness;
 use crate::chain;
 use crate::components::Environment;
 use crate::error::Error;
-use crate::plan::{Pipeline, Start};
+use crate::plan::{Mode, Pipeline, Start};
 use crate::status::{Phase, Status};
 
 /// Positions without rows of this pipeline are stored at most this often: with source and target on
@@ -52,14 +54,26 @@ pub struct Summary {
 
 /// Runs a pipeline until it is told to stop, has caught up (if asked), or fails.
 pub async fn run(
-    plan: &Pipeline,
-    environment: &Environment,
+    plan: Arc<Pipeline>,
+    environment: Environment,
     options: RunOptions,
-    status: &watch::Sender<Status>,
+    status: watch::Sender<Status>,
 ) -> Result<Summary, Error> {
     status.send_modify(|status| status.pipeline.clone_from(&plan.name));
-    let prepared = prepare(plan, environment).await?;
-    let mut flow = Flow::claim(plan, prepared, options, status).await?;
+    let mut stop = options.stop.clone();
+    // Boxed, since the compiler can't see through their borrows inside of select.
+    let preparing: Starting<'_, Prepared> = Box::pin(prepare(&plan, &environment));
+    let prepared = tokio::select! {
+        biased;
+        () = stopped(&mut stop) => return Ok(Summary::default()),
+        prepared = preparing => prepared?,
+    };
+    let claiming: Starting<'_, Flow> = Box::pin(Flow::claim(plan, prepared, options, status));
+    let mut flow = tokio::select! {
+        biased;
+        () = stopped(&mut stop) => return Ok(Summary::default()),
+        flow = claiming => flow?,
+    };
     let result = flow.run().await;
     flow.publish();
     if let Some(position) = &flow.now.position {
@@ -72,8 +86,10 @@ pub async fn run(
     Ok(flow.summary())
 }
 
-struct Flow<'a> {
-    plan: &'a Pipeline,
+type Starting<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+struct Flow {
+    plan: Arc<Pipeline>,
     prepared: Prepared,
     committer: Committer,
     filling: Filling,
@@ -92,7 +108,7 @@ struct Flow<'a> {
     witness: Witness,
     /// Commits of earlier runs.
     commits_before: u64,
-    status: &'a watch::Sender<Status>,
+    status: watch::Sender<Status>,
     now: Status,
 }
 
@@ -103,17 +119,19 @@ enum Ended {
     Stopped,
 }
 
-impl<'a> Flow<'a> {
+impl Flow {
     async fn claim(
-        plan: &'a Pipeline,
+        plan: Arc<Pipeline>,
         prepared: Prepared,
         options: RunOptions,
-        status: &'a watch::Sender<Status>,
+        status: watch::Sender<Status>,
     ) -> Result<Self, Error> {
         let source = serde_json::to_value(&prepared.server.identity)
             .map_err(|error| Error::internal(format!("the source's identity can't be stored: {error}")))?;
         let (plan_digest, tables) = (prepared.digest.clone(), prepared.definitions());
-        let first = || Progress { plan_digest, source, tables, ..Progress::default() };
+        // A start that isn't a snapshot is stored with the claim: a later one must not resolve it anew.
+        let position = prepared.server.start.clone();
+        let first = || Progress { plan_digest, source, tables, position, ..Progress::default() };
         let (sink, progress) = Sink::claim(prepared.sink.clone(), prepared.targets(), first).await?;
         let goal = match options.until_caught_up {
             true => {
@@ -124,17 +142,17 @@ impl<'a> Flow<'a> {
         };
         let (witness, commits_before) = (Witness::open(&plan.name, &progress), progress.commits);
         let mut begun = None;
-        let (handed, snapshot) = match (progress.position, &plan.source.start, &prepared.server.start) {
-            (Some(position), _, _) => (position, progress.snapshot),
-            (None, Start::Snapshot, _) => {
-                let snapshot = begin_snapshot(plan, &prepared.source, prepared.definitions()).await?;
+        let (handed, snapshot) = match (progress.position, &plan.source.start) {
+            (Some(position), _) => (position, progress.snapshot),
+            (None, Start::Snapshot) => {
+                let snapshot = begin_snapshot(&plan, &prepared.source, prepared.definitions()).await?;
                 let (start, progress) = (snapshot.start().clone(), snapshot.progress().clone());
                 begun = Some(snapshot);
                 (start, Some(progress))
             }
-            (None, _, Some(position)) => (position.clone(), None),
-            (None, _, None) => return Err(Error::internal("preflight found no position to start from")),
+            (None, _) => return Err(Error::internal("preflight found no position to start from")),
         };
+        let now = Status { pipeline: plan.name.clone(), ..Status::default() };
         Ok(Self {
             plan,
             prepared,
@@ -150,7 +168,7 @@ impl<'a> Flow<'a> {
             witness,
             commits_before,
             status,
-            now: Status { pipeline: plan.name.clone(), ..Status::default() },
+            now,
         })
     }
 
@@ -185,28 +203,43 @@ impl<'a> Flow<'a> {
                 biased;
                 _ = stopped(&mut self.stop) => { ended = Ended::Stopped; break }
                 done = self.committer.finished() => { let (committed, about) = done?; self.note(&committed, &about); }
-                batch = snapshot.next(), if !full => match batch? {
-                    None => break,
-                    Some(batch) => self.add_snapshot(batch).await?,
+                batch = snapshot.next(), if !full => match batch {
+                    Ok(None) => break,
+                    Ok(Some(batch)) => self.add_snapshot(batch).await?,
+                    Err(error) if error.is_transient() && self.plan.sink.mode == Mode::Upsert => {
+                        tracing::warn!(%error, "the snapshot was interrupted; reading on when the source is back");
+                        match self.resume_when_back().await? {
+                            Some(resumed) => snapshot = resumed,
+                            None => { ended = Ended::Stopped; break }
+                        }
+                    }
+                    Err(error) => return Err(error.into()),
                 },
             }
             let done = self.now.rows_in;
             self.phase(Phase::Snapshot { done, total: total.max(done) });
         }
         if ended == Ended::Complete {
+            if !self.snapshot.as_ref().is_some_and(SnapshotProgress::is_complete) {
+                return Err(Error::internal("the snapshot ended before all of its ranges were read; run again"));
+            }
             self.snapshot = None;
         }
-        self.wait_idle().await?;
+        if !self.wait_idle().await? {
+            return Ok(Ended::Stopped);
+        }
         self.filling.reach(self.handed.clone(), true, true);
         self.start_commit(Close::Whole)?;
-        self.wait_idle().await?;
+        if !self.wait_idle().await? {
+            return Ok(Ended::Stopped);
+        }
         tracing::info!(rows = self.now.rows_in, ?ended, "snapshot");
         Ok(ended)
     }
 
     async fn resume_snapshot(&mut self) -> Result<Snapshot, Error> {
         let progress = self.snapshot.clone().ok_or_else(|| Error::internal("no snapshot to resume"))?;
-        if self.plan.sink.mode == crate::plan::Mode::Append {
+        if self.plan.sink.mode == Mode::Append {
             return Err(Error::Progress {
                 pipeline: self.plan.name.clone(),
                 what: "the snapshot was interrupted, and an append sink can't tell which rows it has".to_owned(),
@@ -215,12 +248,32 @@ impl<'a> Flow<'a> {
                 choices: "`rowmill reset FILE --drop-target`, then run again".to_owned(),
             });
         }
-        let options = super::source::snapshot_options(self.plan, &self.prepared.source);
+        let options = super::source::snapshot_options(&self.plan, &self.prepared.source);
         let snapshot = Snapshot::resume(&options, &self.prepared.definitions(), progress).await?;
         self.converge_until = Some(snapshot.converged_at().clone());
         // The ranges are numbered anew.
         self.snapshot = Some(snapshot.progress().clone());
         Ok(snapshot)
+    }
+
+    /// Resumes the snapshot as soon as the source answers again; `None` if told to stop before.
+    async fn resume_when_back(&mut self) -> Result<Option<Snapshot>, Error> {
+        let mut pause = Duration::from_millis(200);
+        loop {
+            tokio::select! {
+                biased;
+                _ = stopped(&mut self.stop) => return Ok(None),
+                () = tokio::time::sleep(pause) => {}
+            }
+            match self.resume_snapshot().await {
+                Ok(snapshot) => return Ok(Some(snapshot)),
+                Err(Error::MySql(error)) if error.is_transient() => {
+                    tracing::warn!(%error, "the source is not back yet");
+                    pause = (pause * 2).min(POSITION_INTERVAL);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     async fn add_snapshot(&mut self, batch: SnapshotBatch) -> Result<(), Error> {
@@ -245,27 +298,32 @@ impl<'a> Flow<'a> {
     async fn follow(&mut self) -> Result<Ended, Error> {
         let from = self.handed.clone();
         let identity = self.prepared.server.identity.clone();
-        let options = super::source::changes_options(self.plan, &self.prepared.source, Images::After);
+        let options = super::source::changes_options(&self.plan, &self.prepared.source, Images::After);
         let tables = super::source::reads(&self.prepared.tables);
         let mut changes = Changes::open(options, tables, &identity, from).await?;
-        self.filling = Filling::default();
-        self.filling.reach(self.handed.clone(), true, false);
+        self.filling = Filling::resumed(self.handed.clone());
         let mut drain: Option<Instant> = None;
         loop {
             self.commit_if_due()?;
             if self.caught_up() {
                 return Ok(Ended::Complete);
             }
+            let mut pause = POSITION_INTERVAL;
             if let Some(since) = drain {
-                let clean = self.filling.at_boundary() && !self.filling.has_rows();
-                if self.committer.is_idle() && (clean || since.elapsed() > DRAIN) {
+                if self.committer.is_idle() && self.filling.at_boundary() && self.filling.has_rows() {
+                    self.start_commit(Close::Whole)?;
+                }
+                let clean = self.committer.is_idle() && self.filling.at_boundary();
+                if clean || since.elapsed() > DRAIN {
                     return Ok(Ended::Stopped);
                 }
+                pause = DRAIN.saturating_sub(since.elapsed()) + Duration::from_millis(10);
             }
             let room = !self.filling.is_full(self.plan.epoch)
                 || self.filling.close(self.plan.epoch) == Close::No;
             let draining = drain.is_some() && self.filling.at_boundary();
-            if (drain.is_some() || self.filling.is_full(self.plan.epoch)) && !self.filling.at_boundary() {
+            let hurried = drain.is_some() || self.filling.is_full(self.plan.epoch);
+            if hurried && !self.filling.at_boundary() {
                 changes.want_boundary();
             }
             tokio::select! {
@@ -273,19 +331,10 @@ impl<'a> Flow<'a> {
                 _ = stopped(&mut self.stop), if drain.is_none() => {
                     drain = Some(Instant::now());
                     self.phase(Phase::Stopping);
-                    if self.filling.at_boundary() && self.filling.has_rows() && self.committer.is_idle() {
-                        self.start_commit(Close::Whole)?;
-                    }
                 }
-                done = self.committer.finished() => {
-                    let (committed, about) = done?;
-                    self.note(&committed, &about);
-                    if draining && self.filling.has_rows() {
-                        self.start_commit(Close::Whole)?;
-                    }
-                }
+                done = self.committer.finished() => { let (committed, about) = done?; self.note(&committed, &about); }
                 event = changes.next(), if room && !draining => self.add_changes(event?).await?,
-                _ = tokio::time::sleep(POSITION_INTERVAL) => {}
+                () = tokio::time::sleep(pause) => {}
             }
             if drain.is_none() {
                 let phase = match (&self.converge_until, self.filling.is_dry()) {
@@ -346,6 +395,7 @@ impl<'a> Flow<'a> {
     fn start_commit(&mut self, close: Close) -> Result<(), Error> {
         let filled = self.filling.take();
         let position = filled.position.clone().unwrap_or_else(|| self.handed.clone());
+        let converging = self.snapshot.is_some() || self.converge_until.is_some();
         if self.converge_until.as_ref().is_some_and(|until| self.snapshot.is_none() && position.reached(until)) {
             tracing::info!(%position, "the target has converged");
             self.converge_until = None;
@@ -356,6 +406,7 @@ impl<'a> Flow<'a> {
             position: Some(position.clone()),
             snapshot: self.snapshot.clone(),
             converge_until: self.converge_until.clone(),
+            converging,
             rows_in: filled.rows_in,
             skipped: filled.skipped,
             split_transactions: split,
@@ -369,12 +420,22 @@ impl<'a> Flow<'a> {
         self.committer.start(Epoch { writes: filled.writes, progress: update }, about)
     }
 
-    async fn wait_idle(&mut self) -> Result<(), Error> {
-        if !self.committer.is_idle() {
-            let (committed, about) = self.committer.finished().await?;
-            self.note(&committed, &about);
+    /// Waits for the running commit; false if the pipeline is told to stop and the commit still
+    /// doesn't end. Whether its epoch is in the target is then known to the next claim.
+    async fn wait_idle(&mut self) -> Result<bool, Error> {
+        if self.committer.is_idle() {
+            return Ok(true);
         }
-        Ok(())
+        let mut stop = self.stop.clone();
+        let given_up = async {
+            stopped(&mut stop).await;
+            tokio::time::sleep(DRAIN).await;
+        };
+        tokio::select! {
+            biased;
+            done = self.committer.finished() => { let (committed, about) = done?; self.note(&committed, &about); Ok(true) }
+            () = given_up => Ok(false),
+        }
     }
 
     /// With `--until-caught-up`: all that the source had at the start is committed.
@@ -440,10 +501,11 @@ impl<'a> Flow<'a> {
         }
         // A commit that is still running holds the sink; it ends by itself.
         let _ = tokio::time::timeout(DRAIN, self.wait_idle()).await;
-        if let Some(sink) = self.committer.sink()
-            && let Ok(Err(failed)) = tokio::time::timeout(DRAIN, sink.record_stop(&reason)).await
-        {
-            tracing::debug!(error = %failed, "the reason of the stop could not be stored");
+        if let Some(sink) = self.committer.sink() {
+            let recorded = sink.record_stop(&reason).await;
+            if let Err(failed) = recorded {
+                tracing::debug!(error = %failed, "the reason of the stop could not be stored");
+            }
         }
     }
 }

@@ -43,7 +43,7 @@ pub async fn stored_status(plan: &Pipeline) -> Result<StoredStatus, Error> {
         _ => None,
     };
     let phase = match &progress {
-        None => "not started",
+        None | Some(Progress { position: None, .. }) => "not started",
         Some(Progress { snapshot: Some(_), .. }) => "snapshot",
         Some(Progress { converge_until: Some(_), .. }) => "converging",
         Some(_) => "streaming",

@@ -69,7 +69,7 @@ fn prepare(sink: &mut Sink, writes: Vec<Write>, progress: &ProgressUpdate) -> Re
         jobs,
         shapes: sink.shapes.clone(),
         begin: begin_statements(&sink.options, progress, sink.state.fence, sink.state.commits, rows_out)?,
-        converging: progress.snapshot.is_some() || progress.converge_until.is_some(),
+        converging: progress.converging,
         mode: sink.options.mode,
     })
 }

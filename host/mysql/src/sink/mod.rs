@@ -136,6 +136,9 @@ pub struct ProgressUpdate {
     pub snapshot: Option<SnapshotProgress>,
     /// The position at which the target is consistent again after a resumed snapshot; `None` if it is.
     pub converge_until: Option<Position>,
+    /// The target may hold rows of a later source state: a snapshot is being read, or the stream has
+    /// not passed its last reader yet. Also true in the epoch with which that ends.
+    pub converging: bool,
     /// Rows read from the source, added to the stored count.
     pub rows_in: u64,
     /// Rows skipped because of errors, added to the stored count.

@@ -28,13 +28,15 @@ pub(crate) struct Comparison {
     keys: RowConverter,
     rows: RowConverter,
     expected: HashMap<Box<[u8]>, u128>,
+    /// Rows that were there before the pipeline are none of its business (`existing: keep`).
+    extras_allowed: bool,
     /// Keys that the target has otherwise, or has and should not have.
     wrong: Vec<(Box<[u8]>, DifferenceKind)>,
 }
 
 impl Comparison {
     /// `target` must exist: preflight has seen it.
-    pub(crate) async fn new(conn: &mut Conn, target: &Target) -> Result<Self, Error> {
+    pub(crate) async fn new(conn: &mut Conn, target: &Target, extras_allowed: bool) -> Result<Self, Error> {
         let definition = rowmill_mysql::table::read_definition(conn, &target.table).await?;
         let definition =
             definition.ok_or_else(|| rowmill_mysql::Error::TableMissing { table: target.table.clone() })?;
@@ -63,6 +65,7 @@ impl Comparison {
             types,
             definition,
             expected: HashMap::new(),
+            extras_allowed,
             wrong: Vec::new(),
         })
     }
@@ -89,6 +92,7 @@ impl Comparison {
             match self.expected.remove(&key) {
                 Some(expected) if expected == hash => {}
                 Some(_) => self.wrong.push((key, DifferenceKind::Different)),
+                None if self.extras_allowed => {}
                 None => self.wrong.push((key, DifferenceKind::Extra)),
             }
         }

@@ -27,7 +27,7 @@ use super::source::{changes_options, reads, snapshot_options};
 use crate::chain;
 use crate::components::Environment;
 use crate::error::Error;
-use crate::plan::Pipeline;
+use crate::plan::{Existing, Pipeline, Start};
 
 use compare::Comparison;
 use rewind::Rewind;
@@ -82,6 +82,13 @@ pub enum DifferenceKind {
 
 /// Computes the target anew from the source and compares.
 pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<VerifyReport, Error> {
+    if plan.source.start != Start::Snapshot {
+        return Err(Error::Verify {
+            message: "the pipeline did not begin with a snapshot, so its target has no rows older than its start; \
+                      only pipelines with `start: snapshot` can be verified"
+                .to_owned(),
+        });
+    }
     let mut prepared = prepare(plan, environment).await?;
     for table in &prepared.tables {
         if let Some(call) = table.chain.steps.iter().flat_map(|step| step.calls()).find(|call| call.reads_history()) {
@@ -126,7 +133,7 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
     let mut report = VerifyReport { position: position.to_string(), ..VerifyReport::default() };
     let mut comparisons = Vec::new();
     for table in &prepared.tables {
-        comparisons.push(Comparison::new(&mut target, &table.target).await?);
+        comparisons.push(Comparison::new(&mut target, &table.target, plan.sink.existing == Existing::Keep).await?);
     }
     while let Some(batch) = snapshot.next().await? {
         let rows = rewind.without_changed(batch.table, &batch.rows)?;
