@@ -52,7 +52,9 @@ impl<'s> Workspace<'s> {
     pub fn new(source: &'s Server, target: &'s Server, name: &str) -> Workspace<'s> {
         let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(50).collect();
         let (source_db, target_db, meta) = (format!("{name}_s"), format!("{name}_t"), format!("{name}_m"));
-        source.sql(&format!("DROP DATABASE IF EXISTS `{source_db}`; CREATE DATABASE `{source_db}`")).unwrap();
+        source
+            .sql(&format!("DROP DATABASE IF EXISTS `{source_db}`; CREATE DATABASE `{source_db}` CHARACTER SET utf8mb4"))
+            .unwrap();
         let drop = |db: &str| format!("DROP DATABASE IF EXISTS `{db}`;");
         target
             .sql(&format!("{}{}CREATE DATABASE `{target_db}` CHARACTER SET utf8mb4", drop(&target_db), drop(&meta)))

@@ -7,7 +7,7 @@ use crate::harness::{Workspace, shared};
 
 /// Each misbehaves in a batch that holds the value 3.
 const FUNCTIONS: [&str; 9] =
-    ["loop", "panic", "recurse", "grow", "short-values", "offsets-fall", "utf8", "short-bitmap", "exit"];
+    ["loop", "panic", "recurse", "grow", "short-values", "offsets-end", "utf8", "short-bitmap", "exit"];
 
 fn workspace(function: &str, on_error: &str) -> Workspace<'static> {
     let name = format!("hostile_{function}_{on_error}");

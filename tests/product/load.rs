@@ -9,7 +9,8 @@ use rowmill_devserver::Kind;
 use crate::harness::{PAIRS, Pair, Workspace, shared};
 
 /// The orders table of the load.
-pub const ORDERS: &str = "CREATE TABLE orders (id BIGINT PRIMARY KEY, customer INT NOT NULL, status VARCHAR(10) NOT NULL,
+pub const ORDERS: &str =
+    "CREATE TABLE orders (id BIGINT PRIMARY KEY, customer INT NOT NULL, status VARCHAR(10) NOT NULL,
   amount DECIMAL(12,2), note VARCHAR(60) CHARACTER SET utf8mb4, at DATETIME(6) NOT NULL);";
 
 /// Copies with a filter and a map; `orders` in, `orders_clean` out.
@@ -128,8 +129,7 @@ pub fn assert_equal(workspace: &Workspace<'_>) {
     let source = workspace.source_sql(
         "SELECT id, customer, status, amount, UPPER(TRIM(note)), at FROM orders WHERE status <> 'test' ORDER BY id",
     );
-    let target =
-        workspace.target_sql("SELECT id, customer, status, amount, note, at FROM orders_clean ORDER BY id");
+    let target = workspace.target_sql("SELECT id, customer, status, amount, note, at FROM orders_clean ORDER BY id");
     if source != target {
         let differing = source.lines().zip(target.lines()).find(|(source, target)| source != target);
         panic!(

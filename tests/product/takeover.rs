@@ -28,7 +28,7 @@ fn a_second_process_takes_over_and_the_first_one_stops() {
     });
     assert!(second.is_running(), "{}", workspace.log_text());
     assert_eq!(second.stop(), Some(0), "{}", workspace.log_text());
-    assert!(workspace.log_text().contains("took over"), "{}", workspace.log_text());
+    assert!(workspace.log_text().contains("was taken over by another process"), "{}", workspace.log_text());
     assert_equal(&workspace);
 }
 

@@ -49,7 +49,9 @@ pub enum Error {
         message: String,
     },
     /// The stored progress belongs to something else than this plan and source.
-    #[error("the stored progress of pipeline {pipeline} does not fit: {what} (found {found}, needed {needed}); {choices}")]
+    #[error(
+        "the stored progress of pipeline {pipeline} does not fit: {what} (found {found}, needed {needed}); {choices}"
+    )]
     Progress {
         /// The pipeline's name.
         pipeline: String,

@@ -29,9 +29,8 @@ pub fn main(packages: &[(&str, &str)]) -> ExitCode {
 }
 
 fn build(packages: &[(&str, &str)]) -> Result<(), String> {
-    let folder = |name: &str| {
-        std::env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("cargo has not set {name}"))
-    };
+    let folder =
+        |name: &str| std::env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("cargo has not set {name}"));
     let manifest = folder("CARGO_MANIFEST_DIR")?;
     let out = folder("OUT_DIR")?;
     let is_root = |folder: &&Path| folder.join("Cargo.lock").is_file();
@@ -83,7 +82,20 @@ fn compile(root: &Path, target: &Path, packages: &[(&str, &str)]) -> Result<(), 
         let text = name.to_string_lossy();
         let inherited = ["CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_TERM_COLOR"];
         let ours = text.starts_with("CARGO_REGISTR") || inherited.contains(&text.as_ref());
-        let outer = ["RUSTFLAGS", "RUSTC", "RUSTDOC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "TARGET", "HOST", "OUT_DIR", "PROFILE", "OPT_LEVEL", "DEBUG", "NUM_JOBS"];
+        let outer = [
+            "RUSTFLAGS",
+            "RUSTC",
+            "RUSTDOC",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+            "TARGET",
+            "HOST",
+            "OUT_DIR",
+            "PROFILE",
+            "OPT_LEVEL",
+            "DEBUG",
+            "NUM_JOBS",
+        ];
         if (text.starts_with("CARGO") && !ours) || outer.contains(&text.as_ref()) {
             command.env_remove(&name);
         }
@@ -93,8 +105,5 @@ fn compile(root: &Path, target: &Path, packages: &[(&str, &str)]) -> Result<(), 
     if output.status.success() {
         return Ok(());
     }
-    Err(format!(
-        "the components do not compile:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    ))
+    Err(format!("the components do not compile:\n{}", String::from_utf8_lossy(&output.stderr)))
 }

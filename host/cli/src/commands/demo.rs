@@ -106,12 +106,15 @@ async fn play(kind: Option<Kind>, seconds: u64, terminal: &Terminal) -> anyhow::
         ));
     }
     say("\n   an alert, for instance:");
-    let alerts = server.sql("SELECT id, customer, amount, reason, minute FROM mart.payment_alerts ORDER BY id LIMIT 3")?;
+    let alerts =
+        server.sql("SELECT id, customer, amount, reason, minute FROM mart.payment_alerts ORDER BY id LIMIT 3")?;
     for alert in alerts.lines() {
         say(&format!("   {}", alert.replace('\t', "  ")));
     }
     say(match equal {
-        true => "\nEverything arrived. The server is gone; examples/ has the pipelines, `rowmill udf new` starts a component.",
+        true => {
+            "\nEverything arrived. The server is gone; examples/ has the pipelines, `rowmill udf new` starts a component."
+        }
         false => "\nTargets differ from their sources: this is a bug in rowmill.",
     });
     Ok(equal)

@@ -50,12 +50,8 @@ impl Opened {
     pub(super) fn failed(&self, error: Error) -> Exit {
         match error {
             Error::Plan(problems) => self.refuse(problems),
-            error @ Error::Progress { .. } => {
-                self.refuse(vec![Problem::new(Fault::Configuration, chain(&error))])
-            }
-            Error::MySql(error) if unusable(&error) => {
-                self.refuse(vec![Problem::new(Fault::Server, chain(&error))])
-            }
+            error @ Error::Progress { .. } => self.refuse(vec![Problem::new(Fault::Configuration, chain(&error))]),
+            Error::MySql(error) if unusable(&error) => self.refuse(vec![Problem::new(Fault::Server, chain(&error))]),
             error => {
                 self.diagnostics.print(Some(&self.document), &[Problem::new(error.fault(), chain(&error))]);
                 Exit::Stopped
@@ -169,9 +165,7 @@ impl Opened {
             false => "its progress",
         };
         if !yes && !confirmed(&format!("Forget pipeline {}: {what}? [y/N] ", self.pipeline.name)) {
-            return self.refuse(vec![
-                Problem::configuration("nothing was forgotten").fix("answer y, or add --yes"),
-            ]);
+            return self.refuse(vec![Problem::configuration("nothing was forgotten").fix("answer y, or add --yes")]);
         }
         match rowmill_flow::reset(&self.pipeline, drop_target).await {
             Ok(reset) => {
@@ -193,7 +187,12 @@ fn unusable(error: &rowmill_mysql::Error) -> bool {
     use rowmill_mysql::Error as E;
     matches!(
         error,
-        E::Unreachable { .. } | E::Disconnected { .. } | E::AccessDenied { .. } | E::Tls { .. } | E::LockTimeout { .. } | E::Target { .. }
+        E::Unreachable { .. }
+            | E::Disconnected { .. }
+            | E::AccessDenied { .. }
+            | E::Tls { .. }
+            | E::LockTimeout { .. }
+            | E::Target { .. }
     )
 }
 

@@ -195,8 +195,7 @@ impl Binder<'_> {
         let shown = format!("{}#{name}", component.name());
         let identity = Identity { pipeline: self.plan.name.clone(), step: self.step.id.clone() };
         let limits = self.step.limits.into();
-        let bound =
-            Function::bind(&component, &identity, &limits, &name, &request.arguments, &request.config).await;
+        let bound = Function::bind(&component, &identity, &limits, &name, &request.arguments, &request.config).await;
         let function = bound.map_err(|error| match error.place() {
             Some(place) => vec![request.locate(place, &error.message())],
             None => at(Problem::component(error.to_string())),

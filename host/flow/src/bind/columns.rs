@@ -35,10 +35,8 @@ impl Columns {
     /// Those of a source table.
     pub(crate) fn of(table: &TableDef) -> Self {
         let fields = table.schema().fields().clone();
-        let column = |(index, field): (usize, &Arc<Field>)| Column {
-            field: Arc::clone(field),
-            origin: Origin::Source(index),
-        };
+        let column =
+            |(index, field): (usize, &Arc<Field>)| Column { field: Arc::clone(field), origin: Origin::Source(index) };
         Self(fields.iter().enumerate().map(column).collect())
     }
 

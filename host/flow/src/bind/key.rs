@@ -49,7 +49,10 @@ pub(crate) fn resolve(plan: &Pipeline, table: &TableDef, columns: &Columns) -> R
             Problem::configuration(format!("the key is not provably unique for table {}", table.name))
                 .at("/sink/key")
                 .found(names(table, &source))
-                .needed(format!("all columns of the primary key ({})", names(table, &table.row_key().unwrap_or_default())))
+                .needed(format!(
+                    "all columns of the primary key ({})",
+                    names(table, &table.row_key().unwrap_or_default())
+                ))
                 .fix("leave `key` out, or name the columns of the primary key or of a unique key without NULLs"),
         ]);
     }

@@ -319,8 +319,7 @@ impl Flow {
                 }
                 pause = DRAIN.saturating_sub(since.elapsed()) + Duration::from_millis(10);
             }
-            let room = !self.filling.is_full(self.plan.epoch)
-                || self.filling.close(self.plan.epoch) == Close::No;
+            let room = !self.filling.is_full(self.plan.epoch) || self.filling.close(self.plan.epoch) == Close::No;
             let draining = drain.is_some() && self.filling.at_boundary();
             let hurried = drain.is_some() || self.filling.is_full(self.plan.epoch);
             if hurried && !self.filling.at_boundary() {

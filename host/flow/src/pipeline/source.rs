@@ -1,8 +1,8 @@
 //! The plan's options in the words of the source, and the meters of its steps.
 
+use rowmill_mysql::Endpoint;
 use rowmill_mysql::binlog::{self, ChangesOptions, Images, TableRead};
 use rowmill_mysql::snapshot::SnapshotOptions;
-use rowmill_mysql::Endpoint;
 
 use crate::bind::BoundTable;
 use crate::plan::{Pipeline, ZeroDates};
@@ -46,11 +46,7 @@ pub(crate) fn meters(tables: &[BoundTable]) -> Vec<StepMeter> {
             let meter = call.meter();
             let found = meters.iter().position(|known| known.step == step.id && known.function == call.name);
             let index = found.unwrap_or_else(|| {
-                meters.push(StepMeter {
-                    step: step.id.clone(),
-                    function: call.name.clone(),
-                    ..StepMeter::default()
-                });
+                meters.push(StepMeter { step: step.id.clone(), function: call.name.clone(), ..StepMeter::default() });
                 meters.len() - 1
             });
             let known = &mut meters[index];

@@ -1,8 +1,8 @@
 //! What the target knows of a pipeline: `status` and `reset`, without running it.
 
 use rowmill_mysql::binlog;
-use rowmill_mysql::{TableName, endpoint};
 use rowmill_mysql::sink::{self, Progress, Reset, Sink, Target};
+use rowmill_mysql::{TableName, endpoint};
 use serde::Serialize;
 
 use super::prepare::{endpoints, server_problem};

@@ -27,9 +27,8 @@ impl Transform {
         failures: &mut Vec<Failure>,
     ) -> Result<Frame, Error> {
         let output = self.call.run(&frame, context).await?;
-        let parents = output
-            .parents
-            .ok_or_else(|| Error::internal("a table function's answer was accepted without parents"))?;
+        let parents =
+            output.parents.ok_or_else(|| Error::internal("a table function's answer was accepted without parents"))?;
         let mut columns = Vec::with_capacity(frame.columns.len() + output.columns.len() + 1);
         for column in &frame.columns {
             columns.push(arrow_select::take::take(column, &parents, None)?);

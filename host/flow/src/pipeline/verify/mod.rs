@@ -17,9 +17,9 @@ mod compare;
 mod rewind;
 
 use rowmill_mysql::binlog::{ChangeEvent, Changes, Images};
-use rowmill_mysql::{Op, Position};
 use rowmill_mysql::sink;
 use rowmill_mysql::snapshot::{Snapshot, begin_consistent_read, scan};
+use rowmill_mysql::{Op, Position};
 use serde::Serialize;
 
 use super::prepare::{Prepared, prepare};
@@ -106,7 +106,8 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
     let position = match progress {
         Some(progress) if progress.snapshot.is_none() && progress.converge_until.is_none() => progress.position,
         Some(progress) if progress.position.is_some() => {
-            let phase = if progress.snapshot.is_some() { "its snapshot" } else { "converging after a resumed snapshot" };
+            let phase =
+                if progress.snapshot.is_some() { "its snapshot" } else { "converging after a resumed snapshot" };
             return Err(Error::Verify { message: format!("the pipeline is still in {phase}; run it, then verify") });
         }
         _ => None,
