@@ -7,19 +7,23 @@
 //! `error.txt` must fail: the first line is `exit N`, each further line must occur in the message,
 //! or must not if it begins with `!`; and nothing may be left behind in the target.
 
+#![allow(clippy::unwrap_used)]
+
 mod harness;
 
 use std::path::{Path, PathBuf};
 
-use harness::{PAIRS, Pair, Workspace, root, shared};
+use harness::{PAIRS, Pair, Workspace, shared};
 use libtest_mimic::{Arguments, Trial};
 
 fn main() {
     let mut arguments = Arguments::from_args();
     // Servers are the bottleneck, not cores.
     arguments.test_threads.get_or_insert(4);
-    let mut folders: Vec<PathBuf> =
-        std::fs::read_dir(root().join("tests/cases")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     folders.sort();
     let mut trials = Vec::new();
     for folder in folders {

@@ -1,6 +1,6 @@
 //! Servers, databases and rowmill processes for tests of the product from outside.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use rowmill_devserver::{Kind, Server};
 use tempfile::TempDir;
 
 /// How long a condition may take. Generous: it is only reached when something is broken.
-pub const DEADLINE: Duration = Duration::from_secs(120);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// The servers that the product must work between.
-pub const PAIRS: [Pair; 3] = [
+pub(crate) const PAIRS: [Pair; 3] = [
     Pair { name: "mysql-mysql", source: Kind::MySql, target: Kind::MySql },
     Pair { name: "mariadb-mariadb", source: Kind::MariaDb, target: Kind::MariaDb },
     Pair { name: "mysql-mariadb", source: Kind::MySql, target: Kind::MariaDb },
@@ -20,14 +20,14 @@ pub const PAIRS: [Pair; 3] = [
 
 /// Source and target products.
 #[derive(Clone, Copy)]
-pub struct Pair {
-    pub name: &'static str,
-    pub source: Kind,
-    pub target: Kind,
+pub(crate) struct Pair {
+    pub(crate) name: &'static str,
+    pub(crate) source: Kind,
+    pub(crate) target: Kind,
 }
 
 /// One server per product and test process, shared by tests that don't restart it. It ends with the process.
-pub fn shared(kind: Kind) -> &'static Server {
+pub(crate) fn shared(kind: Kind) -> &'static Server {
     static MYSQL: OnceLock<Server> = OnceLock::new();
     static MARIADB: OnceLock<Server> = OnceLock::new();
     let cell = match kind {
@@ -38,18 +38,18 @@ pub fn shared(kind: Kind) -> &'static Server {
 }
 
 /// A source database, a target database, and a folder with a pipeline file.
-pub struct Workspace<'s> {
-    pub source: &'s Server,
-    pub target: &'s Server,
-    pub source_db: String,
-    pub target_db: String,
-    pub folder: TempDir,
+pub(crate) struct Workspace<'s> {
+    pub(crate) source: &'s Server,
+    pub(crate) target: &'s Server,
+    pub(crate) source_db: String,
+    pub(crate) target_db: String,
+    pub(crate) folder: TempDir,
     meta: String,
 }
 
 impl<'s> Workspace<'s> {
     /// Databases named after `name`, dropped first if they are there.
-    pub fn new(source: &'s Server, target: &'s Server, name: &str) -> Workspace<'s> {
+    pub(crate) fn new(source: &'s Server, target: &'s Server, name: &str) -> Workspace<'s> {
         let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(50).collect();
         let (source_db, target_db, meta) = (format!("{name}_s"), format!("{name}_t"), format!("{name}_m"));
         source
@@ -64,30 +64,30 @@ impl<'s> Workspace<'s> {
     }
 
     /// The pipeline file.
-    pub fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.folder.path().join("pipeline.yaml")
     }
 
-    pub fn write_pipeline(&self, text: &str) {
+    pub(crate) fn write_pipeline(&self, text: &str) {
         std::fs::write(self.file(), text).unwrap();
     }
 
-    pub fn source_sql(&self, script: &str) -> String {
+    pub(crate) fn source_sql(&self, script: &str) -> String {
         self.source.sql(&format!("USE `{}`;\n{script}", self.source_db)).unwrap_or_else(|e| panic!("{e}\n{script}"))
     }
 
-    pub fn target_sql(&self, script: &str) -> String {
+    pub(crate) fn target_sql(&self, script: &str) -> String {
         self.target.sql(&format!("USE `{}`;\n{script}", self.target_db)).unwrap_or_else(|e| panic!("{e}\n{script}"))
     }
 
     /// A value of the stored progress; empty when there is none.
-    pub fn progress(&self, expression: &str) -> String {
+    pub(crate) fn progress(&self, expression: &str) -> String {
         let sql = format!("SELECT {expression} FROM `{}`.progress", self.meta);
         self.target.sql(&sql).unwrap_or_default().trim().to_owned()
     }
 
     /// `rowmill …` with the environment that the pipeline files of the tests expect.
-    pub fn rowmill(&self, args: &[&str]) -> Command {
+    pub(crate) fn rowmill(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rowmill"));
         command.args(args).current_dir(self.folder.path());
         command.env("SOURCE", self.source.url(&self.source_db));
@@ -100,19 +100,19 @@ impl<'s> Workspace<'s> {
     }
 
     /// Runs it to its end.
-    pub fn run(&self, args: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, args: &[&str]) -> Outcome {
         Outcome::of(self.rowmill(args).output().expect("the rowmill binary runs"))
     }
 
     /// `rowmill run --until-caught-up`, which must succeed.
-    pub fn catch_up(&self) -> Outcome {
+    pub(crate) fn catch_up(&self) -> Outcome {
         let outcome = self.run(&["run", "pipeline.yaml", "--until-caught-up", "--color", "never"]);
         assert_eq!(outcome.code, 0, "{}", outcome.stderr);
         outcome
     }
 
     /// `rowmill run` in the background.
-    pub fn start(&self) -> Running {
+    pub(crate) fn start(&self) -> Running {
         let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
         let mut command = self.rowmill(&["run", "pipeline.yaml", "--color", "never"]);
         command.stdout(Stdio::null()).stderr(log);
@@ -120,22 +120,22 @@ impl<'s> Workspace<'s> {
     }
 
     /// What background processes wrote.
-    pub fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.folder.path().join("rowmill.log")
     }
 
-    pub fn log_text(&self) -> String {
+    pub(crate) fn log_text(&self) -> String {
         std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 
     /// `rowmill verify` must say equal.
-    pub fn verify(&self) {
+    pub(crate) fn verify(&self) {
         let outcome = self.run(&["verify", "pipeline.yaml"]);
         assert_eq!(outcome.code, 0, "{}{}", outcome.stdout, outcome.stderr);
     }
 
     /// Waits for `condition`, or panics with the background log.
-    pub fn wait(&self, what: &str, mut condition: impl FnMut() -> bool) {
+    pub(crate) fn wait(&self, what: &str, mut condition: impl FnMut() -> bool) {
         let deadline = Instant::now() + DEADLINE;
         while !condition() {
             assert!(Instant::now() < deadline, "no {what} in time\n{}", self.log_text());
@@ -145,25 +145,25 @@ impl<'s> Workspace<'s> {
 }
 
 /// A background process; killed when dropped.
-pub struct Running {
-    pub child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
 }
 
 impl Running {
     /// As `kill -9` does.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
     /// SIGTERM; answers the exit code.
-    pub fn stop(&mut self) -> Option<i32> {
+    pub(crate) fn stop(&mut self) -> Option<i32> {
         Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
         self.child.wait().unwrap().code()
     }
 
     /// Whether it still runs.
-    pub fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 }
@@ -176,23 +176,18 @@ impl Drop for Running {
 
 /// What a finished process left.
 #[derive(Debug)]
-pub struct Outcome {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Outcome {
-    pub fn of(output: Output) -> Outcome {
+    pub(crate) fn of(output: Output) -> Outcome {
         Outcome {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
-}
-
-/// The repository.
-pub fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }

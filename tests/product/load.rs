@@ -9,12 +9,12 @@ use rowmill_devserver::Kind;
 use crate::harness::{PAIRS, Pair, Workspace, shared};
 
 /// The orders table of the load.
-pub const ORDERS: &str =
+pub(crate) const ORDERS: &str =
     "CREATE TABLE orders (id BIGINT PRIMARY KEY, customer INT NOT NULL, status VARCHAR(10) NOT NULL,
   amount DECIMAL(12,2), note VARCHAR(60) CHARACTER SET utf8mb4, at DATETIME(6) NOT NULL);";
 
 /// Copies with a filter and a map; `orders` in, `orders_clean` out.
-pub const PIPELINE: &str = "
+pub(crate) const PIPELINE: &str = "
 pipeline: load
 source:
   url: ${SOURCE}
@@ -31,7 +31,7 @@ batch: { rows: 100 }
 ";
 
 /// Inserts `rows` orders with ids from 1.
-pub fn seed(workspace: &Workspace<'_>, rows: u64) {
+pub(crate) fn seed(workspace: &Workspace<'_>, rows: u64) {
     workspace.source_sql(ORDERS);
     let mut sql = String::new();
     for start in (1..=rows).step_by(1000) {
@@ -47,7 +47,7 @@ fn order(id: u64) -> String {
 }
 
 /// Random transactions until dropped.
-pub struct Load {
+pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     transactions: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
@@ -55,7 +55,7 @@ pub struct Load {
 
 impl Load {
     /// Starts writing to `orders` of this workspace's source.
-    pub fn start(workspace: &Workspace<'static>, seed: u64) -> Load {
+    pub(crate) fn start(workspace: &Workspace<'static>, seed: u64) -> Load {
         let stop = Arc::new(AtomicBool::new(false));
         let transactions = Arc::new(AtomicU64::new(0));
         let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&transactions));
@@ -87,12 +87,12 @@ impl Load {
     }
 
     /// Transactions so far.
-    pub fn transactions(&self) -> u64 {
+    pub(crate) fn transactions(&self) -> u64 {
         self.transactions.load(Ordering::Relaxed)
     }
 
     /// Stops and waits for the last transaction.
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.end();
     }
 
@@ -125,7 +125,7 @@ fn change(next: &mut impl FnMut() -> u64) -> String {
 }
 
 /// By hand: the same rows, computed by the servers themselves.
-pub fn assert_equal(workspace: &Workspace<'_>) {
+pub(crate) fn assert_equal(workspace: &Workspace<'_>) {
     let source = workspace.source_sql(
         "SELECT id, customer, status, amount, UPPER(TRIM(note)), at FROM orders WHERE status <> 'test' ORDER BY id",
     );

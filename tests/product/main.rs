@@ -1,5 +1,7 @@
 //! The product from outside: servers, processes, tables.
 
+#![allow(clippy::unwrap_used)]
+
 mod harness;
 
 mod demo;

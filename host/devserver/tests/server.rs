@@ -1,5 +1,7 @@
 //! Servers start, keep their data over kill and restart, and vanish.
 
+#![allow(clippy::unwrap_used)]
+
 use rowmill_devserver::{Kind, Server};
 
 fn keeps_data_over_kill_and_restart(kind: Kind) {

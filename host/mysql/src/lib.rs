@@ -10,9 +10,6 @@
 //!
 //! This crate knows no Wasm, no pipeline file and no steps.
 
-// An error names table, statement and position, and comes once per stop, never per row.
-#![allow(clippy::result_large_err)]
-
 pub mod binlog;
 mod charset;
 mod column;

@@ -131,7 +131,7 @@ impl Flow {
         let (plan_digest, tables) = (prepared.digest.clone(), prepared.definitions());
         // A start that isn't a snapshot is stored with the claim: a later one must not resolve it anew.
         let position = prepared.server.start.clone();
-        let first = || Progress { plan_digest, source, tables, position, ..Progress::default() };
+        let first = Progress { plan_digest, source, tables, position, ..Progress::default() };
         let (sink, progress) = Sink::claim(prepared.sink.clone(), prepared.targets(), first).await?;
         let goal = match options.until_caught_up {
             true => {

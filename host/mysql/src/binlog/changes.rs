@@ -107,7 +107,7 @@ impl Changes {
     ) -> Result<Changes> {
         let mut conn = options.endpoint.connect().await?;
         let definitions: Vec<&TableDef> = tables.iter().map(|table| &table.def).collect();
-        let charsets = Charsets::read(&mut conn, definitions.into_iter()).await?;
+        let charsets = Charsets::read(&mut conn, definitions).await?;
         drop(conn);
         let decoders = tables
             .into_iter()
@@ -235,7 +235,7 @@ impl Changes {
             }
             // A backlog of other tables' events never waits: let the caller look at its other work.
             handled += 1;
-            if handled % EVENTS_PER_YIELD == 0 {
+            if handled.is_multiple_of(EVENTS_PER_YIELD) {
                 tokio::task::yield_now().await;
             }
         }

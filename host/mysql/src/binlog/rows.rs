@@ -445,7 +445,7 @@ mod tests {
             // A valid head, then noise with many small numbers, so that lengths often fit.
             let code = [23, 24, 25, 30, 31, 32, 166][round % 7];
             let mut body = b"\x01\0\0\0\0\0\x01\0".to_vec();
-            if code >= 30 && code < 100 {
+            if (30..100).contains(&code) {
                 body.extend_from_slice(&[2, 0]);
             }
             body.extend_from_slice(&[11, 0xff, 0x07]);

@@ -18,15 +18,10 @@ use super::shape::{Shape, created_by};
 use super::{Progress, Sink, SinkOptions, State, Target, meta};
 use crate::error::{Doing, Error, Result};
 
-pub(super) async fn claim(
-    options: SinkOptions,
-    targets: Vec<Target>,
-    first: impl FnOnce() -> Progress,
-) -> Result<(Sink, Progress)> {
-    let mut first = Some(first);
+pub(super) async fn claim(options: SinkOptions, targets: Vec<Target>, first: Progress) -> Result<(Sink, Progress)> {
     let mut attempts = Attempts::default();
     loop {
-        let error = match attempt(&options, &targets, &mut first).await {
+        let error = match attempt(&options, &targets, &first).await {
             Ok((session, shapes, progress)) => {
                 let keys = targets
                     .iter()
@@ -54,10 +49,10 @@ pub(super) async fn claim(
     }
 }
 
-async fn attempt<F: FnOnce() -> Progress>(
+async fn attempt(
     options: &SinkOptions,
     targets: &[Target],
-    first: &mut Option<F>,
+    first: &Progress,
 ) -> Result<(Session, Vec<Arc<Shape>>, Progress)> {
     let mut session = Session::open(options).await?;
     meta::ensure(&mut session.conn, options).await?;
@@ -69,11 +64,7 @@ async fn attempt<F: FnOnce() -> Progress>(
     }
     let taken = take_over(&mut session, options).await?;
     if !taken {
-        // The caller's closure can be asked once; a start that is repeated finds the row.
-        let Some(first) = first.take() else {
-            return Err(Error::internal("the first progress was made and is not there"));
-        };
-        insert(&mut session, options, first()).await?;
+        insert(&mut session, options, first).await?;
     }
     let progress = progress::read(&mut session.conn, options).await?.ok_or_else(|| Error::ProgressLost {
         pipeline: options.pipeline.clone(),
@@ -127,11 +118,14 @@ async fn take_over(session: &mut Session, options: &SinkOptions) -> Result<bool>
     Ok(session.conn.affected_rows() == 1)
 }
 
-async fn insert(session: &mut Session, options: &SinkOptions, first: Progress) -> Result<()> {
+async fn insert(session: &mut Session, options: &SinkOptions, first: &Progress) -> Result<()> {
     const DOING: &str = "storing the first progress";
     let names = meta::Names::new(options);
-    let incarnation =
-        if first.incarnation.is_empty() { format!("{:032x}", rand::random::<u128>()) } else { first.incarnation };
+    let incarnation = if first.incarnation.is_empty() {
+        format!("{:032x}", rand::random::<u128>())
+    } else {
+        first.incarnation.clone()
+    };
     let conn = &mut session.conn;
     conn.query_drop("START TRANSACTION").await.doing(DOING)?;
     let inserted = conn

@@ -216,13 +216,9 @@ impl Sink {
     }
 
     /// Takes the pipeline over: creates the progress tables and the targets where they are
-    /// missing, raises the fence, and returns the stored progress. `first` makes the progress of
+    /// missing, raises the fence, and returns the stored progress. `first` is the progress of
     /// a first start; an empty `incarnation` in it is replaced by a random one.
-    pub async fn claim(
-        options: SinkOptions,
-        targets: Vec<Target>,
-        first: impl FnOnce() -> Progress,
-    ) -> Result<(Sink, Progress)> {
+    pub async fn claim(options: SinkOptions, targets: Vec<Target>, first: Progress) -> Result<(Sink, Progress)> {
         claim::claim(options, targets, first).await
     }
 

@@ -83,11 +83,11 @@ pub(crate) async fn claim(options: &SinkOptions, target: &Target) -> (Sink, Prog
 }
 
 pub(crate) async fn claim_all(options: &SinkOptions, targets: Vec<Target>) -> (Sink, Progress) {
-    Sink::claim(options.clone(), targets, || Progress {
-        plan_digest: "d".into(),
-        position: Some(position(4)),
-        ..Progress::default()
-    })
+    Sink::claim(
+        options.clone(),
+        targets,
+        Progress { plan_digest: "d".into(), position: Some(position(4)), ..Progress::default() },
+    )
     .await
     .unwrap()
 }

@@ -1,5 +1,7 @@
 //! The source half against real servers.
 
+#![allow(clippy::unwrap_used)]
+
 mod changes;
 mod preflight;
 mod snapshot;

@@ -222,11 +222,11 @@ async fn every_type(kind: Kind, flags: &[&str]) {
             wrong.push(format!("{kind:?} {}: {} lines printed instead of {rows}", case.ty, printed.len()));
             continue;
         }
-        for row in 0..rows {
+        for (row, &printed) in printed.iter().enumerate().take(rows) {
             let (snapshot, log): (String, String) = (text(a, row), text(b, row));
-            if snapshot != log || snapshot != printed[row] {
+            if snapshot != log || snapshot != printed {
                 // From a little before the first difference on.
-                let other = if snapshot == log { printed[row] } else { log.as_str() };
+                let other = if snapshot == log { printed } else { log.as_str() };
                 let same = snapshot.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
                 let short = |t: &str| t.chars().skip(same.saturating_sub(40)).take(120).collect::<String>();
                 wrong.push(format!(
@@ -235,7 +235,7 @@ async fn every_type(kind: Kind, flags: &[&str]) {
                     case.values.get(row).map(|v| v.chars().take(120).collect::<String>()),
                     short(&snapshot),
                     short(&log),
-                    short(printed[row])
+                    short(printed)
                 ));
             }
         }

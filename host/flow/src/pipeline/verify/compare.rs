@@ -17,6 +17,9 @@ use super::{Difference, DifferenceKind, VerifyReport};
 use crate::bind::same_name;
 use crate::error::Error;
 
+/// The key's columns as `arrow-row` writes them.
+type Key = Box<[u8]>;
+
 pub(crate) struct Comparison {
     definition: TableDef,
     /// Column i of the plan is column `columns[i]` of the target.
@@ -27,11 +30,11 @@ pub(crate) struct Comparison {
     key_names: Vec<String>,
     keys: RowConverter,
     rows: RowConverter,
-    expected: HashMap<Box<[u8]>, u128>,
+    expected: HashMap<Key, u128>,
     /// Rows that were there before the pipeline are none of its business (`existing: keep`).
     extras_allowed: bool,
     /// Keys that the target has otherwise, or has and should not have.
-    wrong: Vec<(Box<[u8]>, DifferenceKind)>,
+    wrong: Vec<(Key, DifferenceKind)>,
 }
 
 impl Comparison {
@@ -127,7 +130,7 @@ impl Comparison {
         Ok(common)
     }
 
-    fn digest(&self, columns: &[ArrayRef]) -> Result<(Vec<Box<[u8]>>, Vec<u128>), Error> {
+    fn digest(&self, columns: &[ArrayRef]) -> Result<(Vec<Key>, Vec<u128>), Error> {
         let key: Vec<ArrayRef> = self.key.iter().map(|&column| Arc::clone(&columns[column])).collect();
         let keys = self.keys.convert_columns(&key)?;
         let rows = self.rows.convert_columns(columns)?;
