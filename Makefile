@@ -1,7 +1,7 @@
-# make demo · make test · make bench · make lint: all that a user or a contributor needs.
+# make demo · make test · make lint: all that a user or a contributor needs.
 CARGO ?= cargo
 
-.PHONY: demo test bench lint toolchain servers
+.PHONY: demo test lint toolchain servers
 
 # A private server, a shop, the pipelines of examples/, verified. Under three minutes after compilation.
 demo: toolchain servers
@@ -9,9 +9,6 @@ demo: toolchain servers
 
 test: toolchain servers
 	$(CARGO) test --workspace --locked
-
-bench: toolchain servers
-	$(CARGO) run --release --locked -q -p rowmill-bench
 
 lint: toolchain
 	$(CARGO) fmt --all --check

@@ -14,7 +14,7 @@
 //! - **What is written is what was sent.** A statement that bends, drops or replaces a row it
 //!   should not is undone: the session is strict, warnings and skipped rows count as errors, and
 //!   the number of rows that arrived is compared with the number sent.
-//! - **Order.** Of several changes of a key in an epoch the last one wins ([`compact`]), and all
+//! - **Order.** Of several changes of a key in an epoch the last one wins (`compact`), and all
 //!   deletes are executed before all upserts, because under a case-insensitive collation the new
 //!   key of a row may equal its old one.
 //!

@@ -7,7 +7,7 @@
 //! 2. A consistent snapshot of the source, opened afterwards, shows the source at P, and P ≥ C.
 //! 3. The changes between C and P are read from the binlog with both images. The first change of a
 //!    key after C tells what the key was at C: its before-image, or nothing if it was inserted. With
-//!    these rows in place of the snapshot's the source is as it was at C ([`rewind`]).
+//!    these rows in place of the snapshot's the source is as it was at C (`rewind`).
 //! 4. The same steps run on the source as of C, and the result is compared with the target.
 //!
 //! The pipeline may run or be stopped, and is not held up. The price is memory for the rows that
