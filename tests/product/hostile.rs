@@ -6,8 +6,8 @@ use rowmill_devserver::Kind;
 use crate::harness::{Workspace, shared};
 
 /// Each misbehaves in a batch that holds the value 3.
-const FUNCTIONS: [&str; 9] =
-    ["loop", "panic", "recurse", "grow", "short-values", "offsets-end", "utf8", "short-bitmap", "exit"];
+const FUNCTIONS: [&str; 8] =
+    ["loop", "panic", "recurse", "grow", "short-values", "offsets-end", "short-bitmap", "exit"];
 
 fn workspace(function: &str, on_error: &str) -> Workspace<'static> {
     let name = format!("hostile_{function}_{on_error}");
@@ -61,6 +61,16 @@ fn under_fail_the_pipeline_stops_and_names_component_function_step_and_key() {
             assert!(outcome.stderr.contains(part), "{function}: no {part:?} in {}", outcome.stderr);
         }
         assert_eq!(workspace.target_sql("SELECT COUNT(*) FROM `out`").trim(), "0", "{function}");
+    }
+}
+
+#[test]
+fn a_value_that_is_not_utf8_fails_its_row_alone() {
+    let workspace = workspace("utf8", "skip");
+    let outcome = workspace.catch_up();
+    assert_eq!(workspace.target_sql("SELECT COUNT(*) FROM `out`").trim(), "6", "{}", outcome.stderr);
+    for part in ["mill", "hostile.wasm#utf8", "invalid-utf8"] {
+        assert!(outcome.stderr.contains(part), "no {part:?} in {}", outcome.stderr);
     }
 }
 
