@@ -1,0 +1,295 @@
+//! What each event of the binary log means for the transaction being read.
+
+use mysql_async::binlog::events::{Event, GtidEvent};
+
+use super::super::ddl::{self, Statement};
+use super::super::events::{self, code};
+use super::super::rows::{RowKind, table_id};
+use super::{Changes, Id, Transaction};
+use crate::error::{Error, Result};
+use crate::table::TableName;
+
+impl Changes {
+    /// Takes one event in; true for a heartbeat.
+    pub(super) fn handle(&mut self, event: &Event) -> Result<bool> {
+        let header = event.header();
+        let kind = header.event_type_raw();
+        // Events inside of a compressed transaction carry no checksum and no place of their own.
+        let inner = !event.footer().get_checksum_enabled();
+        let start = self.offset;
+        if !inner && kind != code::HEARTBEAT && kind != code::HEARTBEAT_V2 {
+            verify_checksum(event)?;
+            const ARTIFICIAL: u16 = 0x20;
+            if header.log_pos() != 0 && header.flags_raw() & ARTIFICIAL == 0 {
+                // The header has the low 32 bits of the offset.
+                let mut offset = (self.offset & !0xffff_ffff) | u64::from(header.log_pos());
+                if offset < self.offset && self.offset - offset > 1 << 31 {
+                    offset += 1 << 32;
+                }
+                self.offset = offset;
+            }
+        }
+        let body = event.data();
+        let bad = |what: &str| {
+            let what = what.to_owned();
+            move |e: &'static str| Error::malformed(format!("{what} event {e}"))
+        };
+        if let Some((row_kind, ..)) = RowKind::of(kind) {
+            return self.row_event(kind, row_kind, body, start, header.timestamp()).map(|()| false);
+        }
+        match kind {
+            code::TABLE_MAP => self.table_map(body)?,
+            code::XID => self.commit(),
+            code::GTID | code::ANONYMOUS_GTID => {
+                let gtid = events::gtid(kind, body).map_err(bad("Gtid"))?;
+                let id = gtid.text.and_then(|t| {
+                    let (source, number) = t.rsplit_once(':')?;
+                    Some(Id::MySql(source.to_owned(), number.parse().ok()?))
+                });
+                self.begin(start, header.timestamp(), gtid.commit_time, false, id)?;
+            }
+            code::GTID_TAGGED => {
+                let gtid: GtidEvent = event.read_event().map_err(|e| Error::UnsupportedEvent {
+                    event: format!("tagged Gtid ({e})"),
+                    position: self.here(),
+                    fix: "use GTIDs without tags on this server".to_owned(),
+                })?;
+                let uuid = gtid.sid().iter().map(|b| format!("{b:02x}")).collect::<String>();
+                let uuid = [&uuid[..8], &uuid[8..12], &uuid[12..16], &uuid[16..20], &uuid[20..]].join("-");
+                let source = gtid.tag().map_or(uuid.clone(), |tag| format!("{uuid}:{}", tag.as_str()));
+                let time = Some(gtid.immediate_commit_timestamp() as i64).filter(|&t| t > 0);
+                self.begin(start, header.timestamp(), time, false, Some(Id::MySql(source, gtid.gno())))?;
+            }
+            code::MARIA_GTID => {
+                let gtid = events::maria_gtid(body).map_err(bad("Gtid"))?;
+                let id = Id::MariaDb(gtid.domain, header.server_id(), gtid.sequence);
+                self.begin(start, header.timestamp(), None, !gtid.standalone, Some(id))?;
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.xa = gtid.prepared;
+                }
+            }
+            code::QUERY | code::EXECUTE_LOAD_QUERY | code::MARIA_QUERY_COMPRESSED => {
+                let query = events::query(kind, body).map_err(bad("Query"))?;
+                self.query(&query, start, header.timestamp())?;
+            }
+            code::ROTATE => self.rotate(body)?,
+            code::FORMAT_DESCRIPTION | code::STOP => self.ids.clear(),
+            code::HEARTBEAT | code::HEARTBEAT_V2 => return Ok(true),
+            code::INCIDENT => {
+                return Err(Error::Incident { message: events::incident(body), position: self.here() });
+            }
+            // The rows before it were refused when they came; without any it says nothing to us.
+            code::XA_PREPARE => self.commit(),
+            code::TRANSACTION_PAYLOAD => {
+                events::payload_size(body).map_err(bad("Transaction_payload"))?;
+            }
+            code::PARTIAL_UPDATE_ROWS => {
+                let id = table_id(body).map_err(bad("row"))?;
+                if let Some(Some(_)) = self.ids.get(&id) {
+                    return Err(self.unsupported(kind, "SET GLOBAL binlog_row_value_options = ''"));
+                }
+            }
+            code::MARIA_START_ENCRYPTION => {}
+            other => {
+                const IGNORABLE: u16 = 0x80;
+                if !events::is_ignorable(other) && header.flags_raw() & IGNORABLE == 0 {
+                    return Err(self.unsupported(other, "see which feature of the server writes it, and turn that off"));
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn unsupported(&self, kind: u8, fix: &str) -> Error {
+        Error::UnsupportedEvent { event: events::name(kind), position: self.here(), fix: fix.to_owned() }
+    }
+
+    fn begin(&mut self, start: u64, seconds: u32, micros: Option<i64>, begun: bool, gtid: Option<Id>) -> Result<()> {
+        if self.transaction.as_ref().is_some_and(|t| t.rows > 0) {
+            // Also what an undecompressable payload, which the driver passes over, looks like.
+            return Err(Error::malformed("a transaction begins before the one before it ended"));
+        }
+        let commit_time = micros.unwrap_or(i64::from(seconds) * 1_000_000);
+        self.transaction = Some(Transaction { start, rows: 0, commit_time, begun, xa: false, gtid });
+        Ok(())
+    }
+
+    /// The transaction's end: its rows stand.
+    fn commit(&mut self) {
+        if let Some(transaction) = self.transaction.take() {
+            match (&mut self.gtid, transaction.gtid) {
+                (Some(set), Some(Id::MySql(source, number))) => set.add(&source, number),
+                (Some(set), Some(Id::MariaDb(domain, server, sequence))) => set.set(domain, server, sequence),
+                _ => {}
+            }
+        }
+        self.skip = 0;
+    }
+
+    fn table_map(&mut self, body: &[u8]) -> Result<()> {
+        let id = table_id(body).map_err(Error::malformed)?;
+        let index = map_name(body).and_then(|name| {
+            if self.names_fold {
+                self.names.get(&name.to_ascii_lowercase()).copied()
+            } else {
+                self.names.get(name).copied()
+            }
+        });
+        if let Some(index) = index {
+            let decoder = &mut self.decoders[index];
+            if let Err(difference) = decoder.table_map(body) {
+                let table = decoder.table().def.name.clone();
+                return Err(Error::SchemaChanged { table, statement: difference, position: self.here() });
+            }
+        }
+        self.ids.insert(id, index);
+        Ok(())
+    }
+
+    fn row_event(&mut self, kind: u8, _: RowKind, body: &[u8], start: u64, seconds: u32) -> Result<()> {
+        let id = table_id(body).map_err(|e| Error::malformed(format!("row event {e}")))?;
+        let index = match self.ids.get(&id) {
+            Some(Some(index)) => *index,
+            Some(None) => return Ok(()),
+            // Servers end a statement with an empty event of a number that no map announced.
+            None if id == 0xff_ffff => return Ok(()),
+            None => return Err(Error::malformed("row event comes before its table map")),
+        };
+        if self.transaction.is_none() {
+            self.begin(start, seconds, None, true, None)?;
+        }
+        let Some(transaction) = &mut self.transaction else { return Ok(()) };
+        if transaction.xa {
+            return Err(Error::UnsupportedEvent {
+                event: format!("an XA transaction on table {}", self.decoders[index].table().def.name),
+                position: self.here(),
+                fix: "write the tables that are read with ordinary transactions, and reset the pipeline".to_owned(),
+            });
+        }
+        let event = self.decoders[index].rows_event(kind, body, transaction.commit_time)?;
+        self.pending = Some((index, event));
+        Ok(())
+    }
+
+    fn query(&mut self, query: &events::Query, start: u64, seconds: u32) -> Result<()> {
+        let begun = self.transaction.as_ref().is_some_and(|t| t.begun);
+        match ddl::classify(&query.text, &query.schema) {
+            Statement::Begin => {
+                if self.transaction.is_none() {
+                    self.begin(start, seconds, None, true, None)?;
+                }
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.begun = true;
+                }
+                return Ok(());
+            }
+            Statement::Commit => self.commit(),
+            Statement::Rollback => {
+                if self.transaction.as_ref().is_some_and(|t| t.rows > 0) {
+                    return Err(Error::UnsupportedEvent {
+                        event: format!("'{}' after changes of tables that are read", query.text),
+                        position: self.here(),
+                        fix: "don't mix tables with and without transactions in one transaction; reset the pipeline"
+                            .to_owned(),
+                    });
+                }
+                let to_savepoint = query.text.split_whitespace().count() > 1;
+                if !to_savepoint {
+                    self.commit();
+                }
+            }
+            Statement::Savepoint => {}
+            Statement::Xa => {
+                let second = query.text.split_whitespace().nth(1).unwrap_or_default();
+                if second.eq_ignore_ascii_case("START") || second.eq_ignore_ascii_case("BEGIN") {
+                    if let Some(transaction) = &mut self.transaction {
+                        transaction.begun = true;
+                        transaction.xa = true;
+                    }
+                } else if !second.eq_ignore_ascii_case("END") {
+                    self.commit();
+                }
+            }
+            statement => {
+                let ours = self.touches(&statement);
+                if let Some(table) = ours {
+                    let mut text: String = query.text.chars().take(1_000).collect();
+                    if text.len() < query.text.len() {
+                        text.push('…');
+                    }
+                    let position = self.here();
+                    return Err(Error::SchemaChanged { table, statement: text, position });
+                }
+                if query.text.trim_end().to_ascii_uppercase().ends_with("START TRANSACTION") {
+                    // CREATE TABLE … SELECT of MySQL 8: its rows follow.
+                    if let Some(transaction) = &mut self.transaction {
+                        transaction.begun = true;
+                    }
+                } else if !begun {
+                    self.commit();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The first of our tables that a statement changes.
+    fn touches(&self, statement: &Statement) -> Option<TableName> {
+        let equal = |a: &str, b: &str| if self.names_fold { a.eq_ignore_ascii_case(b) } else { a == b };
+        let ours = |name: &TableName| {
+            self.decoders.iter().map(|d| &d.table().def.name).find(|our| match statement {
+                Statement::DropsSchema(schema) => equal(&our.schema, schema),
+                _ => equal(&our.schema, &name.schema) && equal(&our.name, &name.name),
+            })
+        };
+        match statement {
+            Statement::Changes(names) => names.iter().find_map(ours).cloned(),
+            Statement::DropsSchema(schema) => ours(&TableName::new(schema.as_str(), "")).cloned(),
+            _ => None,
+        }
+    }
+
+    fn rotate(&mut self, body: &[u8]) -> Result<()> {
+        let (offset, name) = match events::rotate(body) {
+            Ok(rotate) => rotate,
+            // The very first one comes before the driver knows of checksums: its four bytes
+            // follow the name and may be anything.
+            Err(_) if body.len() > 12 => events::rotate(&body[..body.len() - 4]).map_err(Error::malformed)?,
+            Err(e) => return Err(Error::malformed(format!("Rotate event {e}"))),
+        };
+        let known = self.files.iter().filter(|f| name.starts_with(f.as_str())).max_by_key(|f| f.len());
+        let file = if self.file.is_empty() || name.starts_with(&self.file) {
+            if self.file.is_empty() { known.cloned().unwrap_or(name) } else { self.file.clone() }
+        } else {
+            name
+        };
+        if file != self.file || offset > self.offset {
+            self.offset = offset;
+            self.file = file;
+        }
+        self.ids.clear();
+        Ok(())
+    }
+}
+
+/// The bytes of a table map that name its table: length, schema, 0, length, table.
+fn map_name(body: &[u8]) -> Option<&[u8]> {
+    let schema = usize::from(*body.get(8)?);
+    let table = usize::from(*body.get(8 + schema + 2)?);
+    body.get(8..8 + schema + 3 + table)
+}
+
+fn verify_checksum(event: &Event) -> Result<()> {
+    use mysql_async::binlog::BinlogChecksumAlg::BINLOG_CHECKSUM_ALG_CRC32;
+    // A format description is rewritten by the server when its file is closed.
+    let kind = event.header().event_type_raw();
+    if kind == code::FORMAT_DESCRIPTION || event.footer().get_checksum_alg() != Ok(Some(BINLOG_CHECKSUM_ALG_CRC32)) {
+        return Ok(());
+    }
+    match event.checksum() {
+        Some(stored) if u32::from_le_bytes(stored) != event.calc_checksum(BINLOG_CHECKSUM_ALG_CRC32) => Err(
+            Error::malformed(format!("checksum of event type {kind} is wrong: the log or the connection is damaged")),
+        ),
+        _ => Ok(()),
+    }
+}
