@@ -8,4 +8,5 @@ mod demo;
 mod hostile;
 mod kills;
 mod load;
+mod starts;
 mod takeover;

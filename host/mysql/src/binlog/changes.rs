@@ -83,6 +83,9 @@ pub struct Changes {
     file: String,
     offset: u64,
     gtid: Option<GtidSet>,
+    /// Whether file and offset say where the stream is. When it was opened by GTID they don't until
+    /// the first transaction or heartbeat: the server may be passing over transactions.
+    placed: bool,
     transaction: Option<Transaction>,
     /// Row changes of the first transaction that were delivered before.
     skip: u64,
@@ -126,6 +129,7 @@ impl Changes {
             file: String::new(),
             offset: 0,
             gtid: None,
+            placed: false,
             transaction: None,
             skip: 0,
             pending: None,
@@ -160,6 +164,7 @@ impl Changes {
         self.pending = None;
         self.transaction = None;
         self.skip = from.rows;
+        self.placed = !from.file.is_empty();
         self.file = from.file;
         self.offset = from.offset;
         self.stream = Some(opened.stream);
@@ -297,7 +302,7 @@ impl Changes {
 
     /// The position after the last row change that was read.
     fn here(&self) -> Position {
-        if self.file.is_empty() {
+        if self.file.is_empty() || !self.placed {
             return self.delivered.clone();
         }
         let gtid = self.gtid.as_ref().map(GtidSet::to_string);

@@ -16,17 +16,21 @@ impl Changes {
         let kind = header.event_type_raw();
         // Events inside of a compressed transaction carry no checksum and no place of their own.
         let inner = !event.footer().get_checksum_enabled();
-        let start = self.offset;
-        if !inner && kind != code::HEARTBEAT && kind != code::HEARTBEAT_V2 {
+        let mut start = self.offset;
+        let heartbeat = kind == code::HEARTBEAT || kind == code::HEARTBEAT_V2;
+        if heartbeat {
+            // It says how far the server has read: also past transactions that a GTID set leaves out.
+            if self.transaction.is_none() && self.skip == 0 {
+                self.offset = self.offset.max(self.full_offset(header.log_pos()));
+                self.placed = true;
+            }
+        } else if !inner {
             verify_checksum(event)?;
             const ARTIFICIAL: u16 = 0x20;
             if header.log_pos() != 0 && header.flags_raw() & ARTIFICIAL == 0 {
-                // The header has the low 32 bits of the offset.
-                let mut offset = (self.offset & !0xffff_ffff) | u64::from(header.log_pos());
-                if offset < self.offset && self.offset - offset > 1 << 31 {
-                    offset += 1 << 32;
-                }
-                self.offset = offset;
+                self.offset = self.full_offset(header.log_pos());
+                // Later than the end of the event before, if a GTID set leaves out what lies between.
+                start = start.max(self.offset.saturating_sub(u64::from(header.event_size())));
             }
         }
         let body = event.data();
@@ -74,7 +78,7 @@ impl Changes {
             }
             code::ROTATE => self.rotate(body)?,
             code::FORMAT_DESCRIPTION | code::STOP => self.ids.clear(),
-            code::HEARTBEAT | code::HEARTBEAT_V2 => return Ok(true),
+            _ if heartbeat => return Ok(true),
             code::INCIDENT => {
                 return Err(Error::Incident { message: events::incident(body), position: self.here() });
             }
@@ -100,6 +104,15 @@ impl Changes {
         Ok(false)
     }
 
+    /// An offset from its low 32 bits, which is what headers have. Offsets grow.
+    fn full_offset(&self, low: u32) -> u64 {
+        let offset = (self.offset & !0xffff_ffff) | u64::from(low);
+        match offset < self.offset && self.offset - offset > 1 << 31 {
+            true => offset + (1 << 32),
+            false => offset,
+        }
+    }
+
     fn unsupported(&self, kind: u8, fix: &str) -> Error {
         Error::UnsupportedEvent { event: events::name(kind), position: self.here(), fix: fix.to_owned() }
     }
@@ -110,6 +123,7 @@ impl Changes {
             return Err(Error::malformed("a transaction begins before the one before it ended"));
         }
         let commit_time = micros.unwrap_or(i64::from(seconds) * 1_000_000);
+        self.placed = true;
         self.transaction = Some(Transaction { start, rows: 0, commit_time, begun, xa: false, gtid });
         Ok(())
     }
