@@ -71,3 +71,21 @@ fn a_binlog_without_checksums_is_read() {
         workspace.verify();
     }
 }
+
+#[test]
+fn a_source_with_the_wrong_settings_is_refused_with_the_statements_that_mend_it() {
+    for kind in [Kind::MySql, Kind::MariaDb] {
+        let server = Server::start_with(kind, &["--binlog-format=STATEMENT", "--binlog-row-image=MINIMAL"]).unwrap();
+        let workspace = Workspace::new(&server, shared(kind), &format!("settings_{kind:?}"));
+        workspace.source_sql("CREATE TABLE t (id INT PRIMARY KEY, v INT)");
+        workspace.write_pipeline(&pipeline("snapshot"));
+        for command in ["check", "run"] {
+            let outcome = workspace.run(&[command, "pipeline.yaml", "--color", "never"]);
+            assert_eq!(outcome.code, 3, "{kind:?}\n{}", outcome.stderr);
+            for part in ["binlog_format", "STATEMENT", "binlog_row_image", "MINIMAL", "SET GLOBAL"] {
+                assert!(outcome.stderr.contains(part), "{kind:?}: no {part:?} in {}", outcome.stderr);
+            }
+        }
+        assert_eq!(workspace.target_sql("SHOW TABLES"), "");
+    }
+}
