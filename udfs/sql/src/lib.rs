@@ -8,8 +8,8 @@
 //! # What follows MySQL
 //!
 //! Precedence; three-valued logic with short circuits (an error in a branch or side that a row doesn't need is no
-//! error); integer arithmetic in BIGINT and BIGINT UNSIGNED, exact decimals with MySQL's precision and scale, held
-//! digits of divisions included; division by zero is NULL; texts as numbers by their prefix; dates as texts and
+//! error); integer arithmetic in BIGINT and BIGINT UNSIGNED, exact decimals with MySQL's precision and scale, each
+//! quotient rounded; division by zero is NULL; texts as numbers by their prefix; dates as texts and
 //! numbers; comparison by collation (see `collation` for its extent); CAST, which never fails but gives 0, NULL or
 //! the nearest value. Sessions are those of rowmill: UTC, strict, `utf8mb4`; `||` is OR.
 //!
