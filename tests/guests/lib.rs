@@ -5,3 +5,6 @@ pub const HOSTILE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest_hosti
 
 /// Keeps them.
 pub const HONEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest_honest.wasm"));
+
+/// What `make bench` measures; the crate `guest-bench` is the same natively.
+pub const BENCH: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest_bench.wasm"));

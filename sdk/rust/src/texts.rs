@@ -10,6 +10,7 @@
 use crate::bitmap::Bitmap;
 use crate::column::{Bools, IntoColumn, View, close_validity, open_validity};
 use crate::contract::{Column, DataType};
+use crate::writer::{Bytes, Text, Writer};
 
 /// A column of byte strings.
 ///
@@ -83,6 +84,25 @@ impl Blobs {
         }
         let validity = open_validity(column.validity, rows)?;
         Ok(Self { offsets, bytes: column.values, rows, validity })
+    }
+}
+
+/// A column of what `push` writes for each row that has a value.
+fn written<W: Writer, T>(rows: impl IntoIterator<Item = Option<T>>, push: impl Fn(&mut W, T)) -> W::Column {
+    let (mut out, mut validity) = (W::with_capacity(0, 0), Bitmap::all(0, true));
+    for row in rows {
+        validity.push(row.is_some());
+        if let Some(row) = row {
+            push(&mut out, row);
+        }
+        out.end_row();
+    }
+    out.finish((!validity.is_full()).then_some(validity))
+}
+
+impl<T: AsRef<[u8]>> FromIterator<Option<T>> for Blobs {
+    fn from_iter<I: IntoIterator<Item = Option<T>>>(rows: I) -> Self {
+        written(rows, |out: &mut Bytes, row: T| out.push(row.as_ref()))
     }
 }
 
@@ -176,6 +196,18 @@ impl Texts {
     /// Which rows have a value, as a column.
     pub fn is_not_null(&self) -> Bools {
         self.blobs.is_not_null()
+    }
+}
+
+/// ```
+/// use rowmill_sdk::column::Texts;
+///
+/// let texts: Texts = [Some("a"), None].into_iter().collect();
+/// assert_eq!(texts.iter().collect::<Vec<_>>(), [Some("a"), None]);
+/// ```
+impl<T: AsRef<str>> FromIterator<Option<T>> for Texts {
+    fn from_iter<I: IntoIterator<Item = Option<T>>>(rows: I) -> Self {
+        written(rows, |out: &mut Text, row: T| out.push_str(row.as_ref()))
     }
 }
 

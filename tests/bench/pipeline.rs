@@ -1,0 +1,183 @@
+//! The whole product as a process: a copy against a bare LOAD DATA, memory, latency.
+//!
+//! Source and target are one server, so all compete for the same cores. Time is from the start of
+//! the process to its end, with connecting, creating the table and the last commit.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use mysql_async::prelude::Queryable;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::report::{Limit, Report, median};
+use crate::shop::Shop;
+
+const COPY: &str = "pipeline: one filter and one map, the server at both ends is the same";
+const MEMORY: &str = "memory: most that the process held (resident)";
+const LATENCY: &str = "latency: from the commit in the source to the row in the target";
+
+const PIPELINE: &str = r#"
+pipeline: bench
+source:
+  url: ${SOURCE}
+  tables: [orders]
+steps:
+  - filter: "price > 10 and status <> 'test'"
+  - map: { status: "upper(trim(status))" }
+sink:
+  url: ${TARGET}
+  table: orders_clean
+"#;
+
+/// Commits whose way is measured.
+const COMMITS: usize = 200;
+const PAUSE: Duration = Duration::from_millis(15);
+const DEADLINE: Duration = Duration::from_secs(60);
+const MEMORY_MAX: f64 = 300.0;
+
+pub(crate) fn measure(report: &mut Report, shop: &Shop, runtime: &Runtime) {
+    shop.sql("CREATE DATABASE IF NOT EXISTS clean CHARACTER SET utf8mb4");
+    let folder = tempfile::Builder::new().prefix("rowmill-bench-").tempdir().unwrap();
+    std::fs::write(folder.path().join("pipeline.yaml"), PIPELINE).unwrap();
+    let bench = Bench { shop, folder };
+
+    let snapshot = bench.catch_up();
+    let copied = shop.number("SELECT COUNT(*) FROM clean.orders_clean");
+    let bare = bench.bare_load(copied);
+    let (copy, bare) = (copied as f64 / snapshot.seconds, copied as f64 / bare);
+    report.note(COPY, "LOAD DATA LOCAL INFILE of the rows in the target", bare, "rows/s");
+    report.note(COPY, "snapshot, rows that reached the target", copy, "rows/s");
+    report.judge(COPY, "the same / LOAD DATA", copy / bare, "x", Limit::AtLeast(0.7));
+
+    let step = 1_000.max(shop.rows / 1_000);
+    for start in (0..shop.rows).step_by(step as usize) {
+        let end = start + step;
+        shop.sql(&format!("UPDATE orders SET customer_id = customer_id + 1 WHERE id > {start} AND id <= {end}"));
+    }
+    let catch_up = bench.catch_up();
+    let rows = shop.rows as f64;
+    report.note(COPY, "catch-up, 1,000 transactions of updates", rows / catch_up.seconds, "rows/s");
+    shop.sql("UPDATE orders SET customer_id = customer_id + 1");
+    let transaction = bench.catch_up();
+    report.note(COPY, "one transaction that updates every row", rows / transaction.seconds, "rows/s");
+
+    for (name, run) in [("snapshot", &snapshot), ("catch-up", &catch_up), ("one large transaction", &transaction)] {
+        report.judge(MEMORY, name, run.memory, "MB", Limit::AtMost(MEMORY_MAX));
+    }
+
+    let latencies = bench.latencies(runtime);
+    let mut sorted = latencies.clone();
+    sorted.sort_by(f64::total_cmp);
+    report.judge(LATENCY, "median of single inserts on an idle source", median(latencies), "ms", Limit::AtMost(20.0));
+    report.note(LATENCY, "95 of 100 in under", sorted[sorted.len() * 95 / 100], "ms");
+
+    let verified = bench.rowmill(&["verify", "pipeline.yaml"]).status().unwrap();
+    assert!(verified.success(), "what was measured is wrong: verify exits with {verified}");
+}
+
+struct Bench<'s> {
+    shop: &'s Shop,
+    folder: TempDir,
+}
+
+/// A run from its start to its end.
+struct Run {
+    seconds: f64,
+    /// MB.
+    memory: f64,
+}
+
+impl Bench<'_> {
+    fn rowmill(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rowmill"));
+        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
+        command.env("SOURCE", self.shop.server.url("shop")).env("TARGET", self.shop.server.url("clean"));
+        command.env("XDG_STATE_HOME", self.folder.path().join("state"));
+        let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+        command.stderr(log);
+        command
+    }
+
+    fn catch_up(&self) -> Run {
+        let start = Instant::now();
+        let mut child = self.rowmill(&["run", "pipeline.yaml", "--until-caught-up"]).spawn().unwrap();
+        let mut memory = 0.0;
+        let status = loop {
+            // The peak only grows, so the last reading before the end is the peak up to then.
+            memory = peak_memory(&child).unwrap_or(memory);
+            match child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        let seconds = start.elapsed().as_secs_f64();
+        assert!(status.success(), "{}", std::fs::read_to_string(self.folder.path().join("log")).unwrap());
+        Run { seconds, memory }
+    }
+
+    /// Seconds that the server needs for the target's rows, from a file into a table like the target.
+    fn bare_load(&self, rows: u64) -> f64 {
+        let file = self.shop.server.data().with_file_name("rows.tsv");
+        let path = file.display();
+        self.shop.sql(&format!("SELECT * FROM clean.orders_clean INTO OUTFILE '{path}'"));
+        self.shop.sql("CREATE TABLE clean.bare LIKE clean.orders_clean");
+        let start = Instant::now();
+        self.shop.sql(&format!("LOAD DATA LOCAL INFILE '{path}' INTO TABLE clean.bare CHARACTER SET utf8mb4"));
+        let seconds = start.elapsed().as_secs_f64();
+        assert_eq!(self.shop.number("SELECT COUNT(*) FROM clean.bare"), rows);
+        self.shop.sql("DROP TABLE clean.bare");
+        std::fs::remove_file(file).unwrap();
+        seconds
+    }
+
+    /// ms from the answer to a commit until another connection sees the row in the target.
+    fn latencies(&self, runtime: &Runtime) -> Vec<f64> {
+        let mut running = Running(self.rowmill(&["run", "pipeline.yaml"]).spawn().unwrap());
+        let latencies = runtime.block_on(async {
+            let mut source = mysql_async::Conn::from_url(self.shop.server.url("shop")).await.unwrap();
+            let mut target = mysql_async::Conn::from_url(self.shop.server.url("clean")).await.unwrap();
+            let mut latencies = Vec::new();
+            // The first one waits for the process to start.
+            for commit in 0..=COMMITS {
+                let id = self.shop.rows + 1 + commit as u64;
+                let insert = format!("INSERT INTO orders VALUES ({id}, 1, ' new ', 20.5, 1, NOW())");
+                source.query_drop(insert).await.unwrap();
+                let start = Instant::now();
+                let seen = format!("SELECT 1 FROM orders_clean WHERE id = {id}");
+                while target.query_first::<u8, _>(&seen).await.unwrap().is_none() {
+                    assert!(start.elapsed() < DEADLINE, "row {id} does not arrive");
+                }
+                latencies.push(start.elapsed().as_secs_f64() * 1000.0);
+                tokio::time::sleep(PAUSE).await;
+            }
+            latencies.split_off(1)
+        });
+        running.stop();
+        latencies
+    }
+}
+
+/// A process that ends with us.
+struct Running(Child);
+
+impl Running {
+    fn stop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Most memory that a process held so far, in MB; none once it has ended.
+fn peak_memory(child: &Child) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = peak.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
