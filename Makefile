@@ -1,7 +1,7 @@
-# make demo · make test · make lint: all that a user or a contributor needs.
+# make demo · make test · make bench · make lint: all that a user or a contributor needs.
 CARGO ?= cargo
 
-.PHONY: demo test lint toolchain servers
+.PHONY: demo test bench lint toolchain servers
 
 # A private server, a shop, the pipelines of examples/, verified. Under three minutes after compilation.
 demo: toolchain servers
@@ -9,6 +9,11 @@ demo: toolchain servers
 
 test: toolchain servers
 	$(CARGO) test --workspace --locked
+
+# Figures beside their limits, into target/bench/; `make bench WHAT=decode` for one section of
+# boundary, decode, pipeline. Nothing else should run on the machine.
+bench: toolchain servers
+	$(CARGO) bench --profile dist --locked -p rowmill --bench bench -- $(WHAT)
 
 lint: toolchain
 	$(CARGO) fmt --all --check

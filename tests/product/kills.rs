@@ -44,3 +44,8 @@ fn twenty_kills_lose_nothing_mysql_to_mysql() {
 fn twenty_kills_lose_nothing_mariadb_to_mariadb() {
     killed_at_random_moments(PAIRS[1], 20);
 }
+
+#[test]
+fn twenty_kills_lose_nothing_mysql_to_mariadb() {
+    killed_at_random_moments(PAIRS[2], 20);
+}

@@ -8,5 +8,6 @@ mod demo;
 mod hostile;
 mod kills;
 mod load;
+mod restart;
 mod starts;
 mod takeover;

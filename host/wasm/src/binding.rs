@@ -9,7 +9,7 @@ use crate::bindings::types;
 use crate::catalog::{FunctionInfo, Kind};
 use crate::data_type;
 use crate::error::{Error, Place, Site};
-use crate::lower::{Lowered, lower};
+use crate::lower::{is_plain, lower, plain};
 use crate::widen;
 
 /// A column or a literal offered to a function.
@@ -65,7 +65,10 @@ impl Offer {
             let accepts = function.parameter(index, args.len()).map_or(&[][..], |parameter| &parameter.types);
             let field = widen::widened(&arg.field, accepts).map_err(refuse)?;
             let literal = match &arg.literal {
-                Some(value) if value.len() == 1 => Some(widen::cast(value, field.data_type()).map_err(refuse)?),
+                Some(value) if value.len() == 1 => {
+                    let value = widen::cast(value, field.data_type()).map_err(refuse)?;
+                    Some(if is_plain(value.as_ref()) { value } else { plain(value.as_ref()).map_err(refuse)? })
+                }
                 Some(value) => {
                     let message = format!("a literal of {} rows, needed 1", value.len());
                     let site = site.clone();
@@ -88,7 +91,7 @@ impl Offer {
         Lent {
             fields: &self.fields,
             attributes: self.fields.iter().map(|field| field.attributes.iter().map(attribute).collect()).collect(),
-            literals: self.literals.iter().map(|literal| literal.as_deref().and_then(lower)).collect(),
+            literals: &self.literals,
         }
     }
 }
@@ -97,7 +100,7 @@ impl Offer {
 pub(crate) struct Lent<'a> {
     fields: &'a [types::FieldResult],
     attributes: Vec<Vec<types::AttributeParam<'a>>>,
-    literals: Vec<Option<Lowered<'a>>>,
+    literals: &'a [Option<ArrayRef>],
 }
 
 impl Lent<'_> {
@@ -106,7 +109,7 @@ impl Lent<'_> {
         self.fields
             .iter()
             .zip(&self.attributes)
-            .zip(&self.literals)
+            .zip(self.literals)
             .map(|((field, attributes), literal)| types::Argument {
                 field: types::FieldParam {
                     name: &field.name,
@@ -114,7 +117,7 @@ impl Lent<'_> {
                     nullable: field.nullable,
                     attributes,
                 },
-                literal: literal.as_ref().map(Lowered::param),
+                literal: literal.as_deref().and_then(lower),
             })
             .collect()
     }

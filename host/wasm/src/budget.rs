@@ -15,7 +15,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -156,20 +155,20 @@ pub(crate) struct TimedOut;
 
 /// A call into a guest, measured poll by poll. Its timer is armed only when the call is
 /// still pending after the first poll, so a call within a tick never touches it.
-pub(crate) struct Metered<F> {
+pub(crate) struct Metered<'b, F> {
     future: F,
-    budget: Arc<Budget>,
+    budget: &'b Budget,
     polled: bool,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
-impl<F> Metered<F> {
-    pub(crate) fn new(future: F, budget: Arc<Budget>) -> Metered<F> {
+impl<'b, F> Metered<'b, F> {
+    pub(crate) fn new(future: F, budget: &'b Budget) -> Metered<'b, F> {
         Metered { future, budget, polled: false, timer: None }
     }
 }
 
-impl<F: Future + Unpin> Future for Metered<F> {
+impl<F: Future + Unpin> Future for Metered<'_, F> {
     type Output = Result<F::Output, TimedOut>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

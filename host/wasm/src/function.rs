@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, TimestampMicrosecondArray, UInt8Array, UInt64Array};
+use smallvec::SmallVec;
 use wasmtime::component::ResourceAny;
 
 use crate::binding::{self, Argument, Offer, RowFact, Signature};
@@ -18,8 +19,11 @@ use crate::error::{Error, Place, Site};
 use crate::instance::Instance;
 use crate::lift::{Output, lift};
 use crate::limits::{Limits, Meter};
-use crate::lower::{Lowered, fact, lower};
+use crate::lower::{fact, is_plain, lower, plain};
 use crate::widen;
+
+/// Columns of a call that are handed over without an allocation.
+const COLUMNS: usize = 4;
 
 /// The rows of one call.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,7 +51,7 @@ pub struct Function {
     config: String,
     offer: Offer,
     signature: Signature,
-    live: Option<(Instance, ResourceAny)>,
+    live: Option<Box<(Instance, ResourceAny)>>,
     meter: Meter,
     counters: BTreeMap<String, u64>,
 }
@@ -108,7 +112,7 @@ impl Function {
             site,
         };
         let (live, signature) = bound.fresh().await?;
-        bound.live = Some(live);
+        bound.live = Some(Box::new(live));
         bound.signature = signature;
         Ok(bound)
     }
@@ -146,7 +150,7 @@ impl Function {
     /// Bytes of memory that its instance holds now; 0 without one.
     #[must_use]
     pub fn memory(&self) -> u64 {
-        self.live.as_ref().map_or(0, |(live, _)| live.memory())
+        self.live.as_ref().map_or(0, |live| live.0.memory())
     }
 
     /// Drops the instance, whose memory never shrinks; the next run makes a fresh one.
@@ -161,18 +165,15 @@ impl Function {
     /// halves finds the one at fault. If the future is dropped, so is the instance.
     pub async fn run(&mut self, input: &Input<'_>) -> Result<Output, Error> {
         let rows = self.ensure_fits(input)?;
-        let (mut instance, bound) = match self.live.take() {
+        let mut live = match self.live.take() {
             Some(live) => live,
-            None => self.again().await?,
+            // Boxed: this future is then as small as the call's.
+            None => Box::new(Box::pin(self.again()).await?),
         };
-        let widened = self.widen(input)?;
-        let columns = widened.as_deref().unwrap_or(input.columns);
-        let answer = {
-            let lowered = self.lower(columns, input)?;
-            let columns: Vec<_> = lowered.iter().map(Lowered::param).collect();
-            let columns = columns.as_slice();
-            instance.run(bound, types::Batch { rows, columns }).await
-        };
+        let (instance, bound) = &mut *live;
+        let made = self.made(input)?;
+        let columns = self.lower(made.as_deref().unwrap_or(input.columns), input)?;
+        let answer = instance.run(*bound, types::Batch { rows, columns: &columns }).await;
         let used = instance.used();
         self.meter.calls += 1;
         self.meter.rows += u64::from(rows);
@@ -185,7 +186,7 @@ impl Function {
             if let Some(counters) = instance.take_counters() {
                 self.add(counters);
             }
-            self.live = Some((instance, bound));
+            self.live = Some(live);
         }
         let answer = answer?.map_err(|message| Error::Call { site: self.site.clone(), message })?;
         self.meter.output_bytes += answer.columns.iter().map(size).sum::<u64>();
@@ -258,21 +259,31 @@ impl Function {
         Ok(rows)
     }
 
-    /// The columns in the types that cross; none if all do as they are.
-    fn widen(&self, input: &Input<'_>) -> Result<Option<Vec<ArrayRef>>, Error> {
-        let reads = &self.signature.reads;
-        if reads.iter().all(|read| self.offer.casts[*read].is_none()) {
+    /// The columns in the types that cross, from row 0 of their buffers; none if all are so already.
+    fn made(&self, input: &Input<'_>) -> Result<Option<Vec<ArrayRef>>, Error> {
+        let casts = || self.signature.reads.iter().map(|read| &self.offer.casts[*read]);
+        if casts().all(Option::is_none) && input.columns.iter().all(|column| is_plain(column.as_ref())) {
             return Ok(None);
         }
-        let widened = input.columns.iter().zip(reads).map(|(column, read)| match &self.offer.casts[*read] {
-            Some(to) => widen::cast(column, to).map_err(|e| self.misfit(e)),
-            None => Ok(column.clone()),
+        let made = input.columns.iter().zip(casts()).map(|(column, cast)| {
+            let column = match cast {
+                Some(to) => widen::cast(column, to).map_err(|e| self.misfit(e))?,
+                None => column.clone(),
+            };
+            match is_plain(column.as_ref()) {
+                true => Ok(column),
+                false => plain(column.as_ref()).map_err(|e| self.misfit(e)),
+            }
         });
-        widened.collect::<Result<_, _>>().map(Some)
+        made.collect::<Result<_, _>>().map(Some)
     }
 
-    fn lower<'a>(&self, columns: &'a [ArrayRef], input: &Input<'a>) -> Result<Vec<Lowered<'a>>, Error> {
-        let mut lowered = Vec::with_capacity(columns.len() + self.signature.facts.len());
+    fn lower<'a>(
+        &self,
+        columns: &'a [ArrayRef],
+        input: &Input<'a>,
+    ) -> Result<SmallVec<[types::ColumnParam<'a>; COLUMNS]>, Error> {
+        let mut lowered = SmallVec::with_capacity(columns.len() + self.signature.facts.len());
         for column in columns {
             let column =
                 lower(column.as_ref()).ok_or_else(|| self.misfit(format!("a column of {}", column.data_type())))?;

@@ -14,7 +14,7 @@ use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::{catalog, row_function, types};
-use crate::budget::Metered;
+use crate::budget::{Budget, Metered};
 use crate::component::Component;
 use crate::error::{Error, Limit, Site};
 use crate::limits::Limits;
@@ -24,12 +24,15 @@ use crate::world::World;
 pub struct Instance {
     site: Arc<Site>,
     limits: Limits,
-    live: Option<Live>,
+    /// Boxed: it is taken out and put back at each call.
+    live: Option<Box<Live>>,
     used: Used,
 }
 
 struct Live {
     store: Store<World>,
+    /// That of the store's world: the store itself is lent to the call.
+    budget: Arc<Budget>,
     catalog: catalog::Guest,
     rows: Option<row_function::Guest>,
 }
@@ -57,11 +60,10 @@ enum Broken {
 /// Runs one future on the store under the budget of the call, and tells how it ended.
 /// A macro, because the future borrows the store and each call has another type.
 macro_rules! guarded {
-    ($store:expr, $limits:expr, $rows:expr, $call:expr) => {{
+    ($store:expr, $budget:expr, $limits:expr, $rows:expr, $call:expr) => {{
         begin($store, $limits, $rows);
-        let budget = $store.data().budget.clone();
         let call = pin!($call);
-        match Metered::new(call, budget).await {
+        match Metered::new(call, $budget).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(Broken::Failed(error)),
             Err(_) => Err(Broken::TimedOut),
@@ -78,7 +80,8 @@ impl Instance {
             Ok(()) => Ok(UpdateDeadline::Yield(1)),
             Err(_) => Ok(UpdateDeadline::Interrupt),
         });
-        let made = guarded!(&mut store, limits, 0, pre.instantiate_async(&mut store));
+        let budget = store.data().budget.clone();
+        let made = guarded!(&mut store, &budget, limits, 0, pre.instantiate_async(&mut store));
         let made = made.and_then(|instance| {
             let catalog = component.catalog().load(&mut store, &instance);
             let rows = component.rows().map(|r| r.load(&mut store, &instance));
@@ -92,7 +95,7 @@ impl Instance {
                 site,
                 limits: limits.clone(),
                 used: used(&store),
-                live: Some(Live { store, catalog, rows }),
+                live: Some(Box::new(Live { store, budget, catalog, rows })),
             }),
             Err(broken) => Err(explain(&site, limits, 0, &store, broken)),
         }
@@ -121,8 +124,8 @@ impl Instance {
 
     pub(crate) async fn describe(&mut self) -> Result<catalog::Description, Error> {
         let mut live = self.take()?;
-        let store = &mut live.store;
-        let called = guarded!(store, &self.limits, 0, live.catalog.call_describe(&mut *store));
+        let Live { store, budget, catalog, .. } = &mut *live;
+        let called = guarded!(store, budget, &self.limits, 0, catalog.call_describe(&mut *store));
         self.settle(live, 0, called)
     }
 
@@ -133,13 +136,13 @@ impl Instance {
         config: &str,
     ) -> Result<Result<(ResourceAny, types::Signature), types::BindError>, Error> {
         let mut live = self.take()?;
-        let Live { store, rows, .. } = &mut live;
+        let Live { store, budget, rows, .. } = &mut *live;
         let Some(rows) = rows else {
             let found = "it exports no row-function".to_owned();
             let site = self.site.clone();
             return Err(Error::Interface { site, found });
         };
-        let called = guarded!(store, &self.limits, 0, async {
+        let called = guarded!(store, budget, &self.limits, 0, async {
             match rows.call_bind(&mut *store, name, args, config).await? {
                 Ok(bound) => {
                     let signature = rows.bound_function().call_signature(&mut *store, bound).await?;
@@ -158,18 +161,18 @@ impl Instance {
     ) -> Result<Result<types::Output, String>, Error> {
         let rows = batch.rows as usize;
         let mut live = self.take()?;
-        let Live { store, rows: interface, .. } = &mut live;
+        let Live { store, budget, rows: interface, .. } = &mut *live;
         let Some(interface) = interface else {
             let found = "it exports no row-function".to_owned();
             let site = self.site.clone();
             return Err(Error::Interface { site, found });
         };
         let function = interface.bound_function();
-        let called = guarded!(store, &self.limits, rows, function.call_run(&mut *store, bound, batch));
+        let called = guarded!(store, budget, &self.limits, rows, function.call_run(&mut *store, bound, batch));
         self.settle(live, rows, called)
     }
 
-    fn take(&mut self) -> Result<Live, Error> {
+    fn take(&mut self) -> Result<Box<Live>, Error> {
         self.live.take().ok_or_else(|| Error::Trap {
             site: self.site.clone(),
             reason: "the instance ended with an earlier call".to_owned(),
@@ -178,7 +181,7 @@ impl Instance {
     }
 
     /// Puts the store back after a call that came back, drops it after any other.
-    fn settle<T>(&mut self, live: Live, rows: usize, called: Result<T, Broken>) -> Result<T, Error> {
+    fn settle<T>(&mut self, live: Box<Live>, rows: usize, called: Result<T, Broken>) -> Result<T, Error> {
         self.used = used(&live.store);
         match called {
             Ok(value) => {

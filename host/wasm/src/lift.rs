@@ -254,7 +254,7 @@ fn scalars<T: arrow_buffer::ArrowNativeType>(bytes: Vec<u8>, rows: usize) -> Sca
         copy.extend_from_slice(&bytes);
         copy.into()
     };
-    ScalarBuffer::new(buffer, 0, rows)
+    ScalarBuffer::from(buffer)
 }
 
 fn values<T: ArrowPrimitiveType>(bytes: Vec<u8>, rows: usize) -> Result<ScalarBuffer<T::Native>, String> {

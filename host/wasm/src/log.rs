@@ -6,6 +6,7 @@
 //! across an await, so it is the blocking kind.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -38,7 +39,14 @@ pub(crate) enum Level {
 
 /// Shared handle of an instance's voice.
 #[derive(Clone, Debug)]
-pub(crate) struct Voice(Arc<Mutex<Inner>>);
+pub(crate) struct Voice(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// Something was said since the last call began; most calls say nothing and take no lock.
+    used: AtomicBool,
+    inner: Mutex<Inner>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -54,7 +62,7 @@ struct Inner {
 
 impl Voice {
     pub(crate) fn new(site: Arc<Site>, lines_per_window: u32) -> Voice {
-        Voice(Arc::new(Mutex::new(Inner {
+        let inner = Mutex::new(Inner {
             site,
             lines_per_window,
             window: None,
@@ -63,16 +71,21 @@ impl Voice {
             stdout: Vec::new(),
             stderr: Vec::new(),
             tail: Vec::new(),
-        })))
+        });
+        Voice(Arc::new(Shared { used: AtomicBool::new(false), inner }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.used.store(true, Ordering::Relaxed);
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A call begins: what was said in an earlier one explains no trap of this one.
     pub(crate) fn begin(&self) {
-        self.lock().tail.clear();
+        if self.0.used.load(Ordering::Relaxed) {
+            self.lock().tail.clear();
+            self.0.used.store(false, Ordering::Relaxed);
+        }
     }
 
     /// A line from `host.log`. Errors are kept like stderr: an SDK may report a panic so.

@@ -1,40 +1,52 @@
 //! Arrow arrays to the contract's columns.
 //!
-//! An array that starts at row 0 of its buffers is lent as it is: the only copy is the
-//! one into the guest's memory. A slice needs its offsets to start at 0 and its bitmaps
-//! at a byte, with no bits past the last row; where they don't, that buffer (never the
-//! values) is made anew.
-
-use std::borrow::Cow;
+//! An array that starts at row 0 of its buffers is lent as it is: the only copy is the one into the
+//! guest's memory. The contract wants offsets that start at 0, and bitmaps that start at a byte and
+//! have no bits past the last row; a slice that differs ([`is_plain`]) is copied to a plain array
+//! first ([`plain`]). Slices come from batches run again in halves, never from the usual path.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Decimal128Type, Decimal256Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ByteArrayType, Date32Type, Decimal128Type, Decimal256Type, DurationMicrosecondType, Float32Type, Float64Type,
+    Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrowPrimitiveType, GenericByteArray, types::ByteArrayType};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, GenericByteArray, PrimitiveArray, make_array};
 use arrow_buffer::BooleanBuffer;
+use arrow_data::transform::MutableArrayData;
 use arrow_schema::{DataType, TimeUnit};
 
 use crate::bindings::types::ColumnParam;
 
-/// A column's buffers, lent where possible.
-#[derive(Debug)]
-pub(crate) struct Lowered<'a> {
-    validity: Option<Cow<'a, [u8]>>,
-    offsets: Option<Cow<'a, [u8]>>,
-    values: Cow<'a, [u8]>,
+/// Whether [`lower`] can lend the array's buffers.
+pub(crate) fn is_plain(array: &dyn Array) -> bool {
+    let values = match array.data_type() {
+        DataType::Boolean => is_plain_bitmap(array.as_boolean().values()),
+        DataType::Utf8 => array.as_string::<i32>().offsets()[0] == 0,
+        DataType::Binary => array.as_binary::<i32>().offsets()[0] == 0,
+        _ => true,
+    };
+    values && array.nulls().is_none_or(|nulls| nulls.null_count() == 0 || is_plain_bitmap(nulls.inner()))
 }
 
-impl Lowered<'_> {
-    /// The column as a parameter of a call.
-    pub(crate) fn param(&self) -> ColumnParam<'_> {
-        ColumnParam { validity: self.validity.as_deref(), offsets: self.offsets.as_deref(), values: &self.values }
+fn is_plain_bitmap(bits: &BooleanBuffer) -> bool {
+    if !bits.offset().is_multiple_of(8) {
+        return false;
     }
+    let spare = bits.len().next_multiple_of(8) - bits.len();
+    let last = bits.len().checked_sub(1).map_or(0, |last| bits.values()[(bits.offset() + last) / 8]);
+    last & !(0xff_u8 >> spare) == 0
 }
 
-/// The buffers of an array; none for a type that the contract doesn't have.
-pub(crate) fn lower(array: &dyn Array) -> Option<Lowered<'_>> {
+/// A copy of an array whose buffers start at row 0; the error is Arrow's, of sizes beyond its offsets.
+pub(crate) fn plain(array: &dyn Array) -> Result<ArrayRef, String> {
+    let data = array.to_data();
+    let mut copy = MutableArrayData::new(vec![&data], false, array.len());
+    copy.try_extend(0, 0, array.len()).map_err(|e| e.to_string())?;
+    Ok(make_array(copy.freeze()))
+}
+
+/// The buffers of a plain array; none for a type that the contract doesn't have.
+pub(crate) fn lower(array: &dyn Array) -> Option<ColumnParam<'_>> {
     let (offsets, values) = match array.data_type() {
         DataType::Boolean => (None, bitmap(array.as_boolean().values())),
         DataType::Int8 => (None, primitive::<Int8Type>(array)),
@@ -57,47 +69,26 @@ pub(crate) fn lower(array: &dyn Array) -> Option<Lowered<'_>> {
         _ => return None,
     };
     let validity = array.nulls().filter(|nulls| nulls.null_count() > 0).map(|nulls| bitmap(nulls.inner()));
-    Some(Lowered { validity, offsets, values })
+    Some(ColumnParam { validity, offsets, values })
 }
 
 /// The values of one row fact.
-pub(crate) fn fact<T: ArrowPrimitiveType>(array: &arrow_array::PrimitiveArray<T>) -> Lowered<'_> {
-    Lowered { validity: None, offsets: None, values: Cow::Borrowed(array.values().inner().as_slice()) }
+pub(crate) fn fact<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>) -> ColumnParam<'_> {
+    ColumnParam { validity: None, offsets: None, values: array.values().inner().as_slice() }
 }
 
-fn primitive<T: ArrowPrimitiveType>(array: &dyn Array) -> Cow<'_, [u8]> {
-    Cow::Borrowed(array.as_primitive::<T>().values().inner().as_slice())
+fn primitive<T: ArrowPrimitiveType>(array: &dyn Array) -> &[u8] {
+    array.as_primitive::<T>().values().inner().as_slice()
 }
 
-fn variable<T: ByteArrayType<Offset = i32>>(array: &GenericByteArray<T>) -> (Option<Cow<'_, [u8]>>, Cow<'_, [u8]>) {
+fn variable<T: ByteArrayType<Offset = i32>>(array: &GenericByteArray<T>) -> (Option<&[u8]>, &[u8]) {
     let offsets = array.offsets();
-    let (first, last) = (offsets[0], offsets[offsets.len() - 1]);
     // Arrow's offsets are never negative.
-    let range = first.unsigned_abs() as usize..last.unsigned_abs() as usize;
-    let values = Cow::Borrowed(&array.value_data()[range]);
-    let offsets = if first == 0 {
-        Cow::Borrowed(offsets.inner().inner().as_slice())
-    } else {
-        let rebased = offsets.iter().flat_map(|o| (o - first).to_le_bytes());
-        Cow::Owned(rebased.collect())
-    };
-    (Some(offsets), values)
+    let end = offsets[offsets.len() - 1].unsigned_abs() as usize;
+    (Some(offsets.inner().inner().as_slice()), &array.value_data()[..end])
 }
 
-fn bitmap(bits: &BooleanBuffer) -> Cow<'_, [u8]> {
-    let bytes = bits.len().div_ceil(8);
-    let spare = bytes * 8 - bits.len();
-    let mask = 0xff_u8 >> spare;
-    if bits.offset().is_multiple_of(8) {
-        let start = bits.offset() / 8;
-        let found = &bits.values()[start..start + bytes];
-        if found.last().is_none_or(|last| last & !mask == 0) {
-            return Cow::Borrowed(found);
-        }
-    }
-    let mut made = bits.sliced().as_slice()[..bytes].to_vec();
-    if let Some(last) = made.last_mut() {
-        *last &= mask;
-    }
-    Cow::Owned(made)
+fn bitmap(bits: &BooleanBuffer) -> &[u8] {
+    let start = bits.offset() / 8;
+    &bits.values()[start..start + bits.len().div_ceil(8)]
 }

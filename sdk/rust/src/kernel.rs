@@ -16,7 +16,7 @@
 //! /// Dear and counted.
 //! #[filter(columns)]
 //! fn worth(price: &F64s, qty: &I64s) -> Bools {
-//!     price.test(|price| price > 10.0) & qty.is_not_null()
+//!     price.gt(10.0) & qty.is_not_null()
 //! }
 //! # use rowmill_sdk::test::call;
 //! let ran = call::<worth>().arg([9.0, 11.0, 11.0]).arg([Some(1i64), None, Some(2)]).run();
@@ -120,15 +120,23 @@ impl<T: Fixed> Values<T> {
     #[inline(always)]
     pub fn test(&self, f: impl Fn(T) -> bool) -> Bools {
         let blocks = self.as_bytes().chunks_exact(LANES * T::WIDTH);
-        let rest = self.rows() / LANES * LANES;
-        let bits = blocks.map(|values| {
+        let mut bytes = Vec::with_capacity(self.rows().div_ceil(LANES));
+        bytes.extend(blocks.map(|values| {
             let mut byte = 0;
             for i in 0..LANES {
                 byte |= u8::from(f(T::read(&values[i * T::WIDTH..]))) << i;
             }
             byte
-        });
-        let values = collect_bits(self.rows(), bits, |row| f(self.value(rest + row)));
+        }));
+        self.tested(bytes, f)
+    }
+
+    /// The outcome of a test: `bytes` has it for each whole block of eight rows, `f` gives it for the
+    /// rows after them.
+    #[inline(always)]
+    pub(crate) fn tested(&self, bytes: Vec<u8>, f: impl Fn(T) -> bool) -> Bools {
+        let rest = self.rows() / LANES * LANES;
+        let values = close_bits(self.rows(), bytes, |row| f(self.value(rest + row)));
         Bools::new(values, self.validity().cloned())
     }
 
@@ -142,15 +150,16 @@ impl<T: Fixed> Values<T> {
         let left = self.as_bytes().chunks_exact(LANES * T::WIDTH);
         let right = other.as_bytes().chunks_exact(LANES * U::WIDTH);
         let rest = self.rows() / LANES * LANES;
-        let bits = left.zip(right).map(|(left, right)| {
+        let mut bytes = Vec::with_capacity(self.rows().div_ceil(LANES));
+        bytes.extend(left.zip(right).map(|(left, right)| {
             let mut byte = 0;
             for i in 0..LANES {
                 let (a, b) = (T::read(&left[i * T::WIDTH..]), U::read(&right[i * U::WIDTH..]));
                 byte |= u8::from(f(a, b)) << i;
             }
             byte
-        });
-        let values = collect_bits(self.rows(), bits, |row| f(self.value(rest + row), other.value(rest + row)));
+        }));
+        let values = close_bits(self.rows(), bytes, |row| f(self.value(rest + row), other.value(rest + row)));
         Bools::new(values, both_valid(self, other))
     }
 
@@ -166,9 +175,7 @@ impl<T: Fixed> Values<T> {
 
 /// A bitmap from whole bytes and the bits of the rows after them.
 #[inline(always)]
-fn collect_bits(rows: usize, bytes: impl Iterator<Item = u8>, rest: impl Fn(usize) -> bool) -> Bitmap {
-    let mut bits = Vec::with_capacity(rows.div_ceil(8));
-    bits.extend(bytes);
+fn close_bits(rows: usize, mut bits: Vec<u8>, rest: impl Fn(usize) -> bool) -> Bitmap {
     if !rows.is_multiple_of(8) {
         bits.push((0..rows % 8).fold(0, |byte, row| byte | u8::from(rest(row)) << row));
     }

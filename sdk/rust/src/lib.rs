@@ -118,6 +118,7 @@ pub mod adapter;
 mod bools;
 mod calendar;
 mod cell;
+mod compare;
 mod config;
 mod decimal;
 mod error;

@@ -72,8 +72,11 @@ pub(super) fn status(status: &StoredStatus) -> String {
     if let Some(progress) = &status.progress {
         line("position", progress.position.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string));
         line("source is at", status.source_position.clone().unwrap_or_else(|| "not reachable".to_owned()));
-        if let Some(bytes) = status.lag_bytes {
-            line("behind by", format!("{bytes} bytes of binlog"));
+        let seconds = status.lag_seconds.map(|seconds| format!("{seconds:.1} s"));
+        let bytes = status.lag_bytes.map(|bytes| format!("{bytes} bytes of binlog"));
+        let behind: Vec<String> = seconds.into_iter().chain(bytes).collect();
+        if !behind.is_empty() {
+            line("behind by", behind.join(", "));
         }
         line("rows in", progress.rows_in.to_string());
         line("rows out", progress.rows_out.to_string());

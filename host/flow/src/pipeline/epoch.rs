@@ -71,6 +71,14 @@ impl Filling {
         self.position = Some(position);
     }
 
+    /// Passed transactions without rows of ours, the last of them committed at `commit_time`. Where
+    /// the stream is dry that says nothing: the position is as young as the clock.
+    pub(crate) fn pass(&mut self, commit_time: Option<i64>) {
+        if !self.dry {
+            self.commit_time = self.commit_time.max(commit_time);
+        }
+    }
+
     /// Whether rows wait to be committed.
     pub(crate) fn has_rows(&self) -> bool {
         self.rows_in > 0

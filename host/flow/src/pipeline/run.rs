@@ -349,7 +349,10 @@ impl Flow {
 
     async fn add_changes(&mut self, event: ChangeEvent) -> Result<(), Error> {
         match event {
-            ChangeEvent::Position { position, dry } => self.filling.reach(position, true, dry),
+            ChangeEvent::Position { position, commit_time, dry } => {
+                self.filling.reach(position, true, dry);
+                self.filling.pass(commit_time);
+            }
             ChangeEvent::Rows { batches, position, boundary, dry } => {
                 for batch in batches {
                     let rows = batch.rows.num_rows() as u64;
@@ -406,6 +409,7 @@ impl Flow {
             snapshot: self.snapshot.clone(),
             converge_until: self.converge_until.clone(),
             converging,
+            as_of: if self.filling.is_dry() { Some(micros_now()) } else { filled.commit_time },
             rows_in: filled.rows_in,
             skipped: filled.skipped,
             split_transactions: split,

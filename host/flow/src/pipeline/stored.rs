@@ -18,6 +18,10 @@ pub struct StoredStatus {
     pub progress: Option<Progress>,
     /// Where the source is now.
     pub source_position: Option<String>,
+    /// How old the source's state is that the target shows, in seconds: 0 when nothing is left to
+    /// read, otherwise the time since the target last held everything (or since the newest
+    /// transaction that it holds). `None` until the snapshot is complete.
+    pub lag_seconds: Option<f64>,
     /// Bytes of binlog between the stored position and the source's, if both are in one file.
     pub lag_bytes: Option<u64>,
     /// Why the source could not be asked.
@@ -42,6 +46,9 @@ pub async fn stored_status(plan: &Pipeline) -> Result<StoredStatus, Error> {
         (Ok(now), Some(stored)) if now.file == stored.file => Some(now.offset.saturating_sub(stored.offset)),
         _ => None,
     };
+    let nothing_left = matches!((&asked, stored), (Ok(now), Some(stored)) if stored.reached(now));
+    let age = progress.as_ref().and_then(|progress| progress.age_seconds);
+    let lag_seconds = if nothing_left { age.map(|_| 0.0) } else { age };
     let phase = match &progress {
         None | Some(Progress { position: None, .. }) => "not started",
         Some(Progress { snapshot: Some(_), .. }) => "snapshot",
@@ -52,6 +59,7 @@ pub async fn stored_status(plan: &Pipeline) -> Result<StoredStatus, Error> {
         pipeline: plan.name.clone(),
         phase,
         progress,
+        lag_seconds,
         lag_bytes,
         source_error: asked.as_ref().err().map(ToString::to_string),
         source_position: asked.ok().map(|position| position.to_string()),

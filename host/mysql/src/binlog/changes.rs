@@ -87,6 +87,8 @@ pub struct Changes {
     /// the first transaction or heartbeat: the server may be passing over transactions.
     placed: bool,
     transaction: Option<Transaction>,
+    /// When the last transaction that ended was committed.
+    committed: Option<i64>,
     /// Row changes of the first transaction that were delivered before.
     skip: u64,
     pending: Option<(usize, RowsEvent)>,
@@ -131,6 +133,7 @@ impl Changes {
             gtid: None,
             placed: false,
             transaction: None,
+            committed: None,
             skip: 0,
             pending: None,
             delivered: from,
@@ -297,7 +300,7 @@ impl Changes {
         self.delivered = position.clone();
         self.said_dry = dry;
         self.reported = Instant::now();
-        ChangeEvent::Position { position, dry }
+        ChangeEvent::Position { position, commit_time: self.committed, dry }
     }
 
     /// The position after the last row change that was read.

@@ -131,6 +131,9 @@ pub enum ChangeEvent {
     Position {
         /// A transaction boundary.
         position: Position,
+        /// When the last transaction before it was committed, in µs since 1970; `None` before the
+        /// first one on this stream.
+        commit_time: Option<i64>,
         /// Nothing more is there to read right now.
         dry: bool,
     },

@@ -47,6 +47,7 @@ fn definition(table: &str) -> String {
              position LONGTEXT NULL COMMENT 'place in the binary log up to which the target holds everything, as JSON', \
              snapshot LONGTEXT NULL COMMENT 'start and finished key ranges of the snapshot, as JSON; NULL when complete', \
              converge_until LONGTEXT NULL COMMENT 'the target converges until this position, as JSON; NULL when it is consistent', \
+             as_of DATETIME(6) NULL COMMENT 'the target shows the source as of this moment, UTC', \
              fence BIGINT UNSIGNED NOT NULL COMMENT 'raised by each process that takes the pipeline over', \
              commits BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'transactions committed by the pipeline', \
              rows_in BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'rows read from the source', \

@@ -139,6 +139,8 @@ pub struct ProgressUpdate {
     /// The target may hold rows of a later source state: a snapshot is being read, or the stream has
     /// not passed its last reader yet. Also true in the epoch with which that ends.
     pub converging: bool,
+    /// The target shows the source as of this moment, in µs since 1970; `None` leaves the stored one.
+    pub as_of: Option<i64>,
     /// Rows read from the source, added to the stored count.
     pub rows_in: u64,
     /// Rows skipped because of errors, added to the stored count.

@@ -29,6 +29,9 @@ pub struct Progress {
     pub snapshot: Option<SnapshotProgress>,
     /// Until here the target converges after a resumed snapshot.
     pub converge_until: Option<Position>,
+    /// Seconds since the moment as of which the target shows the source, by the target's clock;
+    /// `None` until the snapshot is complete.
+    pub age_seconds: Option<f64>,
     /// Raised by each process that takes the pipeline over.
     pub fence: u64,
     /// Transactions committed.
@@ -60,7 +63,7 @@ pub struct Stopped {
 
 const COLUMNS: &str = "incarnation, plan_digest, source, position, snapshot, converge_until, fence, commits, \
      rows_in, rows_out, split_transactions, skipped, CAST(updated_at AS CHAR), owner, \
-     CAST(stopped_at AS CHAR), stopped_reason";
+     CAST(stopped_at AS CHAR), stopped_reason, TIMESTAMPDIFF(MICROSECOND, as_of, UTC_TIMESTAMP(6)) / 1e6";
 
 /// Reads the progress; `None` if there are no tables or no row.
 pub(super) async fn read(conn: &mut Conn, options: &SinkOptions) -> Result<Option<Progress>> {
@@ -102,6 +105,8 @@ pub(super) async fn read(conn: &mut Conn, options: &SinkOptions) -> Result<Optio
         position: stored(text(3)).map_err(|e| broken("position", e))?,
         snapshot: stored(text(4)).map_err(|e| broken("snapshot", e))?,
         converge_until: stored(text(5)).map_err(|e| broken("converge_until", e))?,
+        // A source whose clock is ahead is not in the future.
+        age_seconds: row.get::<Option<f64>, _>(16).flatten().map(|age| age.max(0.0)),
         fence: number(6),
         commits: number(7),
         rows_in: number(8),

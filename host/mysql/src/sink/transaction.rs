@@ -75,9 +75,13 @@ pub(super) fn begin_statements(
         Some(position) => format!("position = {}, ", json_literal(Some(position))?),
         None => String::new(),
     };
+    let as_of = match update.as_of {
+        Some(micros) => format!("as_of = '1970-01-01' + INTERVAL {micros} MICROSECOND, "),
+        None => String::new(),
+    };
     Ok(format!(
         "START TRANSACTION; \
-         UPDATE {progress} SET commits = commits + 1, {position}snapshot = {}, converge_until = {}, \
+         UPDATE {progress} SET commits = commits + 1, {position}{as_of}snapshot = {}, converge_until = {}, \
          rows_in = rows_in + {}, rows_out = rows_out + {rows_out}, skipped = skipped + {}, \
          split_transactions = split_transactions + {}, updated_at = UTC_TIMESTAMP(6) \
          WHERE pipeline = {pipeline} AND lane = 0 AND fence = {fence} AND commits = {commits}",

@@ -3,6 +3,7 @@
 
 mod guests;
 mod honest;
+mod kernels;
 mod limits;
 mod load;
 mod round_trip;

@@ -131,6 +131,7 @@ impl Changes {
     /// The transaction's end: its rows stand.
     fn commit(&mut self) {
         if let Some(transaction) = self.transaction.take() {
+            self.committed = Some(transaction.commit_time);
             match (&mut self.gtid, transaction.gtid) {
                 (Some(set), Some(Id::MySql(source, number))) => set.add(&source, number),
                 (Some(set), Some(Id::MariaDb(domain, server, sequence))) => set.set(domain, server, sequence),
