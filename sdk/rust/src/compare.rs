@@ -145,6 +145,6 @@ mod tests {
         assert_eq!(found(column.le(2.0)), expected(|v| v <= 2.0));
         assert_eq!(found(column.eq(0.0)), expected(|v| v == 0.0));
         assert_eq!(found(column.ne(2.0)), expected(|v| v != 2.0));
-        assert_eq!(I32s::from_values([1, 2]).gt(1).value(1), true);
+        assert!(I32s::from_values([1, 2]).gt(1).value(1));
     }
 }
