@@ -5,13 +5,13 @@ use std::path::Path;
 use plotters::prelude::*;
 
 use crate::boundary::Curve;
-use crate::report::{Figure, number};
+use crate::report::{Figure, Limit, number};
 
 const INK: RGBColor = RGBColor(40, 44, 52);
 const KEPT: RGBColor = RGBColor(64, 128, 96);
 const MISSED: RGBColor = RGBColor(192, 64, 64);
-const FORMS: [(&str, RGBColor); 3] =
-    [("column form", RGBColor(32, 96, 176)), ("row form", RGBColor(208, 128, 32)), ("native", RGBColor(110, 110, 110))];
+/// Of column form, row form and native.
+const FORMS: [RGBColor; 3] = [RGBColor(32, 96, 176), RGBColor(208, 128, 32), RGBColor(110, 110, 110)];
 /// Bars end here; what misses its limit by more is not longer.
 const WIDEST: f64 = 1.5;
 
@@ -31,7 +31,9 @@ pub(crate) fn figures(file: &Path, figures: &[Figure]) -> Result<(), String> {
             let color = if *used > 1.0 { MISSED } else { KEPT };
             let bar = [(left, y + 16), (x(used.min(WIDEST)), y + 26)];
             area.draw(&Rectangle::new(bar, color.filled()))?;
-            let label = format!("{}: {} {}", figure.name, number(figure.value), figure.unit);
+            let (side, bound) = figure.limit.map(Limit::words).unwrap_or_default();
+            let (value, unit) = (number(figure.value), figure.unit);
+            let label = format!("{}: {value} {unit} ({side} {})", figure.name, number(bound));
             area.draw(&Text::new(label, (left, y), text(14)))?;
         }
         area.draw(&PathElement::new([(x(1.0), top), (x(1.0), top + 34 * rows as i32)], INK.stroke_width(2)))?;
@@ -51,6 +53,7 @@ pub(crate) fn curves(file: &Path, curves: &[Curve]) -> Result<(), String> {
             let mut chart = ChartBuilder::on(panel)
                 .caption(curves[0].function, text(16))
                 .margin(14)
+                .margin_right(28)
                 .x_label_area_size(40)
                 .y_label_area_size(55)
                 .build_cartesian_2d((1.0..10_000.0_f64).log_scale(), (0.1..3_000.0_f64).log_scale())?;
@@ -58,19 +61,19 @@ pub(crate) fn curves(file: &Path, curves: &[Curve]) -> Result<(), String> {
                 .configure_mesh()
                 .x_desc("rows per batch")
                 .y_desc("ns per row")
-                .x_label_formatter(&|v| number(*v))
-                .y_label_formatter(&|v| number(*v))
+                .x_label_formatter(&f64::to_string)
+                .y_label_formatter(&f64::to_string)
                 .light_line_style(WHITE.mix(0.0))
                 .draw()?;
-            for (curve, (form, color)) in curves.iter().zip(FORMS) {
-                assert_eq!(curve.form, form);
+            for (curve, color) in curves.iter().zip(FORMS) {
                 let points = curve.points.iter().map(|(rows, ns)| (*rows as f64, *ns));
                 chart
                     .draw_series(LineSeries::new(points, color.stroke_width(3)))?
-                    .label(form)
+                    .label(curve.form)
                     .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(3)));
             }
-            chart.configure_series_labels().background_style(WHITE).border_style(INK).draw()?;
+            let corner = SeriesLabelPosition::UpperRight;
+            chart.configure_series_labels().position(corner).background_style(WHITE).border_style(INK).draw()?;
         }
         area.present()?;
         Ok(())

@@ -62,7 +62,7 @@ pub(crate) fn measure(report: &mut Report, shop: &Shop, runtime: &Runtime) {
     }
     report.note(COPY, "LOAD DATA LOCAL INFILE of the rows in the target", median(loads), "rows/s");
     report.note(COPY, "snapshot, rows that reached the target", median(copies), "rows/s");
-    report.judge(COPY, "the same / LOAD DATA, each pair in turn", median(ratios), "x", Limit::AtLeast(0.7));
+    report.judge(COPY, "snapshot / LOAD DATA, each pair in turn", median(ratios), "x", Limit::AtLeast(0.7));
 
     let step = 1_000.max(shop.rows / 1_000);
     for start in (0..shop.rows).step_by(step as usize) {
@@ -77,10 +77,10 @@ pub(crate) fn measure(report: &mut Report, shop: &Shop, runtime: &Runtime) {
     report.note(COPY, "one transaction that updates every row", rows / transaction.seconds, "rows/s");
 
     for (name, run) in [
-        ("check with compiling", &check),
-        ("snapshot", &snapshot),
-        ("catch-up", &catch_up),
-        ("one large transaction", &transaction),
+        ("compiling the components", &check),
+        ("in the snapshot", &snapshot),
+        ("catching up", &catch_up),
+        ("in one transaction of every row", &transaction),
     ] {
         report.judge(MEMORY, name, run.memory, "MB", Limit::AtMost(MEMORY_MAX));
     }
@@ -88,7 +88,13 @@ pub(crate) fn measure(report: &mut Report, shop: &Shop, runtime: &Runtime) {
     let latencies = bench.latencies(runtime);
     let mut sorted = latencies.clone();
     sorted.sort_by(f64::total_cmp);
-    report.judge(LATENCY, "median of single inserts on an idle source", median(latencies), "ms", Limit::AtMost(20.0));
+    report.judge(
+        LATENCY,
+        "until a single insert on an idle source is visible, median",
+        median(latencies),
+        "ms",
+        Limit::AtMost(20.0),
+    );
     report.note(LATENCY, "95 of 100 in under", sorted[sorted.len() * 95 / 100], "ms");
 
     let verified = bench.rowmill(&["verify", "pipeline.yaml"]).status().unwrap();

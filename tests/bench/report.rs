@@ -15,9 +15,11 @@ pub(crate) enum Limit {
 }
 
 impl Limit {
-    fn bound(self) -> f64 {
+    /// Its side in words, and its bound.
+    pub(crate) fn words(self) -> (&'static str, f64) {
         match self {
-            Limit::AtMost(bound) | Limit::AtLeast(bound) => bound,
+            Limit::AtMost(bound) => ("at most", bound),
+            Limit::AtLeast(bound) => ("at least", bound),
         }
     }
 
@@ -87,12 +89,12 @@ impl Report {
         let limit = match limit {
             None => String::new(),
             Some(limit) => {
-                let side = if matches!(limit, Limit::AtMost(_)) { "at most" } else { "at least" };
+                let (side, bound) = limit.words();
                 let verdict = if figure.misses() { "MISSED" } else { "kept" };
-                format!("  {side} {} {verdict}", number(limit.bound()))
+                format!("  {side} {} {verdict}", number(bound))
             }
         };
-        println!("  {name:<58} {:>12} {unit:<7}{limit}", number(*value));
+        println!("  {name:<66} {:>10} {unit:<7}{limit}", number(*value));
         self.figures.push(figure);
     }
 
