@@ -1,6 +1,6 @@
 //! Functions in components, through the whole production path, against the same code natively.
 //!
-//! Samples of the three (column form, row form, native) and of all sizes alternate, so that a change
+//! Samples of the forms (column form, row form, the expression in std/sql, native) and of all sizes alternate, so that a change
 //! of the machine's speed hits all alike; each figure, in ns per batch, is the fastest sample, which
 //! nothing interrupted. The native run is the column form called on columns that are
 //! there already: it pays for its result, not for getting at its arguments.
@@ -18,7 +18,7 @@ use crate::report::{Limit, Report};
 
 const SECTION: &str = "boundary: a component's function, against the same code compiled natively";
 const ROWS: [usize; 5] = [1, 16, 256, 1024, 8192];
-const FORMS: [&str; 3] = ["column form", "row form", "native"];
+const FORMS: [&str; 4] = ["column form", "row form", "std/sql", "native"];
 const ROUNDS: usize = 15;
 const SAMPLES: usize = 15;
 /// Rows of one sample, at least: enough to be well above the clock's resolution.
@@ -59,6 +59,8 @@ struct Subject {
     title: &'static str,
     limit: f64,
     columns: fn(&Rows) -> Vec<ArrayRef>,
+    /// The same in std/sql: the function, and its configuration's key and text.
+    sql: [&'static str; 3],
     native: fn(&Rows) -> Box<dyn Fn()>,
 }
 
@@ -68,6 +70,7 @@ const SUBJECTS: [Subject; 3] = [
         title: "filter price > 10 and qty is not null",
         limit: 2.3,
         columns: Rows::price_and_qty,
+        sql: ["filter", "where", "c0 > 10 AND c1 IS NOT NULL"],
         native: |rows| {
             let (price, qty): (F64s, I64s) = (rows.price.iter().collect(), rows.qty.iter().collect());
             Box::new(move || drop(black_box(guest_bench::worth(black_box(&price), black_box(&qty)))))
@@ -78,6 +81,7 @@ const SUBJECTS: [Subject; 3] = [
         title: "trim + upper of a text",
         limit: 2.7,
         columns: |rows| vec![Arc::new(rows.text.clone())],
+        sql: ["map", "x", "UPPER(TRIM(c0))"],
         native: |rows| {
             let text: Texts = rows.text.iter().collect();
             Box::new(move || drop(black_box(guest_bench::shout(black_box(&text)))))
@@ -88,6 +92,7 @@ const SUBJECTS: [Subject; 3] = [
         title: "price * qty",
         limit: 6.2,
         columns: Rows::price_and_qty,
+        sql: ["map", "x", "c0 * c1"],
         native: |rows| {
             let (price, qty): (F64s, I64s) = (rows.price.iter().collect(), rows.qty.iter().collect());
             Box::new(move || drop(black_box(guest_bench::total(black_box(&price), black_box(&qty)))))
@@ -98,11 +103,12 @@ const SUBJECTS: [Subject; 3] = [
 /// Measures all functions at all sizes.
 pub(crate) async fn measure(report: &mut Report) -> Vec<Curve> {
     let engine = Engine::new(EngineOptions { cache: None }).unwrap();
-    let component = engine.load("bench", rowmill_test_guests::BENCH).await.unwrap();
+    let guest = engine.load("bench", rowmill_test_guests::BENCH).await.unwrap();
+    let sql = engine.load("std/sql", rowmill_udfs::component("sql").unwrap()).await.unwrap();
     let mut races = Vec::new();
     for subject in &SUBJECTS {
         for rows in ROWS {
-            races.push(Race::new(&component, subject, rows).await);
+            races.push(Race::new(&guest, &sql, subject, rows).await);
         }
     }
     for _ in 0..ROUNDS {
@@ -128,20 +134,23 @@ struct Race {
     subject: &'static Subject,
     rows: usize,
     columns: Vec<ArrayRef>,
-    functions: [Function; 2],
+    functions: [Function; 3],
     native: Box<dyn Fn()>,
     /// ns per batch, in the order of [`FORMS`].
-    fastest: [f64; 3],
+    fastest: [f64; 4],
 }
 
 impl Race {
-    async fn new(component: &Component, subject: &'static Subject, rows: usize) -> Race {
+    async fn new(guest: &Component, sql: &Component, subject: &'static Subject, rows: usize) -> Race {
         let values = Rows::new(rows);
         let columns = (subject.columns)(&values);
-        let by_column = bind(component, subject.name, &columns).await;
-        let by_row = bind(component, &format!("{}_by_row", subject.name), &columns).await;
+        let none = serde_json::Value::Null;
+        let by_column = bind(guest, subject.name, &columns, &none).await;
+        let by_row = bind(guest, &format!("{}_by_row", subject.name), &columns, &none).await;
+        let [function, key, text] = subject.sql;
+        let in_sql = bind(sql, function, &columns, &serde_json::json!({ key: text })).await;
         let native = (subject.native)(&values);
-        Race { subject, rows, columns, functions: [by_column, by_row], native, fastest: [f64::INFINITY; 3] }
+        Race { subject, rows, columns, functions: [by_column, by_row, in_sql], native, fastest: [f64::INFINITY; 4] }
     }
 
     async fn sample(&mut self) {
@@ -160,15 +169,16 @@ impl Race {
             for _ in 0..repeat {
                 (self.native)();
             }
-            self.fastest[2] = self.fastest[2].min(per_batch(start));
+            self.fastest[3] = self.fastest[3].min(per_batch(start));
         }
     }
 
     fn tell(&self, report: &mut Report) {
-        let (rows, [column, row, native]) = (self.rows, self.fastest);
+        let (rows, [column, row, sql, native]) = (self.rows, self.fastest);
         let name = format!("{}, {rows} rows", self.subject.title);
         report.note(SECTION, format!("{name}: native"), native, "ns");
         report.note(SECTION, format!("{name}: row form"), row, "ns");
+        report.note(SECTION, format!("{name}: std/sql"), sql, "ns");
         let column_form = format!("{name}: column form");
         if rows == 1 && self.subject.name == "total" {
             report.judge(SECTION, column_form, column, "ns", Limit::AtMost(1500.0));
@@ -177,18 +187,19 @@ impl Race {
         }
         if rows == 8192 {
             report.note(SECTION, format!("{name}: row form / native"), row / native, "x");
+            report.note(SECTION, format!("{name}: std/sql / native"), sql / native, "x");
             let limit = Limit::AtMost(self.subject.limit);
             report.judge(SECTION, format!("{name}: column form / native"), column / native, "x", limit);
         }
     }
 }
 
-async fn bind(component: &Component, name: &str, columns: &[ArrayRef]) -> Function {
+async fn bind(component: &Component, name: &str, columns: &[ArrayRef], config: &serde_json::Value) -> Function {
     let identity = Identity { pipeline: "bench".to_owned(), step: "map-1".to_owned() };
     let argument = |(i, column): (usize, &ArrayRef)| Argument {
         field: Field::new(format!("c{i}"), column.data_type().clone(), true),
         literal: None,
     };
     let args: Vec<Argument> = columns.iter().enumerate().map(argument).collect();
-    Function::bind(component, &identity, &Limits::default(), name, &args, &serde_json::Value::Null).await.unwrap()
+    Function::bind(component, &identity, &Limits::default(), name, &args, config).await.unwrap()
 }

@@ -10,8 +10,9 @@ use crate::report::{Figure, Limit, number};
 const INK: RGBColor = RGBColor(40, 44, 52);
 const KEPT: RGBColor = RGBColor(64, 128, 96);
 const MISSED: RGBColor = RGBColor(192, 64, 64);
-/// Of column form, row form and native.
-const FORMS: [RGBColor; 3] = [RGBColor(32, 96, 176), RGBColor(208, 128, 32), RGBColor(110, 110, 110)];
+/// Of column form, row form, std/sql and native.
+const FORMS: [RGBColor; 4] =
+    [RGBColor(32, 96, 176), RGBColor(208, 128, 32), RGBColor(64, 128, 96), RGBColor(110, 110, 110)];
 /// Bars end here; what misses its limit by more is not longer.
 const WIDEST: f64 = 1.5;
 
