@@ -1,0 +1,1 @@
+//! Keyed state on disk: checkpoints, eviction, savepoints.

@@ -1,0 +1,1 @@
+//! MySQL collations: comparing texts and keys that group them.

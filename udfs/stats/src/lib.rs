@@ -1,0 +1,1 @@
+//! The built-in component `std/stats`: aggregates.
