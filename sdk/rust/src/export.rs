@@ -5,7 +5,8 @@
 
 /// Makes the listed functions the component's functions: names of functions with an attribute
 /// ([`scalar`](macro@crate::scalar), [`filter`](macro@crate::filter), [`table`](macro@crate::table))
-/// or of unit structs that implement [`RowFunction`](crate::RowFunction). Once per component.
+/// or of unit structs that implement [`RowFunction`](crate::RowFunction) or
+/// [`AggregateFunction`](crate::AggregateFunction). Once per component.
 ///
 /// ```
 /// use rowmill_sdk::{export, scalar};
@@ -28,7 +29,11 @@ macro_rules! export {
         pub static __ROWMILL_COMPONENT: $crate::__glue::Component = $crate::__glue::Component {
             version: ::core::env!("CARGO_PKG_VERSION"),
             docs: ::core::env!("CARGO_PKG_DESCRIPTION"),
-            functions: &[$(&$($function)::+ {}),+],
+            functions: &[$(|| {
+                #[allow(unused_imports)]
+                use $crate::__glue::{AggregateEntry as _, RowEntry as _};
+                (&$crate::__glue::Listed(&$($function)::+ {})).entry()
+            }),+],
         };
         $crate::__export_component!();
     };
@@ -59,143 +64,144 @@ macro_rules! __export_component {
     () => {};
 }
 
+#[cfg(target_family = "wasm")]
+mod wasm;
+
 #[doc(hidden)]
 pub mod glue {
-    use crate::function::RowFunction;
+    use crate::aggregate::{AggregateFunction, BoundAggregate};
+    use crate::contract::{Argument, BindError};
+    use crate::function::{Bound, FunctionInfo, RowFunction};
+
+    #[cfg(target_family = "wasm")]
+    pub use super::wasm::{Registered, bindings};
 
     /// What `export!` lists.
     pub struct Component {
         pub version: &'static str,
         pub docs: &'static str,
-        pub functions: &'static [&'static dyn RowFunction],
+        pub functions: &'static [fn() -> Exported],
     }
 
-    #[cfg(target_family = "wasm")]
-    pub use wasm::{Registered, bindings};
+    /// A function of the list.
+    pub enum Exported {
+        Row(&'static dyn RowFunction),
+        Aggregate(&'static dyn AggregateFunction),
+    }
 
-    #[cfg(target_family = "wasm")]
-    mod wasm {
-        use super::Component;
-        use crate::contract::{Argument, Batch, BindError, Output, Signature};
-        use crate::function::{Arity, Bound, Kind};
-        use std::cell::RefCell;
-
-        /// The component of the crate that calls `export!`.
-        pub trait Registered: 'static {
-            fn component() -> &'static Component;
-        }
-
-        #[allow(unsafe_code, missing_docs, unused_qualifications, unreachable_pub)]
-        #[allow(clippy::all)]
-        pub mod bindings {
-            wit_bindgen::generate!({
-                path: "../../wit",
-                world: "rows",
-                with: { "rowmill:udf/types@0.1.0": crate::contract::wit },
-                pub_export_macro: true,
-                export_macro_name: "__rowmill_export",
-                default_bindings_module: "rowmill_sdk::__glue::bindings",
-            });
-        }
-        use bindings::exports::rowmill::udf::{catalog, row_function};
-
-        impl<T: Registered> catalog::Guest for T {
-            fn describe() -> catalog::Description {
-                let component = T::component();
-                catalog::Description {
-                    version: component.version.into(),
-                    docs: component.docs.into(),
-                    functions: component.functions.iter().map(|f| entry(f.info())).collect(),
-                }
-            }
-        }
-
-        fn entry(info: crate::FunctionInfo) -> catalog::FunctionInfo {
-            catalog::FunctionInfo {
-                name: info.name,
-                kind: match info.kind {
-                    Kind::Scalar => catalog::Kind::Scalar,
-                    Kind::Filter => catalog::Kind::Filter,
-                    Kind::Table => catalog::Kind::Table,
-                },
-                docs: info.docs,
-                parameters: info
-                    .parameters
-                    .into_iter()
-                    .map(|p| catalog::Parameter {
-                        name: p.name,
-                        docs: p.docs,
-                        accepts: p.accepts,
-                        arity: match p.arity {
-                            Arity::One => catalog::Arity::One,
-                            Arity::Optional => catalog::Arity::Optional,
-                            Arity::Repeated => catalog::Arity::Repeated,
-                        },
-                    })
-                    .collect(),
-                results: info.results,
-                config: info
-                    .config
-                    .into_iter()
-                    .map(|c| catalog::ConfigKey {
-                        name: c.name,
-                        docs: c.docs,
-                        required: c.required,
-                        default_json: c.default_json,
-                    })
-                    .collect(),
-            }
-        }
-
-        /// The resource `bound-function`.
-        pub struct Binding(RefCell<Box<dyn Bound>>);
-
-        impl row_function::GuestBoundFunction for Binding {
-            fn signature(&self) -> Signature {
-                self.0.borrow().signature()
-            }
-
-            fn run(&self, input: Batch) -> Result<Output, String> {
-                self.0.borrow_mut().run(input)
-            }
-        }
-
-        impl<T: Registered> row_function::Guest for T {
-            type BoundFunction = Binding;
-
-            fn bind(
-                name: String,
-                args: Vec<Argument>,
-                config: String,
-            ) -> Result<row_function::BoundFunction, BindError> {
-                let bound = super::bind(T::component(), &name, &args, &config)?;
-                Ok(row_function::BoundFunction::new(Binding(RefCell::new(bound))))
+    impl Exported {
+        pub fn info(&self) -> FunctionInfo {
+            match self {
+                Self::Row(function) => function.info(),
+                Self::Aggregate(function) => function.info(),
             }
         }
     }
 
-    use crate::contract::{Argument, BindError};
-    use crate::function::Bound;
+    /// A name in `export!`, which does not say which trait the type implements. The compiler looks
+    /// for the method `entry` of a row function first and, behind one more reference, for that of
+    /// an aggregate.
+    pub struct Listed<F: 'static>(pub &'static F);
 
-    /// Binds a function by name, as the component's export does.
+    pub trait RowEntry {
+        fn entry(&self) -> Exported;
+    }
+
+    impl<F: RowFunction> RowEntry for Listed<F> {
+        fn entry(&self) -> Exported {
+            Exported::Row(self.0)
+        }
+    }
+
+    pub trait AggregateEntry {
+        fn entry(&self) -> Exported;
+    }
+
+    impl<F: AggregateFunction> AggregateEntry for &Listed<F> {
+        fn entry(&self) -> Exported {
+            Exported::Aggregate(self.0)
+        }
+    }
+
+    /// Binds a row function by name, as the component's export does.
     pub fn bind(
         component: &Component,
         name: &str,
         args: &[Argument],
         config: &str,
     ) -> Result<Box<dyn Bound>, BindError> {
-        let config = match config {
-            "" => serde_json::Value::Object(serde_json::Map::new()),
-            text => {
-                serde_json::from_str(text).map_err(|e| BindError::call(format!("the configuration is no JSON: {e}")))?
-            }
-        };
-        for function in component.functions {
-            if function.info().name == name {
-                return function.bind(args, config);
+        match find(component, name)? {
+            Exported::Row(function) => function.bind(args, json(config)?),
+            Exported::Aggregate(_) => {
+                Err(BindError::call(format!("`{name}` is an aggregate; write it in a step `aggregate`")))
             }
         }
-        let names: Vec<String> = component.functions.iter().map(|f| f.info().name).collect();
-        Err(BindError::call(format!("there is no function `{name}`; there are: {}", names.join(", "))))
+    }
+
+    /// Binds an aggregate by name, as the component's export does.
+    pub fn bind_aggregate(
+        component: &Component,
+        name: &str,
+        args: &[Argument],
+        config: &str,
+    ) -> Result<Box<dyn BoundAggregate>, BindError> {
+        match find(component, name)? {
+            Exported::Aggregate(function) => function.bind(args, json(config)?),
+            Exported::Row(_) => Err(BindError::call(format!("`{name}` is no aggregate"))),
+        }
+    }
+
+    fn find(component: &Component, name: &str) -> Result<Exported, BindError> {
+        let mut functions = component.functions.iter().map(|function| function());
+        functions.find(|function| function.info().name == name).ok_or_else(|| {
+            let names: Vec<String> = component.functions.iter().map(|function| function().info().name).collect();
+            BindError::call(format!("there is no function `{name}`; there are: {}", names.join(", ")))
+        })
+    }
+
+    fn json(config: &str) -> Result<serde_json::Value, BindError> {
+        match config {
+            "" => Ok(serde_json::Value::Object(serde_json::Map::new())),
+            text => serde_json::from_str(text)
+                .map_err(|error| BindError::call(format!("the configuration is no JSON: {error}"))),
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn each_function_binds_as_what_it_is() {
+            struct Row;
+            impl RowFunction for Row {
+                fn info(&self) -> FunctionInfo {
+                    FunctionInfo::new("row", crate::Kind::Scalar, "")
+                }
+                fn bind(&self, _: &[Argument], _: serde_json::Value) -> Result<Box<dyn Bound>, BindError> {
+                    Err(BindError::call("bound as a row function"))
+                }
+            }
+            struct Sum;
+            impl AggregateFunction for Sum {
+                fn info(&self) -> FunctionInfo {
+                    FunctionInfo::new("sum", crate::Kind::Aggregate, "")
+                }
+                fn bind(&self, _: &[Argument], _: serde_json::Value) -> Result<Box<dyn BoundAggregate>, BindError> {
+                    Err(BindError::call("bound as an aggregate"))
+                }
+            }
+            // The borrow is what tells the traits apart.
+            #[allow(clippy::needless_borrow)]
+            let functions: &[fn() -> Exported] = &[|| (&Listed(&Row {})).entry(), || (&Listed(&Sum {})).entry()];
+            let component = Component { version: "1", docs: "", functions };
+            let row = |name| bind(&component, name, &[], "{}").err().expect("refused").message;
+            let aggregate = |name| bind_aggregate(&component, name, &[], "").err().expect("refused").message;
+            assert_eq!(row("row"), "bound as a row function");
+            assert_eq!(row("sum"), "`sum` is an aggregate; write it in a step `aggregate`");
+            assert_eq!(aggregate("sum"), "bound as an aggregate");
+            assert_eq!(aggregate("row"), "`row` is no aggregate");
+            assert_eq!(aggregate("max"), "there is no function `max`; there are: row, sum");
+        }
     }
 }

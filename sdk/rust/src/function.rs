@@ -54,6 +54,8 @@ pub enum Kind {
     Filter,
     /// Any number of result rows per row.
     Table,
+    /// One result row per group of rows; see [`crate::aggregate`].
+    Aggregate,
 }
 
 /// How often a parameter occurs in a call.

@@ -101,6 +101,7 @@
 
 #![deny(missing_docs)]
 
+pub mod aggregate;
 pub mod bitmap;
 pub mod column;
 pub mod contract;
@@ -134,11 +135,12 @@ mod wide_decimal;
 mod writer;
 
 pub use adapter::{ColumnsReturned, Flagged};
+pub use aggregate::{AggregateFunction, BoundAggregate};
 pub use cell::{Cell, Nullable, Returned, Written};
 pub use config::Config;
 pub use contract::{
-    Argument, Attribute, Batch, BindError, Column, DataType, DecimalType, Field, FlaggedRow, Output, Place, RowFact,
-    Signature, Span,
+    AggregateSignature, Argument, Attribute, Batch, BindError, Column, DataType, DecimalType, Field, FlaggedRow,
+    Migration, Output, Place, RowFact, Signature, Span, State, StateSchema,
 };
 pub use decimal::{AnyDecimal, Decimal, ParseDecimalError};
 pub use error::RowError;
