@@ -14,7 +14,8 @@ const TARGET: &str = "wasm32-wasip2";
 const PROFILE: &str = "component";
 
 /// What every component is built from, seen from the workspace's root.
-const SHARED: [&str; 5] = ["Cargo.toml", "sdk/rust/src", "sdk/rust/Cargo.toml", "sdk/rust/macros", "wit"];
+const SHARED: [&str; 6] =
+    ["Cargo.toml", "sdk/collation", "sdk/rust/src", "sdk/rust/Cargo.toml", "sdk/rust/macros", "wit"];
 
 /// The whole `main` of a build script: compiles `packages` (package and folder, seen from the
 /// workspace's root) and copies each as `<package with underscores>.wasm` to `OUT_DIR`.

@@ -9,7 +9,7 @@ use arrow_schema::DataType;
 
 use super::operators::{as_decimal, both};
 use super::{Result, conditionals};
-use crate::collation::{Rule, agree};
+use crate::collation::{self, Rule, agree};
 use crate::convert::{canonical, convert, temporal};
 use crate::error::{BindError, Span};
 use crate::eval::compare::Op;
@@ -72,7 +72,7 @@ pub(crate) fn compare(span: Span, op: Op, left: Expr, right: Expr) -> Result<Exp
         }
         (Type::Text { collation: a, strength: s, .. }, Type::Text { collation: b, strength: t, .. }) => {
             let (collation, _) = agree((a, *s), (b, *t)).map_err(|m| BindError::new(span, m))?;
-            let rule = collation.rule().map_err(|m| BindError::new(span, m))?;
+            let rule = collation::rule(&collation).map_err(|m| BindError::new(span, m))?;
             let (left, right) = (canonical(left)?, canonical(right)?);
             if rule.is_bytes() {
                 return call(left, right, op);
@@ -303,7 +303,7 @@ fn set_of_texts(span: Span, expr: &Expr, list: &[Expr]) -> Result<Option<Expr>> 
         }
         wanted.push(text.to_owned());
     }
-    let rule = collation.rule().map_err(|m| BindError::new(span, m))?;
+    let rule = collation::rule(collation).map_err(|m| BindError::new(span, m))?;
     let expr = canonical(expr.clone())?;
     Expr::call(
         span,
@@ -331,7 +331,7 @@ pub(crate) fn as_texts(span: Span, left: Expr, right: Expr) -> Result<(Expr, Exp
         Rule::BYTES
     } else {
         match conditionals::text_of(span, &[&left, &right], None)? {
-            Type::Text { collation, .. } => collation.rule().map_err(|m| BindError::new(span, m))?,
+            Type::Text { collation, .. } => collation::rule(&collation).map_err(|m| BindError::new(span, m))?,
             _ => Rule::BYTES,
         }
     };
