@@ -4,12 +4,13 @@
 //! sandbox and under the same limits. Pipeline files name them `std/<name>`.
 
 /// The names of the components, without `std/`.
-pub const NAMES: &[&str] = &["sql", "text"];
+pub const NAMES: &[&str] = &["sql", "stats", "text"];
 
 /// The component of that name (without `std/`), as Wasm.
 pub fn component(name: &str) -> Option<&'static [u8]> {
     match name {
         "sql" => Some(include_bytes!(concat!(env!("OUT_DIR"), "/rowmill_udf_sql.wasm"))),
+        "stats" => Some(include_bytes!(concat!(env!("OUT_DIR"), "/rowmill_udf_stats.wasm"))),
         "text" => Some(include_bytes!(concat!(env!("OUT_DIR"), "/rowmill_udf_text.wasm"))),
         _ => None,
     }
