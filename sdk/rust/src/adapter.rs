@@ -3,15 +3,20 @@
 //! Everything here is the same on every target, so that a native test runs the very code that
 //! runs in the component. No item is part of the public API.
 
+mod aggregate;
 mod bind;
 mod run;
 
+pub use aggregate::{
+    Update, aggregate, aggregate_signature, column_name, migrate, no_migration, no_retract, renamed, several,
+};
 pub use bind::{Binder, Slot, info, parameter, result_names};
 pub use run::{columns, get, get_option, scalar, table, valid, written};
 
 use crate::contract::{Batch, Output, Signature};
 use crate::function::Bound;
 
+pub use crate::aggregate::Accumulators;
 pub use crate::cell::{Cell, Nullable, Returned, Written};
 pub use crate::column::{IntoColumn, View};
 pub use crate::config::Config;

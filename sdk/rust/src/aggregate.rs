@@ -71,9 +71,18 @@
 //! # fn main() {}
 //! ```
 
+mod accumulators;
+mod fold;
+pub(crate) mod state;
+mod stored;
+
 use crate::bitmap::Bitmap;
 use crate::contract::{AggregateSignature, Argument, Batch, BindError, FlaggedRow, Output, State, StateSchema};
 use crate::function::FunctionInfo;
+
+pub use accumulators::Accumulators;
+pub use state::{Accumulator, Stored, StoredRows};
+pub use stored::Columns;
 
 /// An aggregate function.
 ///

@@ -148,6 +148,10 @@ pub use fixed::Fixed;
 pub use function::{Arity, Bound, ConfigKey, FunctionInfo, Kind, Parameter, RowFunction};
 pub use host::{Level, count, log};
 pub use param::{AnyDecimals, Change, Json, Owned, Value};
+/// Makes the fields of a struct the columns of a state. See [`mod@aggregate`].
+pub use rowmill_sdk_macros::State;
+/// Makes an aggregate of the methods of an accumulator. See [`mod@aggregate`].
+pub use rowmill_sdk_macros::aggregate;
 /// Above a struct: makes it the type of a `#[config]` parameter.
 ///
 /// Keys that are no fields are errors in the pipeline file. `#[default(…)]` gives a field's

@@ -68,6 +68,12 @@ impl<T: Shape> Rows<T> {
         T::truncate(&mut self.columns, rows);
     }
 
+    /// Adds a row that means nothing.
+    pub(crate) fn push_default(&mut self) {
+        T::push_default(&mut self.columns);
+        self.rows += 1;
+    }
+
     /// Parents and columns.
     pub(crate) fn finish(self) -> (Vec<u8>, Vec<Column>) {
         (self.parents, T::finish(self.columns))
@@ -97,6 +103,8 @@ pub trait Shape {
     #[doc(hidden)]
     fn columns(rows: usize) -> Self::Columns;
     #[doc(hidden)]
+    fn push_default(columns: &mut Self::Columns);
+    #[doc(hidden)]
     fn truncate(columns: &mut Self::Columns, rows: usize);
     #[doc(hidden)]
     fn finish(columns: Self::Columns) -> Vec<Column>;
@@ -116,17 +124,22 @@ pub trait Fits<T: Shape> {
 /// One column in the making, with NULLs.
 #[doc(hidden)]
 pub struct Growing<B> {
-    builder: B,
-    valid: Bitmap,
+    pub(crate) builder: B,
+    pub(crate) valid: Bitmap,
 }
 
 impl<B: Builder> Growing<B> {
-    fn push<C: Cell<Builder = B>>(&mut self, value: Option<C>) {
+    #[inline]
+    pub(crate) fn push<C: Cell<Builder = B>>(&mut self, value: Option<C>) {
         self.valid.push(value.is_some());
         match value {
             Some(value) => value.push_cell(&mut self.builder),
             None => self.builder.push_default(),
         }
+    }
+
+    pub(crate) fn finish(self) -> Column {
+        self.builder.finish(Some(self.valid))
     }
 }
 
@@ -143,13 +156,18 @@ impl<N: Single> Shape for N {
         Growing { builder: Builder::with_capacity(rows), valid: Bitmap::all(0, true) }
     }
 
+    fn push_default(columns: &mut Self::Columns) {
+        columns.builder.push_default();
+        columns.valid.push(true);
+    }
+
     fn truncate(columns: &mut Self::Columns, rows: usize) {
         columns.builder.truncate(rows);
         columns.valid.truncate(rows);
     }
 
     fn finish(columns: Self::Columns) -> Vec<Column> {
-        vec![columns.builder.finish(Some(columns.valid))]
+        vec![columns.finish()]
     }
 }
 
@@ -231,6 +249,10 @@ macro_rules! tuples {
 
             fn columns(rows: usize) -> Self::Columns {
                 ($($shape::columns(rows),)+)
+            }
+
+            fn push_default(columns: &mut Self::Columns) {
+                $($shape::push_default(&mut columns.$index);)+
             }
 
             fn truncate(columns: &mut Self::Columns, rows: usize) {

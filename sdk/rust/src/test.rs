@@ -21,10 +21,23 @@
 //! repeated in pieces, on a fresh binding, and panics when the results differ: a function must
 //! give the same however the host cuts the rows.
 //!
+//! Aggregates have [`fold()`], which runs one over given rows, and [`aggregate()`], which checks on
+//! random rows what the host relies on.
+//!
 //! The functions here panic on misuse; they are for tests only.
 #![allow(clippy::missing_panics_doc)]
 
+mod check;
+mod fold;
+mod generate;
+mod laws;
+mod outcome;
+mod rows;
+mod shrink;
 mod widen;
+
+pub use check::{Check, aggregate, aggregate_of};
+pub use fold::{Fold, Folded, fold, fold_of};
 
 use crate::bitmap::Bitmap;
 use crate::cell::{Builder, Cell, Nullable};
@@ -139,20 +152,9 @@ impl Call {
     }
 
     /// Widens an argument to the first accepted type that takes it without loss.
-    fn widen(&self, mut field: Field, rows: usize, column: Column) -> (Field, Column) {
+    fn widen(&self, field: Field, rows: usize, column: Column) -> (Field, Column) {
         let parameters = self.function.info().parameters;
-        let Some(parameter) = parameters.get(self.args.len()) else { return (field, column) };
-        let accepts = &parameter.accepts;
-        if accepts.is_empty() || accepts.iter().any(|accepted| accepted.takes(field.data_type)) {
-            return (field, column);
-        }
-        for accepted in accepts {
-            if let Some(values) = widen::widened(&column.values, field.data_type, *accepted, rows) {
-                field.data_type = *accepted;
-                return (field, Column { values, ..column });
-            }
-        }
-        (field, column)
+        widen::argument(parameters.get(self.args.len()), field, rows, column)
     }
 
     /// Binds the function.

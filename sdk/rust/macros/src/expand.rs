@@ -1,7 +1,8 @@
 //! From an annotated function to its `RowFunction`.
 
+use crate::binding::{self, Bindings, arguments, valid};
 use crate::options::{Kind, Options};
-use crate::parameter::{self, Fact, Parameter, Role};
+use crate::parameter::{self, Parameter, Role};
 use crate::types;
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -94,84 +95,8 @@ fn adapter(kind: Kind, options: &Options, item: &ItemFn, parameters: &[Parameter
         }
     );
 
-    let columns = options.columns.is_some();
-    let mut names = Vec::new();
-    let mut entries = Vec::new();
-    let mut binds = Vec::new();
-    let mut facts = Vec::new();
-    let mut opens = Vec::new();
-    let mut closes = Vec::new();
-    let mut keys = quote!(::std::vec::Vec::new());
-    let mut config = quote!(binder.no_config()?;);
-    let mut optional_seen = false;
-    // Local names of the generated code, whatever the span around them.
-    let local = |name: &str| Ident::new(name, Span::call_site());
-    let (binder, batch, rows) = (local("binder"), local("batch"), local("rows"));
-    for (number, parameter) in parameters.iter().enumerate() {
-        let slot = format_ident!("__slot{}", number);
-        let value = format_ident!("__value{}", number);
-        let (name, docs) = (&parameter.name, &parameter.docs);
-        let view = |ty: &Type| view_of(ty, columns, parameter.span);
-        match &parameter.role {
-            Role::Column { ty, sees_null, optional } => {
-                if optional_seen && !optional {
-                    return Err(syn::Error::new(parameter.span, "only the last parameters can be left out"));
-                }
-                optional_seen |= optional;
-                let view = view(ty);
-                names.push(name.clone());
-                let span = parameter.span;
-                entries.push(quote_spanned!(span=> __rt::parameter::<#view>(#name, #docs, #optional)));
-                binds.push(quote_spanned! {span=>
-                    let mut #slot = #binder.column::<#view>(#sees_null, #optional)?;
-                });
-                opens.push(quote_spanned!(span=> let #value: #view = #slot.open(&mut #batch)?;));
-                closes.push(quote_spanned!(span=> #slot.close(#rows, #value);));
-            }
-            Role::Literal { ty, optional, .. } => {
-                if optional_seen && !optional {
-                    return Err(syn::Error::new(parameter.span, "only the last parameters can be left out"));
-                }
-                optional_seen |= optional;
-                names.push(name.clone());
-                let view = quote_spanned!(parameter.span=> <#ty as __rt::Owned>::View);
-                entries.push(quote!(__rt::parameter::<#view>(#name, #docs, #optional)));
-                binds.push(quote_spanned! {parameter.span=>
-                    let #value: ::core::option::Option<#ty> = #binder.literal::<#ty>(#optional)?;
-                });
-                if !optional {
-                    // `literal` has refused NULL.
-                    binds.push(quote! {
-                        let ::core::option::Option::Some(#value) = #value else {
-                            return ::core::result::Result::Err(__rt::BindError::call("a literal is missing"));
-                        };
-                    });
-                }
-            }
-            Role::Config(ty) => {
-                keys = quote_spanned!(parameter.span=> <#ty as __rt::Config>::keys());
-                config = quote_spanned!(parameter.span=> let #value: #ty = #binder.config()?;);
-            }
-            Role::Fact(fact, ty) => {
-                let fact_name = format_ident!(
-                    "{}",
-                    match fact {
-                        Fact::Seed => "Seed",
-                        Fact::CommitTime => "CommitTime",
-                        Fact::Change => "ChangeKind",
-                    }
-                );
-                let view = match fact {
-                    Fact::Change if !columns => quote!(<u8 as __rt::Value>::View),
-                    _ => view(ty),
-                };
-                facts.push(quote!(let mut #slot = binder.fact::<#view>(__rt::RowFact::#fact_name);));
-                opens.push(quote!(let #value: #view = #slot.open(&mut batch)?;));
-                closes.push(quote!(#slot.close(rows, #value);));
-            }
-            Role::Writer(_) | Role::Rows(_) => {}
-        }
-    }
+    let Bindings { names, entries, binds, facts, opens, closes, keys, config } =
+        binding::bindings(parameters, options.columns.is_some())?;
     let Results { signature, words, run } = results;
     Ok(quote! {
         #[doc(hidden)]
@@ -218,14 +143,6 @@ fn adapter(kind: Kind, options: &Options, item: &ItemFn, parameters: &[Parameter
             }
         };
     })
-}
-
-/// The column type of a parameter.
-fn view_of(ty: &Type, columns: bool, span: Span) -> TokenStream {
-    match columns {
-        true => quote_spanned!(span=> #ty),
-        false => quote_spanned!(span=> <#ty as __rt::Value>::View),
-    }
 }
 
 fn results(kind: Kind, options: &Options, item: &ItemFn, parameters: &[Parameter], name: &str) -> syn::Result<Results> {
@@ -335,8 +252,7 @@ fn ensure_filter(options: &Options, returned: &Type, span: Span, writer: Option<
 /// The position of the argument that the result is like.
 fn like(options: &Options, parameters: &[Parameter]) -> syn::Result<TokenStream> {
     let Some(like) = &options.like else { return Ok(quote!(::core::option::Option::None)) };
-    let mut columns = parameters.iter().filter(|p| matches!(p.role, Role::Column { .. } | Role::Literal { .. }));
-    match columns.position(|p| like == p.name.as_str()) {
+    match binding::position(like, parameters) {
         Some(position) => Ok(quote!(::core::option::Option::Some(#position))),
         None => Err(syn::Error::new(like.span(), format!("there is no column parameter `{like}`"))),
     }
@@ -410,42 +326,6 @@ fn table(
     };
     let fields = quote_spanned!(shape_span=> <#shape as __rt::Shape>::fields(&[#(#names),*]));
     Ok(Results { signature: quote!(binder.signature_of(#fields)), words: quote!(__rt::result_names(&#fields)), run })
-}
-
-/// The expressions that the function is called with.
-fn arguments(parameters: &[Parameter], columns: bool) -> Vec<TokenStream> {
-    let argument = |(number, parameter): (usize, &Parameter)| {
-        let value = format_ident!("__value{}", number);
-        let row = format_ident!("row", span = Span::call_site());
-        // With the author's span, so that a wrong type is shown where it is written.
-        let span = parameter.span;
-        match &parameter.role {
-            Role::Column { .. } | Role::Fact(..) if columns => quote!(&#value),
-            Role::Column { ty, sees_null: true, .. } => {
-                quote_spanned!(span=> __rt::get_option::<#ty>(&#value, #row))
-            }
-            Role::Column { ty, .. } => quote_spanned!(span=> __rt::get::<#ty>(&#value, #row)),
-            Role::Fact(Fact::Change, ty) => {
-                quote!(<#ty as ::core::convert::From<u8>>::from(__rt::get::<u8>(&#value, row)))
-            }
-            Role::Fact(_, ty) => quote_spanned!(span=> __rt::get::<#ty>(&#value, #row)),
-            Role::Literal { optional: true, borrowed: true, .. } => quote!(#value.as_deref()),
-            Role::Literal { borrowed: true, .. } | Role::Config(_) => quote!(&#value),
-            Role::Literal { .. } => quote!(::core::clone::Clone::clone(&#value)),
-            Role::Writer(_) | Role::Rows(_) => quote!(__out),
-        }
-    };
-    parameters.iter().enumerate().map(argument).collect()
-}
-
-/// The rows in which no parameter that does not see NULLs is NULL.
-fn valid(parameters: &[Parameter]) -> TokenStream {
-    let columns = parameters.iter().enumerate().filter_map(|(number, parameter)| {
-        let value = format_ident!("__value{}", number);
-        matches!(parameter.role, Role::Column { sees_null: false, .. })
-            .then(|| quote_spanned!(parameter.span=> __rt::View::validity(&#value)))
-    });
-    quote!(__rt::valid([#(#columns),*]))
 }
 
 /// The length of all texts of the row's columns.

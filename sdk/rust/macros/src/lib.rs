@@ -6,10 +6,14 @@
 //! `rowmill_sdk::adapter`; what can be a trait bound is one, so that the compiler points at the
 //! author's type.
 
+mod aggregate;
+mod aggregate_methods;
+mod binding;
 mod config;
 mod expand;
 mod options;
 mod parameter;
+mod state;
 mod types;
 
 use options::Kind;
@@ -45,4 +49,19 @@ fn function(kind: Kind, options: TokenStream, item: TokenStream) -> TokenStream 
 pub fn config(options: TokenStream, item: TokenStream) -> TokenStream {
     let item = parse_macro_input!(item as syn::ItemStruct);
     config::expand(options.into(), item).into()
+}
+
+/// An accumulator whose methods make an aggregate.
+#[proc_macro_attribute]
+pub fn aggregate(options: TokenStream, item: TokenStream) -> TokenStream {
+    let options = parse_macro_input!(options as aggregate::Options);
+    let item = parse_macro_input!(item as syn::ItemImpl);
+    aggregate::expand(&options, item).into()
+}
+
+/// A struct whose fields are the columns of a state.
+#[proc_macro_derive(State, attributes(rows))]
+pub fn state(item: TokenStream) -> TokenStream {
+    let item = parse_macro_input!(item as syn::DeriveInput);
+    state::expand(&item).into()
 }

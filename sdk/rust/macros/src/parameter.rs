@@ -14,6 +14,7 @@ pub(crate) struct Parameter {
 }
 
 /// What a parameter is for.
+#[derive(PartialEq)]
 pub(crate) enum Role {
     /// A column; the type is that of a value (row form) or of the column (column form).
     Column { ty: Type, sees_null: bool, optional: bool },

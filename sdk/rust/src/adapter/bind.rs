@@ -212,6 +212,13 @@ impl<'a> Binder<'a> {
         self.signature_of(vec![field])
     }
 
+    /// The signature of an aggregate with one result. A row with a NULL argument is skipped, so
+    /// that only the result itself can be NULL.
+    pub fn result(mut self, name: &str, data_type: DataType, nullable: bool, like: Option<usize>) -> Signature {
+        self.null_in = false;
+        self.signature(name, data_type, nullable, like)
+    }
+
     /// The signature with these results.
     pub fn signature_of(self, results: Vec<Field>) -> Signature {
         Signature { results, ..self.signature }

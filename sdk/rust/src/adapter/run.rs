@@ -52,7 +52,7 @@ impl Outcome {
 }
 
 #[cold]
-fn flagged(row: usize, error: RowError) -> FlaggedRow {
+pub(super) fn flagged(row: usize, error: RowError) -> FlaggedRow {
     FlaggedRow { row: row as u32, code: error.code.into_owned(), message: error.message.into_owned() }
 }
 

@@ -1,6 +1,27 @@
 //! The host's widening casts, as far as tests need them: nothing is lost, or nothing is done.
 
-use crate::contract::DataType;
+use crate::contract::{Column, DataType, Field};
+use crate::function::Parameter;
+
+/// An argument in the first accepted type that takes it without loss, otherwise as it is.
+pub(super) fn argument(
+    parameter: Option<&Parameter>,
+    mut field: Field,
+    rows: usize,
+    column: Column,
+) -> (Field, Column) {
+    let accepts = parameter.map(|parameter| parameter.accepts.as_slice()).unwrap_or_default();
+    if accepts.is_empty() || accepts.iter().any(|accepted| accepted.takes(field.data_type)) {
+        return (field, column);
+    }
+    for accepted in accepts {
+        if let Some(values) = widened(&column.values, field.data_type, *accepted, rows) {
+            field.data_type = *accepted;
+            return (field, Column { values, ..column });
+        }
+    }
+    (field, column)
+}
 
 /// Values in a wider type; `None` where that could lose.
 pub(super) fn widened(values: &[u8], from: DataType, to: DataType, rows: usize) -> Option<Vec<u8>> {
