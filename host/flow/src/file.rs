@@ -10,13 +10,15 @@
 //!    accessors report what they found, what they needed and an example, and go on. What can
 //!    be checked without I/O is checked here.
 //!
-//! Defaults stand in `crate::plan`; what the format promises for later versions stands in
-//! `reader::LATER` and is refused by name, never ignored.
+//! Defaults stand in `crate::plan`; what the format promises for later versions is refused by
+//! name, never ignored.
 //!
 //! Reading a file touches the file itself, the environment and the files named in
 //! `${file:…}`, nothing else: no component is opened, no server is asked.
 
+mod aggregate;
 mod call;
+mod changelog;
 mod document;
 mod expand;
 mod limits;
@@ -29,6 +31,7 @@ mod source_map;
 mod steps;
 mod tree;
 mod url;
+mod window;
 mod word;
 mod wording;
 

@@ -44,6 +44,13 @@ pub struct Pipeline {
     pub state: Option<PathBuf>,
 }
 
+impl Pipeline {
+    /// Whether there are aggregates, and so state.
+    pub fn has_aggregates(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.kind, StepKind::Aggregate(_)))
+    }
+}
+
 /// The tables that are read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
@@ -57,6 +64,9 @@ pub struct Source {
     pub allow_unlogged_cascades: bool,
     /// What `0000-00-00` becomes.
     pub zero_dates: ZeroDates,
+    /// Rows are never updated nor deleted; one that is stops the pipeline. Aggregates that can't take
+    /// rows out again ask for it.
+    pub append_only: bool,
 }
 
 /// Where a first start begins; later ones go on from the stored progress.
@@ -265,12 +275,12 @@ impl StepKind {
             Self::Select(_) | Self::Drop(_) | Self::Rename(_) => Vec::new(),
             Self::Aggregate(aggregate) => {
                 let values = child(&pointer, "values");
-                let calls = |(name, value): &'_ (String, AggregateCall)| {
+                let calls = aggregate.values.iter().flat_map(|(name, value)| {
                     let at = child(&values, name);
                     let filter = value.filter.as_ref().map(|filter| (child(&at, "where"), filter));
                     [(at, &value.call)].into_iter().chain(filter)
-                };
-                aggregate.values.iter().flat_map(calls).collect()
+                });
+                calls.collect()
             }
         }
     }
@@ -417,6 +427,12 @@ pub struct Limits {
     pub output: u64,
 }
 
+/// Bytes of memory of an aggregate step where neither it nor the pipeline sets them: the default of
+/// [`Limits::memory`] there. It holds the groups that are worked on; the others are on disk and
+/// come back when they are needed, so half of it is slower and twice of it faster where there are
+/// more than about a million groups, with the same results.
+pub const AGGREGATE_MEMORY: u64 = 256 << 20;
+
 /// Defaults of the file: roomy for ordinary functions, deadly for a loop without end within 6 s.
 impl Default for Limits {
     fn default() -> Self {
@@ -489,6 +505,7 @@ mod tests {
                 start: Start::File { file: "binlog.000012".to_owned(), position: 4 },
                 allow_unlogged_cascades: false,
                 zero_dates: ZeroDates::Null,
+                append_only: false,
             },
             steps: vec![Step {
                 id: "map-1".to_owned(),

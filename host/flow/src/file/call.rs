@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::reader::{Need, Reader, need};
+use super::reader::{Fields, Need, Reader, need};
 use super::tree::{Data, Node};
 use super::word::{describe, word};
 use super::wording::nearest;
@@ -34,19 +34,29 @@ pub(super) fn call(reader: &mut Reader<'_>, node: &Node, at: &str, kind: Kind) -
             reader.mismatch(node, at, TABLE_CALL);
             return None;
         }
-        let text = reader.text(node, at, CALL)?.value;
-        if text.trim().is_empty() {
-            reader.mismatch(node, at, CALL);
-            return None;
-        }
-        return Some(Call::Expression(text));
+        return expression(reader, node, at, CALL);
     }
     let needed = if kind == Kind::Table { TABLE_CALL } else { CALL };
     let fields = reader.fields(node, at, needed, &["udf", "args", "config"])?;
+    udf_call(reader, &fields)
+}
+
+/// A text that a component reads.
+pub(super) fn expression(reader: &mut Reader<'_>, node: &Node, at: &str, need: Need) -> Option<Call> {
+    let text = reader.text(node, at, need)?.value;
+    if text.trim().is_empty() {
+        reader.mismatch(node, at, need);
+        return None;
+    }
+    Some(Call::Expression(text))
+}
+
+/// `udf` with `args` and `config`.
+pub(super) fn udf_call(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Call> {
     let udf = match fields.get("udf") {
         Some((node, at)) => udf(reader, node, &at),
         None => {
-            reader.missing(&fields, "udf", UDF);
+            reader.missing(fields, "udf", UDF);
             None
         }
     };
@@ -102,7 +112,7 @@ fn udf(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<(ComponentRef, 
 }
 
 /// Without the `.` that joining `./x` leaves in the middle.
-fn tidy(path: &Path) -> PathBuf {
+pub(super) fn tidy(path: &Path) -> PathBuf {
     path.components()
         .enumerate()
         .filter(|(index, part)| *index == 0 || *part != Component::CurDir)

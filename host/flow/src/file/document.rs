@@ -15,6 +15,8 @@ pub struct Document {
     path: PathBuf,
     text: String,
     entries: HashMap<String, Entry>,
+    /// Texts that stand deeper in the file than in the plan: from one pointer to the other.
+    deeper: HashMap<String, String>,
 }
 
 /// One node of the file.
@@ -38,7 +40,7 @@ pub(super) struct Replaced {
 
 impl Document {
     pub(super) fn new(path: &Path, text: &str) -> Self {
-        Self { path: path.to_owned(), text: text.to_owned(), entries: HashMap::new() }
+        Self { path: path.to_owned(), text: text.to_owned(), entries: HashMap::new(), deeper: HashMap::new() }
     }
 
     /// Where the file is.
@@ -64,6 +66,7 @@ impl Document {
     /// Bytes of the file that `inner` bytes of the text at a JSON pointer came from: through
     /// quotes, escapes, folded lines and `${…}`. A place that can't be told gives the whole text.
     pub fn text_span(&self, pointer: &str, inner: Range<usize>) -> Option<Range<usize>> {
+        let pointer = self.deeper.get(pointer).map_or(pointer, String::as_str);
         let entry = self.entries.get(pointer)?;
         Some(self.inner_span(entry, inner).unwrap_or_else(|| entry.value.clone()))
     }
@@ -154,6 +157,11 @@ impl Document {
             _ => None,
         };
         self.entries.entry(pointer).or_insert(Entry { key, value: node.span.clone(), scalar, replaced: Vec::new() });
+    }
+
+    /// Remembers that the text of the plan's `pointer` is at `place` in the file.
+    pub(super) fn text_stands_at(&mut self, pointer: &str, place: &str) {
+        self.deeper.insert(pointer.to_owned(), place.to_owned());
     }
 
     /// Remembers what `${…}` did to the text at a pointer.

@@ -1,7 +1,9 @@
 //! What stands both at the top and in a step: limits and `on_error`; and the sizes of batches.
 
+use std::time::Duration;
+
 use super::reader::{Need, Reader, need};
-use super::tree::Node;
+use super::tree::{Data, Node};
 use crate::plan::{Limits, OnError};
 use crate::units::{parse_duration, parse_size};
 
@@ -46,6 +48,20 @@ pub(super) fn limits(reader: &mut Reader<'_>, node: &Node, at: &str, base: Limit
         }
     }
     limits
+}
+
+/// Whether `limits` say something about memory.
+pub(super) fn sets_memory(node: &Node) -> bool {
+    let is_memory = |key: &Node| matches!(&key.data, Data::Scalar { value, .. } if value == "memory");
+    matches!(&node.data, Data::Mapping(entries) if entries.iter().any(|(key, _)| is_memory(key)))
+}
+
+/// A time of the data, in whole microseconds as MySQL keeps it. `zero`: it may be 0.
+pub(super) fn duration(reader: &mut Reader<'_>, node: &Node, at: &str, need: Need, zero: bool) -> Option<Duration> {
+    reader.parsed(node, at, need, |text| {
+        let whole = |duration: &Duration| duration.subsec_nanos().is_multiple_of(1_000);
+        parse_duration(text).filter(|duration| whole(duration) && (zero || !duration.is_zero()))
+    })
 }
 
 /// `{ rows: 8192, bytes: 4MiB }`, either with its default.

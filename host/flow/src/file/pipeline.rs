@@ -1,15 +1,31 @@
 //! The top of the file.
 
-use super::limits::{limits, on_error, rows_and_bytes};
+use std::path::PathBuf;
+
+use super::call::tidy;
+use super::changelog;
+use super::limits::{limits, on_error, rows_and_bytes, sets_memory};
 use super::reader::{Need, Reader, need};
 use super::sink::{SINK, sink};
 use super::source::{SOURCE, source};
-use super::steps;
+use super::steps::{self, Defaults};
 use super::tree::Node;
 use crate::plan::{Batch, Epoch, Limits, OnError, Pipeline};
 
-const KEYS: &[&str] =
-    &["pipeline", "source", "steps", "sink", "on_error", "limits", "schema_change", "parallel", "batch", "epoch"];
+const KEYS: &[&str] = &[
+    "pipeline",
+    "source",
+    "steps",
+    "sink",
+    "on_error",
+    "limits",
+    "state",
+    "schema_change",
+    "parallel",
+    "batch",
+    "epoch",
+];
+const STATE: Need = need("a folder", "state: ./state/clean-orders");
 const NAME: Need = need("a name of 1 to 63 of a-z, 0-9 and -", "pipeline: clean-orders");
 
 /// Decodes the file. `None`: something was reported.
@@ -38,8 +54,9 @@ pub(super) fn pipeline(reader: &mut Reader<'_>, root: &Node) -> Option<Pipeline>
         Some((node, at)) => limits(reader, node, &at, Limits::default()),
         None => Limits::default(),
     };
+    let sets_memory = fields.get("limits").is_some_and(|(node, _)| sets_memory(node));
     let steps = match fields.get("steps") {
-        Some((node, at)) => steps::steps(reader, node, &at, on_error, &limits),
+        Some((node, at)) => steps::steps(reader, node, &at, &Defaults { on_error, limits, sets_memory }),
         None => Some(Vec::new()),
     };
     let sink = match fields.get("sink") {
@@ -49,6 +66,13 @@ pub(super) fn pipeline(reader: &mut Reader<'_>, root: &Node) -> Option<Pipeline>
             None
         }
     };
+    let state = fields.get("state").map_or(Some(None), |(node, at)| state(reader, node, &at).map(Some));
+    if let (Some(source), Some(steps)) = (&source, &steps) {
+        changelog::ensure_from_the_first_row(reader, source, steps);
+    }
+    if let (Some(sink), Some(steps)) = (&sink, &steps) {
+        changelog::ensure_final(reader, sink, steps);
+    }
     if let Some((node, at)) = fields.get("schema_change") {
         reader.choice(node, &at, &[("fail", ())], &["evolve", "ignore"]);
     }
@@ -72,6 +96,7 @@ pub(super) fn pipeline(reader: &mut Reader<'_>, root: &Node) -> Option<Pipeline>
         limits,
         batch: batch?,
         epoch: epoch?,
+        state: state?,
     })
 }
 
@@ -83,6 +108,16 @@ fn name(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<String> {
         reader.mismatch(node, at, NAME);
     }
     valid.then_some(text)
+}
+
+/// Relative to the folder of the file, as the paths of components.
+fn state(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<PathBuf> {
+    let text = reader.text(node, at, STATE)?.value;
+    if text.trim().is_empty() {
+        reader.mismatch(node, at, STATE);
+        return None;
+    }
+    Some(tidy(&reader.folder().join(text)))
 }
 
 fn parallel(reader: &mut Reader<'_>, node: &Node, at: &str) {

@@ -12,15 +12,6 @@ use super::word::describe;
 use super::wording::{dotted, nearest};
 use crate::problem::{Problem, child};
 
-/// What the format promises for later versions: pointer pattern, and what to do until then.
-/// `*` stands for one part of a pointer.
-pub(super) const LATER: &[(&str, &str)] = &[
-    ("/steps/*/aggregate", "leave the step out"),
-    ("/state", "leave the key out: nothing that runs now keeps state"),
-    ("/parallel", "leave the key out, or write 1"),
-    ("/schema_change", "leave the key out, or write fail"),
-];
-
 /// What an accessor needs, with an example for the reader of the message.
 #[derive(Clone, Copy)]
 pub(super) struct Need {
@@ -174,13 +165,9 @@ impl<'a> Reader<'a> {
         Some(fields)
     }
 
-    /// A key that nobody knows, or that comes later.
+    /// A key that nobody knows.
     fn unknown(&mut self, pointer: &str, name: &str, known: &[&str]) {
         let full = child(pointer, name);
-        if let Some((_, fix)) = LATER.iter().find(|(pattern, _)| matches(pattern, &full)) {
-            self.later(&full, name, fix);
-            return;
-        }
         let mut problem = Problem::configuration(format!("no such key in {}: {name}", dotted(pointer)))
             .needed(format!("one of {}", known.join(", ")));
         if let Some(near) = nearest(name, known) {
@@ -203,10 +190,4 @@ impl<'a> Reader<'a> {
         };
         Some(items.iter().enumerate().map(|(index, item)| (item, child(pointer, index))).collect())
     }
-}
-
-/// Whether a pointer fits a pattern of [`LATER`].
-fn matches(pattern: &str, pointer: &str) -> bool {
-    pattern.split('/').count() == pointer.split('/').count()
-        && pattern.split('/').zip(pointer.split('/')).all(|(want, is)| want == "*" || want == is)
 }

@@ -6,7 +6,7 @@ use super::url::{URL, database, url};
 use crate::plan::{Secret, Source, Start, ZeroDates};
 use crate::problem::Problem;
 
-const KEYS: &[&str] = &["url", "tables", "start", "allow_unlogged_cascades", "zero_dates"];
+const KEYS: &[&str] = &["url", "tables", "start", "allow_unlogged_cascades", "zero_dates", "append_only"];
 const TABLES: Need = need("a list of table names", "tables: [orders]");
 /// The value of `source`.
 pub(super) const SOURCE: Need = need("a mapping with url and tables", "source: { url: …, tables: [orders] }");
@@ -38,12 +38,16 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<S
         let choices = [("null", ZeroDates::Null), ("error", ZeroDates::Error)];
         reader.choice(node, &at, &choices, &[])
     });
+    let append_only = fields
+        .get("append_only")
+        .map_or(Some(false), |(node, at)| reader.boolean(node, &at, need("true or false", "append_only: true")));
     Some(Source {
         url: url?,
         tables: tables?,
         start: start?,
         allow_unlogged_cascades: cascades?,
         zero_dates: zero_dates?,
+        append_only: append_only?,
     })
 }
 

@@ -2,31 +2,45 @@
 
 use std::collections::HashMap;
 
+use super::aggregate::aggregate;
 use super::call;
+use super::changelog;
 use super::limits::{limits, on_error};
 use super::reader::{Fields, Need, Reader, need};
 use super::sink::identifier;
 use super::tree::Node;
-use crate::plan::{Limits, OnError, Step, StepKind};
+use crate::plan::{AGGREGATE_MEMORY, Limits, OnError, Step, StepKind};
 use crate::problem::{Problem, child};
 
 /// The kinds of steps, in the order in which messages list them.
-const KINDS: &[&str] = &["filter", "map", "transform", "select", "drop", "rename"];
-const STEP_KEYS: &[&str] = &["filter", "map", "transform", "select", "drop", "rename", "id", "on_error", "limits"];
+const KINDS: &[&str] = &["filter", "map", "transform", "aggregate", "select", "drop", "rename"];
+const STEP_KEYS: &[&str] =
+    &["filter", "map", "transform", "aggregate", "select", "drop", "rename", "id", "on_error", "limits"];
 const STEP: Need = need("a mapping with one kind of step", "- filter: \"amount > 0\"");
 const COLUMNS: Need = need("a list of columns", "[id, name]");
 const RENAME: Need = need("a mapping from old to new names", "rename: { customer: customer_id }");
 const MAP: Need = need("a mapping from columns to calls", "map: { name: \"trim(name)\" }");
 const ID: Need = need("a name of 1 to 63 letters, digits, - and _", "id: fraud");
 
+/// What is in force for a step that says nothing else.
+pub(super) struct Defaults {
+    pub(super) on_error: OnError,
+    pub(super) limits: Limits,
+    /// Whether the pipeline set the memory, rather than left it to the kind of step.
+    pub(super) sets_memory: bool,
+}
+
+impl Defaults {
+    fn limits(&self, kind: Option<&str>) -> Limits {
+        match kind {
+            Some("aggregate") if !self.sets_memory => Limits { memory: AGGREGATE_MEMORY, ..self.limits },
+            _ => self.limits,
+        }
+    }
+}
+
 /// Decodes `steps`, each with the `on_error` and the limits in force.
-pub(super) fn steps(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    at: &str,
-    pipeline_on_error: OnError,
-    pipeline_limits: &Limits,
-) -> Option<Vec<Step>> {
+pub(super) fn steps(reader: &mut Reader<'_>, node: &Node, at: &str, defaults: &Defaults) -> Option<Vec<Step>> {
     if node.is_null() {
         return Some(Vec::new());
     }
@@ -37,20 +51,22 @@ pub(super) fn steps(
     let mut ids: HashMap<String, bool> = HashMap::new();
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let mut chosen = Vec::new();
+    let mut aggregated = false;
     for (node, at) in items {
         let Some(fields) = reader.fields(node, &at, STEP, STEP_KEYS) else {
             complete = false;
             continue;
         };
         let id = fields.get("id").map(|(node, at)| (id(reader, node, &at), at));
-        let on_error = fields.get("on_error").map_or(Some(pipeline_on_error), |(node, at)| on_error(reader, node, &at));
-        let limits =
-            fields.get("limits").map_or(*pipeline_limits, |(node, at)| limits(reader, node, &at, *pipeline_limits));
+        let on_error = fields.get("on_error").map_or(Some(defaults.on_error), |(node, at)| on_error(reader, node, &at));
         let name = kind_name(reader, &fields);
+        let base = defaults.limits(name);
+        let limits = fields.get("limits").map_or(base, |(node, at)| limits(reader, node, &at, base));
         if let Some(name) = name {
             *counts.entry(name).or_default() += 1;
         }
-        let kind = name.and_then(|name| kind(reader, &fields, name));
+        let kind = name.and_then(|name| kind(reader, &fields, name, aggregated));
+        aggregated |= name == Some("aggregate");
         let (Some(kind), Some(on_error)) = (kind, on_error) else {
             complete = false;
             continue;
@@ -125,12 +141,23 @@ fn kind_name(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<&'static st
     }
 }
 
-fn kind(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str) -> Option<StepKind> {
+/// `aggregated`: there is an aggregate before it.
+fn kind(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str, aggregated: bool) -> Option<StepKind> {
     let (node, at) = fields.get(name)?;
+    if aggregated && !changelog::ensure_follows(reader, name, &at) {
+        return None;
+    }
     Some(match name {
         "filter" => StepKind::Filter(call::call(reader, node, &at, call::Kind::Row)?),
         "transform" => StepKind::Transform(call::call(reader, node, &at, call::Kind::Table)?),
         "map" => StepKind::Map(map(reader, node, &at)?),
+        "aggregate" => {
+            let aggregate = aggregate(reader, node, &at)?;
+            if aggregated && !changelog::ensure_without_window(reader, &aggregate, &at) {
+                return None;
+            }
+            StepKind::Aggregate(aggregate)
+        }
         "select" => StepKind::Select(columns(reader, node, &at, COLUMNS)?),
         "drop" => StepKind::Drop(columns(reader, node, &at, COLUMNS)?),
         _ => StepKind::Rename(rename(reader, node, &at)?),
@@ -191,7 +218,7 @@ pub(super) fn columns(reader: &mut Reader<'_>, node: &Node, at: &str, need: Need
     complete.then_some(columns)
 }
 
-fn not_empty(reader: &mut Reader<'_>, empty: bool, at: &str, what: &str, need: Need) -> Option<()> {
+pub(super) fn not_empty(reader: &mut Reader<'_>, empty: bool, at: &str, what: &str, need: Need) -> Option<()> {
     if empty {
         reader.report(
             Problem::configuration(format!("{what} is empty"))
@@ -204,7 +231,7 @@ fn not_empty(reader: &mut Reader<'_>, empty: bool, at: &str, what: &str, need: N
 }
 
 /// Column names are compared as MySQL does: without regard to case.
-fn unique(reader: &mut Reader<'_>, name: &str, at: &str, seen: &mut Vec<String>) -> bool {
+pub(super) fn unique(reader: &mut Reader<'_>, name: &str, at: &str, seen: &mut Vec<String>) -> bool {
     if !identifier_of_column(name) {
         reader.report(
             Problem::configuration(format!("{name:?} is no column name"))

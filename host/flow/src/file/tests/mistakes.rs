@@ -7,7 +7,7 @@ fn misspelt_keys_name_the_nearest() {
     one(
         "  tables: [orders]",
         "  tabels: [orders]\n  tables: [orders]",
-        "5:3: no such key in source: tabels; needed one of url, tables, start, allow_unlogged_cascades, zero_dates; fix: did you mean tables?",
+        "5:3: no such key in source: tabels; needed one of url, tables, start, allow_unlogged_cascades, zero_dates, append_only; fix: did you mean tables?",
     );
     one(
         "limits: { memory: 32MiB }",
@@ -27,7 +27,7 @@ fn misspelt_keys_name_the_nearest() {
     one(
         "on_error: fail",
         "xyzzy: fail",
-        "28:1: no such key in the pipeline: xyzzy; needed one of pipeline, source, steps, sink, on_error, limits, schema_change, parallel, batch, epoch",
+        "28:1: no such key in the pipeline: xyzzy; needed one of pipeline, source, steps, sink, on_error, limits, state, schema_change, parallel, batch, epoch",
     );
 }
 
@@ -215,11 +215,6 @@ fn references_read_files_beside_the_pipeline() {
 #[test]
 fn later_features_are_refused_by_name() {
     one(
-        "  - drop: [internal_note]",
-        "  - aggregate: { by: [id] }",
-        "18:5: aggregate is not supported in this version; fix: leave the step out",
-    );
-    one(
         "on_error: skip",
         "on_error: dead_letter",
         "12:15: steps[1].on_error: dead_letter is not supported in this version; needed fail or skip",
@@ -233,11 +228,6 @@ fn later_features_are_refused_by_name() {
         "parallel: 1",
         "parallel: 4",
         "31:1: parallel above 1 is not supported in this version; fix: leave the key out, or write 1",
-    );
-    one(
-        "parallel: 1",
-        "state: ./state/clean-orders",
-        "31:1: state is not supported in this version; fix: leave the key out: nothing that runs now keeps state",
     );
     one(
         "udf: std/text#split",
@@ -256,7 +246,7 @@ fn steps_have_one_kind_and_names_of_their_own() {
     one(
         "  - drop: [internal_note]",
         "  - id: nothing",
-        "18:5: a step without a kind; needed one of filter, map, transform, select, drop, rename; fix: for example - filter: \"amount > 0\"",
+        "18:5: a step without a kind; needed one of filter, map, transform, aggregate, select, drop, rename; fix: for example - filter: \"amount > 0\"",
     );
     one(
         "    id: fraud",
@@ -266,7 +256,7 @@ fn steps_have_one_kind_and_names_of_their_own() {
     one(
         "  - drop: [internal_note]",
         "  - filtr: \"a > 0\"",
-        "18:5: no such key in steps[4]: filtr; needed one of filter, map, transform, select, drop, rename, id, on_error, limits; fix: did you mean filter?",
+        "18:5: no such key in steps[4]: filtr; needed one of filter, map, transform, aggregate, select, drop, rename, id, on_error, limits; fix: did you mean filter?",
     );
     one(
         "select: [id, customer_id, name, total]",

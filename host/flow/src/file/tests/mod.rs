@@ -1,5 +1,6 @@
 //! Files as people write them, right and wrong, and files that nobody would write.
 
+mod aggregates;
 mod mistakes;
 mod places;
 mod plans;

@@ -55,6 +55,24 @@ fn places_in_expressions_lead_back_to_the_file() {
 }
 
 #[test]
+fn places_in_aggregate_calls_lead_back_to_the_file() {
+    for (value, at) in [
+        ("\"sum(zero)\"", ""),
+        ("{ call: \"sum(zero)\", distinct: true }", ""),
+        ("{ call: 'sum(''x'', zero)' }", ""),
+        ("{ call: \"sum(${COLUMN}, zero)\" }", ""),
+        ("{ call: \"sum(a)\", where: \"a > zero\" }", "/where"),
+    ] {
+        let text =
+            changed("  - drop: [internal_note]", &format!("  - aggregate: {{ by: [id], values: {{ x: {value} }} }}"))
+                .replace("  mode: append\n", "")
+                .replace("  start: { file: binlog.000012, position: 4 }\n", "");
+        let loaded = read(&text).expect(value);
+        assert_eq!(shown(&loaded, &format!("/steps/4/aggregate/values/x{at}"), "zero"), "zero", "{value}");
+    }
+}
+
+#[test]
 fn windows_line_ends_and_a_byte_order_mark_change_nothing() {
     let text = changed("tables: [orders]", "tabels: [orders]").replace('\n', "\r\n");
     let lines = problems(&text);
