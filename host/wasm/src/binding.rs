@@ -88,18 +88,13 @@ impl Offer {
 
     /// Lends the arguments; [`Lent::arguments`] makes parameters of `bind` of them.
     pub(crate) fn lend(&self) -> Lent<'_> {
-        Lent {
-            fields: &self.fields,
-            attributes: self.fields.iter().map(|field| field.attributes.iter().map(attribute).collect()).collect(),
-            literals: &self.literals,
-        }
+        Lent { fields: LentFields::new(&self.fields), literals: &self.literals }
     }
 }
 
 /// The parts of lent arguments, which the parameters point into.
 pub(crate) struct Lent<'a> {
-    fields: &'a [types::FieldResult],
-    attributes: Vec<Vec<types::AttributeParam<'a>>>,
+    fields: LentFields<'a>,
     literals: &'a [Option<ArrayRef>],
 }
 
@@ -108,18 +103,32 @@ impl Lent<'_> {
     pub(crate) fn arguments(&self) -> Vec<types::Argument<'_>> {
         self.fields
             .iter()
-            .zip(&self.attributes)
             .zip(self.literals)
-            .map(|((field, attributes), literal)| types::Argument {
-                field: types::FieldParam {
-                    name: &field.name,
-                    data_type: field.data_type,
-                    nullable: field.nullable,
-                    attributes,
-                },
-                literal: literal.as_deref().and_then(lower),
-            })
+            .map(|(field, literal)| types::Argument { field, literal: literal.as_deref().and_then(lower) })
             .collect()
+    }
+}
+
+/// The parts of lent fields, which the parameters point into.
+pub(crate) struct LentFields<'a> {
+    fields: &'a [types::FieldResult],
+    attributes: Vec<Vec<types::AttributeParam<'a>>>,
+}
+
+impl<'a> LentFields<'a> {
+    pub(crate) fn new(fields: &'a [types::FieldResult]) -> LentFields<'a> {
+        let attributes = fields.iter().map(|field| field.attributes.iter().map(attribute).collect()).collect();
+        LentFields { fields, attributes }
+    }
+
+    /// The parameters, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = types::FieldParam<'_>> {
+        self.fields.iter().zip(&self.attributes).map(|(field, attributes)| types::FieldParam {
+            name: &field.name,
+            data_type: field.data_type,
+            nullable: field.nullable,
+            attributes,
+        })
     }
 }
 
@@ -168,17 +177,7 @@ pub(crate) fn signature(found: types::Signature, kind: Kind, args: &[Argument]) 
         }
         facts.push(fact);
     }
-    let mut results: Vec<Field> = Vec::with_capacity(found.results.len());
-    for field in found.results {
-        let field = data_type::field_to_arrow(field)?;
-        if field.name().is_empty() {
-            return Err("a signature with a result without a name".to_owned());
-        }
-        if results.iter().any(|other| other.name() == field.name()) {
-            return Err(format!("a signature with two results {}", field.name()));
-        }
-        results.push(field);
-    }
+    let results = fields(found.results, "result")?;
     if kind == Kind::Filter && !matches!(results.as_slice(), [one] if one.data_type() == &DataType::Boolean) {
         let types: Vec<String> = results.iter().map(data_type::field_type_name).collect();
         return Err(format!("a filter with the results ({}), needed one boolean", types.join(", ")));
@@ -187,4 +186,20 @@ pub(crate) fn signature(found: types::Signature, kind: Kind, args: &[Argument]) 
         return Err("a signature without results".to_owned());
     }
     Ok(Signature { reads, facts, results })
+}
+
+/// Checks the fields of a signature; `what` they are is for messages.
+pub(crate) fn fields(found: Vec<types::FieldResult>, what: &str) -> Result<Vec<Field>, String> {
+    let mut fields: Vec<Field> = Vec::with_capacity(found.len());
+    for field in found {
+        let field = data_type::field_to_arrow(field).map_err(|e| format!("a signature in which {what} {e}"))?;
+        if field.name().is_empty() {
+            return Err(format!("a signature with a {what} without a name"));
+        }
+        if fields.iter().any(|other| other.name() == field.name()) {
+            return Err(format!("a signature with two {what}s {}", field.name()));
+        }
+        fields.push(field);
+    }
+    Ok(fields)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 use wasmtime::component::{InstancePre, Linker};
 
-use crate::bindings::{catalog, row_function};
+use crate::bindings::{aggregate_function, catalog, row_function};
 use crate::catalog::Description;
 use crate::error::{Error, Site};
 use crate::instance::Instance;
@@ -15,6 +15,8 @@ use crate::world::{self, GRANTED, World};
 /// The line of interface versions that this host speaks.
 const VERSION_LINE: &str = "0.1.";
 const CATALOG: &str = "rowmill:udf/catalog@";
+const ROWS: &str = "rowmill:udf/row-function@";
+const AGGREGATES: &str = "rowmill:udf/aggregate-function@";
 
 /// Who runs a component, for messages, logs and metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +49,7 @@ pub(crate) struct Inner {
     pre: InstancePre<World>,
     catalog: catalog::GuestIndices,
     rows: Option<row_function::GuestIndices>,
+    aggregates: Option<aggregate_function::GuestIndices>,
     description: OnceCell<Arc<Description>>,
 }
 
@@ -85,13 +88,12 @@ impl Component {
             linker.instantiate_pre(&compiled).map_err(|e| interface(format!("an import is not as granted: {e:#}")))?;
         let catalog = catalog::GuestIndices::new(&pre)
             .map_err(|e| interface(format!("the export catalog is not as in the contract: {e:#}")))?;
-        let rows = if exports.iter().any(|e| e.starts_with("rowmill:udf/row-function@")) {
-            let found = row_function::GuestIndices::new(&pre)
-                .map_err(|e| interface(format!("the export row-function is not as in the contract: {e:#}")))?;
-            Some(found)
-        } else {
-            None
-        };
+        let exported = |interface: &str| exports.iter().any(|export| export.starts_with(interface));
+        let rows = exported(ROWS).then(|| row_function::GuestIndices::new(&pre)).transpose();
+        let rows = rows.map_err(|e| interface(format!("the export row-function is not as in the contract: {e:#}")))?;
+        let aggregates = exported(AGGREGATES).then(|| aggregate_function::GuestIndices::new(&pre)).transpose();
+        let aggregates = aggregates
+            .map_err(|e| interface(format!("the export aggregate-function is not as in the contract: {e:#}")))?;
         Ok(Component(Arc::new(Inner {
             site,
             digest,
@@ -101,6 +103,7 @@ impl Component {
             pre,
             catalog,
             rows,
+            aggregates,
             description: OnceCell::new(),
         })))
     }
@@ -177,6 +180,10 @@ impl Component {
 
     pub(crate) fn rows(&self) -> Option<&row_function::GuestIndices> {
         self.0.rows.as_ref()
+    }
+
+    pub(crate) fn aggregates(&self) -> Option<&aggregate_function::GuestIndices> {
+        self.0.aggregates.as_ref()
     }
 }
 

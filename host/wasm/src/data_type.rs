@@ -109,10 +109,10 @@ pub(crate) fn field_to_wit(field: &Field) -> Option<types::FieldResult> {
     })
 }
 
-/// A guest's result field.
+/// A guest's field, of a result or of a state.
 pub(crate) fn field_to_arrow(field: types::FieldResult) -> Result<Field, String> {
     let json = matches!(field.data_type, types::DataType::Json);
-    let data_type = to_arrow(field.data_type).map_err(|e| format!("result {} has the type {e}", field.name))?;
+    let data_type = to_arrow(field.data_type).map_err(|e| format!("{} has the type {e}", field.name))?;
     let mut metadata: HashMap<String, String> = HashMap::with_capacity(field.attributes.len() + 1);
     for types::AttributeResult { key, value } in field.attributes {
         if key != JSON_KEY {

@@ -7,6 +7,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::catalog::Kind;
+
 /// Where an error happened; the start of every message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {
@@ -160,7 +162,9 @@ pub enum Error {
         granted: &'static str,
     },
     /// The component doesn't speak an interface version that this host speaks.
-    #[error("{site}: {found}; needed rowmill:udf/catalog and rowmill:udf/row-function of version 0.1")]
+    #[error(
+        "{site}: {found}; needed rowmill:udf/catalog with row-function, aggregate-function or both, of version 0.1"
+    )]
     Interface {
         /// Where.
         site: Arc<Site>,
@@ -178,10 +182,12 @@ pub enum Error {
         available: Vec<String>,
     },
     /// The function exists, but is of a kind that can't be run here.
-    #[error("{site}: is an aggregate, which this version describes but does not run")]
-    Aggregate {
+    #[error("{site}: {}", of_kind(*.found))]
+    Kind {
         /// Where.
         site: Arc<Site>,
+        /// What the catalog says that it is.
+        found: Kind,
     },
     /// The arguments or the configuration don't fit the function.
     #[error("{site}: {place}: {message}")]
@@ -210,6 +216,12 @@ pub enum Error {
         reason: String,
         /// What the guest wrote to stderr just before, such as a panic's message.
         output: Option<String>,
+    },
+    /// A call on an aggregate whose instance ended with an earlier call.
+    #[error("{site}: an earlier call ended its instance and all groups with it; renew it and restore their states")]
+    Spent {
+        /// Where.
+        site: Arc<Site>,
     },
     /// A limit was hit.
     #[error("{site}: needs more than its {limit} limit of {allowed}{}", .output.as_ref().map(|o| format!(" ({o})")).unwrap_or_default())]
@@ -241,6 +253,15 @@ pub enum Error {
     },
 }
 
+fn of_kind(found: Kind) -> &'static str {
+    match found {
+        Kind::Aggregate => "is an aggregate, needed a function of rows; an aggregate is called in an aggregate step",
+        Kind::Scalar => "is a scalar function, needed an aggregate; it is called in a map step",
+        Kind::Filter => "is a filter, needed an aggregate; it is called in a filter step",
+        Kind::Table => "is a table function, needed an aggregate; it is called in a transform step",
+    }
+}
+
 impl Error {
     /// Where it happened; none for an engine that can't be set up.
     #[must_use]
@@ -253,7 +274,8 @@ impl Error {
             | Error::Refused { site, .. }
             | Error::Interface { site, .. }
             | Error::NoFunction { site, .. }
-            | Error::Aggregate { site }
+            | Error::Kind { site, .. }
+            | Error::Spent { site }
             | Error::Bind { site, .. }
             | Error::Call { site, .. }
             | Error::Trap { site, .. }
@@ -267,11 +289,11 @@ impl Error {
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
-            Error::Engine { .. } | Error::Input { .. } => Fault::Internal,
+            Error::Engine { .. } | Error::Spent { .. } | Error::Input { .. } => Fault::Internal,
             Error::NotAComponent { .. }
             | Error::TooLarge { .. }
             | Error::NoFunction { .. }
-            | Error::Aggregate { .. }
+            | Error::Kind { .. }
             | Error::Bind { .. } => Fault::Configuration,
             Error::Compile { .. }
             | Error::Refused { .. }

@@ -5,7 +5,8 @@
 //! puts it back only after a call that came back; anything else drops it, and the
 //! instance is *spent*. Whoever holds it makes a new one.
 
-use std::pin::pin;
+mod aggregate;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use wasmtime::component::ResourceAny;
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 
-use crate::bindings::{catalog, row_function, types};
-use crate::budget::{Budget, Metered};
+use crate::bindings::{aggregate_function, catalog, row_function, types};
+use crate::budget::Budget;
 use crate::component::Component;
 use crate::error::{Error, Limit, Site};
 use crate::limits::Limits;
@@ -35,6 +36,7 @@ struct Live {
     budget: Arc<Budget>,
     catalog: catalog::Guest,
     rows: Option<row_function::Guest>,
+    aggregates: Option<aggregate_function::Guest>,
 }
 
 /// What the last call used.
@@ -61,15 +63,16 @@ enum Broken {
 /// A macro, because the future borrows the store and each call has another type.
 macro_rules! guarded {
     ($store:expr, $budget:expr, $limits:expr, $rows:expr, $call:expr) => {{
-        begin($store, $limits, $rows);
-        let call = pin!($call);
-        match Metered::new(call, $budget).await {
+        $crate::instance::begin($store, $limits, $rows);
+        let call = std::pin::pin!($call);
+        match $crate::budget::Metered::new(call, $budget).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(Broken::Failed(error)),
-            Err(_) => Err(Broken::TimedOut),
+            Ok(Err(error)) => Err($crate::instance::Broken::Failed(error)),
+            Err(_) => Err($crate::instance::Broken::TimedOut),
         }
     }};
 }
+use guarded;
 
 impl Instance {
     pub(crate) async fn new(component: &Component, site: Arc<Site>, limits: &Limits) -> Result<Instance, Error> {
@@ -83,19 +86,19 @@ impl Instance {
         let budget = store.data().budget.clone();
         let made = guarded!(&mut store, &budget, limits, 0, pre.instantiate_async(&mut store));
         let made = made.and_then(|instance| {
-            let catalog = component.catalog().load(&mut store, &instance);
-            let rows = component.rows().map(|r| r.load(&mut store, &instance));
-            match (catalog, rows.transpose()) {
-                (Ok(catalog), Ok(rows)) => Ok((catalog, rows)),
-                (Err(error), _) | (_, Err(error)) => Err(Broken::Failed(error)),
-            }
+            let catalog = component.catalog().load(&mut store, &instance).map_err(Broken::Failed)?;
+            let rows = component.rows().map(|found| found.load(&mut store, &instance));
+            let rows = rows.transpose().map_err(Broken::Failed)?;
+            let aggregates = component.aggregates().map(|found| found.load(&mut store, &instance));
+            let aggregates = aggregates.transpose().map_err(Broken::Failed)?;
+            Ok((catalog, rows, aggregates))
         });
         match made {
-            Ok((catalog, rows)) => Ok(Instance {
+            Ok((catalog, rows, aggregates)) => Ok(Instance {
                 site,
                 limits: limits.clone(),
                 used: used(&store),
-                live: Some(Box::new(Live { store, budget, catalog, rows })),
+                live: Some(Box::new(Live { store, budget, catalog, rows, aggregates })),
             }),
             Err(broken) => Err(explain(&site, limits, 0, &store, broken)),
         }
@@ -138,9 +141,7 @@ impl Instance {
         let mut live = self.take()?;
         let Live { store, budget, rows, .. } = &mut *live;
         let Some(rows) = rows else {
-            let found = "it exports no row-function".to_owned();
-            let site = self.site.clone();
-            return Err(Error::Interface { site, found });
+            return Err(self.lacks("row-function"));
         };
         let called = guarded!(store, budget, &self.limits, 0, async {
             match rows.call_bind(&mut *store, name, args, config).await? {
@@ -163,9 +164,7 @@ impl Instance {
         let mut live = self.take()?;
         let Live { store, budget, rows: interface, .. } = &mut *live;
         let Some(interface) = interface else {
-            let found = "it exports no row-function".to_owned();
-            let site = self.site.clone();
-            return Err(Error::Interface { site, found });
+            return Err(self.lacks("row-function"));
         };
         let function = interface.bound_function();
         let called = guarded!(store, budget, &self.limits, rows, function.call_run(&mut *store, bound, batch));
@@ -173,11 +172,12 @@ impl Instance {
     }
 
     fn take(&mut self) -> Result<Box<Live>, Error> {
-        self.live.take().ok_or_else(|| Error::Trap {
-            site: self.site.clone(),
-            reason: "the instance ended with an earlier call".to_owned(),
-            output: None,
-        })
+        self.live.take().ok_or_else(|| Error::Spent { site: self.site.clone() })
+    }
+
+    fn lacks(&self, interface: &str) -> Error {
+        let site = self.site.clone();
+        Error::Interface { site, found: format!("it exports no {interface}") }
     }
 
     /// Puts the store back after a call that came back, drops it after any other.

@@ -9,7 +9,8 @@
 //! - *A value*: text that is not UTF-8, a decimal beyond its precision, a date outside
 //!   the years 0 to 9999, invalid JSON, a NULL where none is declared. It becomes a row
 //!   error, and a neutral value takes its place, so that the array is valid and the other
-//!   rows live on.
+//!   rows live on. In the columns of a state ([`lift_whole`]) no row is at fault but the
+//!   function: there a value refuses the answer, too.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,13 +26,13 @@ use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffe
 use arrow_schema::{DataType, Field, TimeUnit};
 use serde::de::IgnoredAny;
 
-use crate::bindings::types::{ColumnResult, Output as Answer};
+use crate::bindings::types::{ColumnResult, Output as Answer, RowError as Flagged};
 use crate::data_type;
 
 /// A row that the function, or the host on its behalf, could not do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowError {
-    /// The row of the input.
+    /// The row of the input; of [`Aggregate::evaluate`](crate::Aggregate::evaluate) a position in the groups.
     pub row: usize,
     /// A short name of the kind of error; the host's own: `invalid-utf8`, `invalid-json`,
     /// `out-of-range`, `null-result`.
@@ -69,6 +70,8 @@ const MESSAGE_BYTES: usize = 4096;
 struct Faults<'a> {
     rows: BTreeMap<usize, (String, String)>,
     parents: Option<&'a UInt32Array>,
+    /// What the columns are, for messages.
+    what: &'static str,
 }
 
 impl Faults<'_> {
@@ -78,6 +81,23 @@ impl Faults<'_> {
             None => output_row,
         };
         self.rows.entry(row).or_insert_with(|| (code.to_owned(), message()));
+    }
+
+    /// Takes in what a guest flagged of `rows` rows.
+    fn flag(&mut self, flagged: Vec<Flagged>, rows: usize) -> Result<(), String> {
+        for error in flagged {
+            let row = error.row as usize;
+            if row >= rows {
+                return Err(format!("an error for row {row} of a batch of {rows} rows"));
+            }
+            let (code, message) = (clip(error.code, CODE_BYTES), clip(error.message, MESSAGE_BYTES));
+            self.rows.entry(row).or_insert((code, message));
+        }
+        Ok(())
+    }
+
+    fn into_errors(self) -> Vec<RowError> {
+        self.rows.into_iter().map(|(row, (code, message))| RowError { row, code, message }).collect()
     }
 }
 
@@ -92,27 +112,51 @@ pub(crate) fn lift(answer: Answer, rows: usize, fields: &[Field], table: bool) -
             return Err("parents, which only a table function gives".to_owned());
         }
     };
-    if answer.columns.len() != fields.len() {
-        return Err(format!("{} result columns, its signature declares {}", answer.columns.len(), fields.len()));
-    }
-    let mut faults = Faults { rows: BTreeMap::new(), parents: parents.as_ref() };
-    for error in answer.errors {
-        let row = error.row as usize;
-        if row >= rows {
-            return Err(format!("an error for row {row} of a batch of {rows} rows"));
-        }
-        let (code, message) = (clip(error.code, CODE_BYTES), clip(error.message, MESSAGE_BYTES));
-        faults.rows.entry(row).or_insert((code, message));
-    }
+    let mut faults = Faults { rows: BTreeMap::new(), parents: parents.as_ref(), what: "result" };
+    faults.flag(answer.errors, rows)?;
     let rows_out = parents.as_ref().map_or(rows, Array::len);
-    let mut columns = Vec::with_capacity(fields.len());
-    for (field, column) in fields.iter().zip(answer.columns) {
-        let array =
-            lift_column(field, column, rows_out, &mut faults).map_err(|e| format!("result {}: {e}", field.name()))?;
-        columns.push(array);
-    }
-    let errors = faults.rows.into_iter().map(|(row, (code, message))| RowError { row, code, message }).collect();
+    let columns = lift_columns(fields, answer.columns, rows_out, &mut faults)?;
+    let errors = faults.into_errors();
     Ok(Output { parents, columns, errors })
+}
+
+/// Checks the row errors of a call that gives nothing else.
+pub(crate) fn lift_errors(flagged: Vec<Flagged>, rows: usize) -> Result<Vec<RowError>, String> {
+    let mut faults = Faults { rows: BTreeMap::new(), parents: None, what: "" };
+    faults.flag(flagged, rows)?;
+    Ok(faults.into_errors())
+}
+
+/// Checks columns of which each value has to be right; `what` they are is for messages.
+pub(crate) fn lift_whole(
+    fields: &[Field],
+    columns: Vec<ColumnResult>,
+    rows: usize,
+    what: &'static str,
+) -> Result<Vec<ArrayRef>, String> {
+    let mut faults = Faults { rows: BTreeMap::new(), parents: None, what };
+    let columns = lift_columns(fields, columns, rows, &mut faults)?;
+    match faults.rows.into_iter().next() {
+        Some((row, (_, message))) => Err(format!("{message}, in row {row}")),
+        None => Ok(columns),
+    }
+}
+
+/// A column for each field.
+fn lift_columns(
+    fields: &[Field],
+    columns: Vec<ColumnResult>,
+    rows: usize,
+    faults: &mut Faults<'_>,
+) -> Result<Vec<ArrayRef>, String> {
+    let what = faults.what;
+    if columns.len() != fields.len() {
+        return Err(format!("{} {what} columns, its signature declares {}", columns.len(), fields.len()));
+    }
+    let lift = |(field, column): (&Field, _)| {
+        lift_column(field, column, rows, faults).map_err(|e| format!("{what} {}: {e}", field.name()))
+    };
+    fields.iter().zip(columns).map(lift).collect()
 }
 
 fn clip(mut text: String, bytes: usize) -> String {
@@ -121,11 +165,7 @@ fn clip(mut text: String, bytes: usize) -> String {
 }
 
 fn lift_parents(bytes: Vec<u8>, rows: usize) -> Result<UInt32Array, String> {
-    if !bytes.len().is_multiple_of(4) {
-        return Err(format!("parents of {} bytes, needed 4 a row", bytes.len()));
-    }
-    let count = bytes.len() / 4;
-    let parents: ScalarBuffer<u32> = scalars(bytes, count);
+    let parents = lift_numbers(bytes, "parents")?;
     if let Some(at) = parents.windows(2).position(|pair| pair[0] > pair[1]) {
         return Err(format!("parents that decrease at output row {}", at + 1));
     }
@@ -135,7 +175,17 @@ fn lift_parents(bytes: Vec<u8>, rows: usize) -> Result<UInt32Array, String> {
     Ok(UInt32Array::new(parents, None))
 }
 
+/// Counts or positions, a uint32 each.
+pub(crate) fn lift_numbers(bytes: Vec<u8>, what: &str) -> Result<ScalarBuffer<u32>, String> {
+    if !bytes.len().is_multiple_of(4) {
+        return Err(format!("{what} of {} bytes, needed 4 each", bytes.len()));
+    }
+    let count = bytes.len() / 4;
+    Ok(scalars(bytes, count))
+}
+
 fn lift_column(field: &Field, column: ColumnResult, rows: usize, faults: &mut Faults<'_>) -> Result<ArrayRef, String> {
+    let what = faults.what;
     let nulls = match column.validity {
         Some(bits) => Some(NullBuffer::new(lift_bits(bits, rows, "validity")?)),
         None => None,
@@ -143,7 +193,7 @@ fn lift_column(field: &Field, column: ColumnResult, rows: usize, faults: &mut Fa
     let mut nulls = nulls.filter(|nulls| nulls.null_count() > 0);
     if let Some(found) = nulls.take_if(|_| !field.is_nullable()) {
         for row in (0..rows).filter(|row| found.is_null(*row)) {
-            faults.add(row, "null-result", || format!("result {} is NULL, but is declared not to be", field.name()));
+            faults.add(row, "null-result", || format!("{what} {} is NULL, but is declared not to be", field.name()));
         }
     }
     let variable = matches!(field.data_type(), DataType::Utf8 | DataType::Binary);
@@ -279,6 +329,7 @@ fn checked<T: ArrowPrimitiveType>(
     faults: &mut Faults<'_>,
     fits: impl Fn(T::Native) -> bool,
 ) -> Result<ArrayRef, String> {
+    let what = faults.what;
     let mut values = values::<T>(bytes, rows)?;
     // NULL slots may hold anything; only if some slot is off is it worth looking closer.
     let all_fit = values.iter().fold(true, |all, value| all & fits(*value));
@@ -291,7 +342,7 @@ fn checked<T: ArrowPrimitiveType>(
             if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
                 let found = *value;
                 faults.add(row, "out-of-range", || {
-                    format!("result {} is {found:?}, outside of {}", field.name(), data_type::field_type_name(field))
+                    format!("{what} {} is {found:?}, outside of {}", field.name(), data_type::field_type_name(field))
                 });
             }
             *value = T::Native::default();
@@ -319,6 +370,7 @@ fn texts(
         }
     }
     // Some value is off: look at each.
+    let what = faults.what;
     let neutral = if json { "null" } else { "" };
     let mut builder = GenericByteBuilder::<Utf8Type>::with_capacity(offsets.len() - 1, values.len());
     for row in 0..offsets.len() - 1 {
@@ -331,11 +383,11 @@ fn texts(
             Ok(text) if !json || valid_json(text) => builder.append_value(text),
             Ok(_) => {
                 builder.append_value(neutral);
-                faults.add(row, "invalid-json", || format!("result {} is not valid JSON", field.name()));
+                faults.add(row, "invalid-json", || format!("{what} {} is not valid JSON", field.name()));
             }
             Err(error) => {
                 builder.append_value(neutral);
-                faults.add(row, "invalid-utf8", || format!("result {} is not UTF-8: {error}", field.name()));
+                faults.add(row, "invalid-utf8", || format!("{what} {} is not UTF-8: {error}", field.name()));
             }
         }
     }

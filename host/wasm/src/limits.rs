@@ -14,7 +14,8 @@ pub struct Limits {
     /// CPU time of a call whatever its rows; also that of instantiation, `describe` and
     /// `bind`. Default 100 ms.
     pub cpu_base: Duration,
-    /// CPU time added per row of a call. Default 50 µs.
+    /// CPU time added per row of a call; where an aggregate is called with groups or
+    /// states, per group or row of state. Default 50 µs.
     pub cpu_per_row: Duration,
     /// Wall time of a call, waiting for a worker thread included. Default 5 s.
     pub wall: Duration,
@@ -51,9 +52,9 @@ impl Limits {
 /// What the calls of one function used so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Meter {
-    /// Calls of `run`, failed ones included.
+    /// Calls of `run`, or of an aggregate's functions; failed ones included.
     pub calls: u64,
-    /// Rows handed to them.
+    /// Rows handed to `run` or `update`.
     pub rows: u64,
     /// CPU time inside the guest. Calls shorter than a tick (10 ms) are measured by the
     /// monotonic clock, which can only overstate it: reading a thread's CPU clock costs
@@ -63,7 +64,7 @@ pub struct Meter {
     pub wall: Duration,
     /// The largest linear memory of an instance, in bytes.
     pub memory_peak: u64,
-    /// Bytes of result columns.
+    /// Bytes of result and state columns.
     pub output_bytes: u64,
     /// Calls that ended an instance: traps, limits, timeouts.
     pub traps: u64,

@@ -5,13 +5,15 @@
 //! have no bits past the last row; a slice that differs ([`is_plain`]) is copied to a plain array
 //! first ([`plain`]). Slices come from batches run again in halves, never from the usual path.
 
+use std::borrow::Cow;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ByteArrayType, Date32Type, Decimal128Type, Decimal256Type, DurationMicrosecondType, Float32Type, Float64Type,
     Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, GenericByteArray, PrimitiveArray, make_array};
-use arrow_buffer::BooleanBuffer;
+use arrow_buffer::{BooleanBuffer, Buffer};
 use arrow_data::transform::MutableArrayData;
 use arrow_schema::{DataType, TimeUnit};
 
@@ -43,6 +45,15 @@ pub(crate) fn plain(array: &dyn Array) -> Result<ArrayRef, String> {
     let mut copy = MutableArrayData::new(vec![&data], false, array.len());
     copy.try_extend(0, 0, array.len()).map_err(|e| e.to_string())?;
     Ok(make_array(copy.freeze()))
+}
+
+/// The bits from the first bit of a buffer on, 0 past the last; a copy only if they are not so.
+pub(crate) fn plain_bitmap(bits: &BooleanBuffer) -> Cow<'_, BooleanBuffer> {
+    if is_plain_bitmap(bits) {
+        return Cow::Borrowed(bits);
+    }
+    let words: Vec<u64> = bits.bit_chunks().iter_padded().collect();
+    Cow::Owned(BooleanBuffer::new(Buffer::from_vec(words), 0, bits.len()))
 }
 
 /// The buffers of a plain array; none for a type that the contract doesn't have.
@@ -88,7 +99,8 @@ fn variable<T: ByteArrayType<Offset = i32>>(array: &GenericByteArray<T>) -> (Opt
     (Some(offsets.inner().inner().as_slice()), &array.value_data()[..end])
 }
 
-fn bitmap(bits: &BooleanBuffer) -> &[u8] {
+/// The bytes of a plain bitmap.
+pub(crate) fn bitmap(bits: &BooleanBuffer) -> &[u8] {
     let start = bits.offset() / 8;
     &bits.values()[start..start + bits.len().div_ceil(8)]
 }
