@@ -4,7 +4,8 @@
 //! a checkpoint, reads random keys, then changes random records between checkpoints.
 //! `RECORDS`, `CHANGED` (records changed per checkpoint) and `BATCH` set the sizes.
 
-use std::path::Path;
+#![allow(clippy::print_stdout)]
+
 use std::time::{Duration, Instant};
 
 use rowmill_state::{Key, Options, Store, Value, Writes};
@@ -24,13 +25,13 @@ fn main() -> anyhow::Result<()> {
         store.write(&writes)?;
         slowest = slowest.max(one.elapsed());
     }
-    report("fill", records, start.elapsed(), &store, &folder);
+    report("fill", records, start.elapsed(), &store);
     println!("    slowest batch of {batch}: {slowest:.2?}");
     let one = Instant::now();
     store.commit(&[], b"{}")?;
-    report("first commit", 1, one.elapsed(), &store, &folder);
+    report("first commit", 1, one.elapsed(), &store);
 
-    read(&store, &mut random, records, &folder)?;
+    read(&store, &mut random, records)?;
     for round in 1..=size("ROUNDS", 4) as u64 {
         let start = Instant::now();
         let mut left = changed;
@@ -39,10 +40,10 @@ fn main() -> anyhow::Result<()> {
             left -= count;
             store.write(&writes((0..count).map(|_| (random.next() % records as u64, round))))?;
         }
-        report("change", changed, start.elapsed(), &store, &folder);
+        report("change", changed, start.elapsed(), &store);
         let one = Instant::now();
         store.commit(&[], b"{}")?;
-        report("commit", 1, one.elapsed(), &store, &folder);
+        report("commit", 1, one.elapsed(), &store);
     }
     // Evictions come in small batches, many between two checkpoints.
     for _ in 0..2 {
@@ -51,36 +52,40 @@ fn main() -> anyhow::Result<()> {
         for _ in 0..batches {
             store.write(&writes((0..batch).map(|_| (random.next() % records as u64, 9))))?;
         }
-        report("change in batches of 8,192", batch * batches, start.elapsed(), &store, &folder);
+        report("change in batches of 8,192", batch * batches, start.elapsed(), &store);
         let one = Instant::now();
         store.commit(&[], b"{}")?;
-        report("commit", 1, one.elapsed(), &store, &folder);
+        report("commit", 1, one.elapsed(), &store);
     }
-    read(&store, &mut random, records, &folder)?;
+    read(&store, &mut random, records)?;
     let one = Instant::now();
     drop(store);
     println!("{:<28}{:>10.2?}", "close", one.elapsed());
     let one = Instant::now();
     let store = Store::open(&folder, Options::default())?;
-    report("open", 1, one.elapsed(), &store, &folder);
+    report("open", 1, one.elapsed(), &store);
     Ok(())
 }
 
-fn read(store: &Store, random: &mut Random, records: usize, folder: &Path) -> anyhow::Result<()> {
+fn read(store: &Store, random: &mut Random, records: usize) -> anyhow::Result<()> {
     let (calls, keys) = (50, 8_192);
     let start = Instant::now();
     for _ in 0..calls {
         let keys: Vec<Key> = (0..keys).map(|_| key(random.next() % records as u64)).collect();
         anyhow::ensure!(store.read("groups", &keys)?.iter().all(Option::is_some), "a record is missing");
     }
-    report("read 8,192 at a time", calls * keys, start.elapsed(), store, folder);
+    report("read 8,192 at a time", calls * keys, start.elapsed(), store);
     Ok(())
 }
 
-fn report(what: &str, records: usize, took: Duration, store: &Store, _folder: &Path) {
+fn report(what: &str, records: usize, took: Duration, store: &Store) {
     let rate = if records > 1 { format!("{:.0}k/s", records as f64 / took.as_secs_f64() / 1e3) } else { String::new() };
     let file = store.bytes_on_disk().map_or(0, |bytes| bytes >> 20);
-    println!("{what:<28}{took:>10.2?}{rate:>10}   file {file:>6} MiB   memory {} (most {})", rss("VmRSS"), rss("VmHWM"));
+    println!(
+        "{what:<28}{took:>10.2?}{rate:>10}   file {file:>6} MiB   memory {} (most {})",
+        rss("VmRSS"),
+        rss("VmHWM")
+    );
 }
 
 fn writes(numbers: impl Iterator<Item = (u64, u64)>) -> Vec<Writes> {

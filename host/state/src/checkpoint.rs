@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use redb::{ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
 
 use crate::database::{Database, Durable};
 use crate::guard::Fault;
@@ -175,7 +175,8 @@ fn remove(transaction: &WriteTransaction, key: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
+/// A checkpoint as bytes, here and in savepoints: sequence, time, manifest.
+pub(crate) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
     let mut record = Vec::with_capacity(16 + checkpoint.manifest.len());
     record.extend_from_slice(&checkpoint.sequence.to_le_bytes());
     record.extend_from_slice(&checkpoint.written_at_ms.to_le_bytes());
@@ -183,7 +184,7 @@ fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
     record
 }
 
-fn decode(record: &[u8]) -> Option<Checkpoint> {
+pub(crate) fn decode(record: &[u8]) -> Option<Checkpoint> {
     let (sequence, rest) = record.split_first_chunk()?;
     let (written_at_ms, manifest) = rest.split_first_chunk()?;
     Some(Checkpoint {

@@ -4,7 +4,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-
 /// What to do about a damaged state file. Nothing in it is guessed at or repaired by hand.
 pub(crate) const REPLACE_STATE: &str =
     "remove the folder and import a savepoint (rowmill state FILE import), or start with --rebuild";
@@ -198,4 +197,3 @@ fn shown(key: &[u8]) -> String {
     }
     text
 }
-

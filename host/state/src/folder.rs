@@ -88,12 +88,13 @@ impl Folder {
         Ok(names(&self.path)?.into_iter().find(|name| !own.contains(name)).map(|name| shown(&name)))
     }
 
-    /// Bytes that the folder's files take.
+    /// Bytes that the folder's files take on disk. The file is longer: redb lets it grow in large
+    /// steps, and a part that was never written takes no space.
     pub(crate) fn bytes(&self) -> Result<u64, Error> {
         let mut bytes = 0;
         for file in [self.state(), self.state_new()] {
             match fs::metadata(&file) {
-                Ok(metadata) => bytes += metadata.len(),
+                Ok(metadata) => bytes += metadata.blocks() * 512,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(Error::io("reading", &file, error)),
             }

@@ -55,9 +55,7 @@ pub(crate) fn guarded<T>(
 fn translated(file: &Path, doing: &'static str, error: redb::Error) -> Error {
     match error {
         // redb reports a file that is none of its own, and one that ends early, as I/O errors.
-        redb::Error::Io(error)
-            if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
-        {
+        redb::Error::Io(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
             Error::damaged(file, error.to_string())
         }
         redb::Error::Io(error) => Error::io(doing, file, error),

@@ -224,11 +224,7 @@ impl Store {
         Ok((newest.kept.checkpoint, newest.view))
     }
 
-    pub(crate) fn guarded<T>(
-        &self,
-        doing: &'static str,
-        work: impl FnOnce() -> Result<T, Fault>,
-    ) -> Result<T, Error> {
+    pub(crate) fn guarded<T>(&self, doing: &'static str, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Error> {
         guarded(&self.file, doing, work)
     }
 

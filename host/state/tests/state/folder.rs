@@ -86,7 +86,8 @@ fn a_state_half_made_by_a_crash_is_begun_again() {
 #[test]
 fn errors_say_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("state.redb"), "not a database, but longer than the header of one".repeat(999)).unwrap();
+    fs::write(folder.path().join("state.redb"), "not a database, but longer than the header of one".repeat(999))
+        .unwrap();
     let error = Store::open(folder.path(), Options::default()).unwrap_err();
     let text = error.to_string();
     assert!(text.contains("state.redb is damaged") && text.contains("--rebuild"), "{text}");

@@ -1,9 +1,13 @@
 //! The store from outside: against a model, through crashes, damage and moves.
 
+#![allow(clippy::unwrap_used)]
+
 mod checkpoint;
 mod crash;
+mod damage;
 mod folder;
 mod model;
+mod savepoint;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
