@@ -16,13 +16,30 @@
 //! version of the logic wrote. That "`+I` writes nothing" holds only for targets that rowmill has
 //! written from empty: with `sink.existing: keep` an insert is treated as an update.
 
-use std::pin::Pin;
+//!
+//! # Upstream of an aggregate
+//!
+//! There both images of an update run ([`Chain::images`]), because the aggregate takes out what it
+//! once put in. Functions are pure, so a before-image that errs now is one that erred when it was an
+//! after-image; it counts as filtered out and is not counted again.
+//!
+//! # Downstream of an aggregate
+//!
+//! The changes are those of groups, and the keys are the group's. Where a key can be NULL the target's
+//! key is a hash of it, which is appended here as the last column.
 
-use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
-use arrow_row::{RowConverter, SortField};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, BinaryArray, RecordBatch, UInt32Array};
+use arrow_row::{RowConverter, Rows, SortField};
+use arrow_schema::SchemaRef;
 use rowmill_mysql::sink::Write;
-use rowmill_mysql::{Op, Position, TableDef};
+use rowmill_mysql::{Op, Position};
+use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
+
+use crate::aggregate::keys::Keys;
 
 use crate::error::{Error, shown};
 use crate::plan::{Existing, Mode, OnError, Pipeline};
@@ -31,16 +48,29 @@ use crate::step::{CallContext, Failure, Frame, Step};
 /// How many failing rows of a batch get a log line of their own.
 const FAILURES_LOGGED: usize = 10;
 
-/// The bound steps of one table.
+/// Steps bound one after the other.
 pub(crate) struct Chain {
     pub(crate) steps: Vec<Step>,
+    /// The source table, for messages.
     table: String,
-    /// Key columns of the source rows.
+    input: SchemaRef,
+    /// Key columns of the input.
     key: Vec<usize>,
-    key_names: Vec<String>,
     /// Whether a key that is inserted can be in the target already.
     inserts_are_fresh: bool,
-    seeds: Option<RowConverter>,
+    keys: RowConverter,
+    wants_seeds: bool,
+    /// Makes the hash that stands for a key that can be NULL.
+    hash: Option<Keys>,
+}
+
+/// A chain in the making.
+pub(crate) struct Links {
+    pub(crate) table: String,
+    pub(crate) input: SchemaRef,
+    pub(crate) key: Vec<usize>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) hash: Option<Keys>,
 }
 
 /// Changes of one table.
@@ -61,19 +91,20 @@ pub(crate) struct Events {
 }
 
 impl Chain {
-    pub(crate) fn new(plan: &Pipeline, table: &TableDef, key: Vec<usize>, steps: Vec<Step>) -> Self {
-        let wants_seeds = steps.iter().flat_map(Step::calls).any(|call| call.reads_seed());
-        let schema = table.schema();
-        let fields = key.iter().map(|&column| SortField::new(schema.field(column).data_type().clone())).collect();
-        Self {
-            key_names: key.iter().map(|&column| table.columns[column].name.clone()).collect(),
-            table: table.name.to_string(),
-            key,
+    pub(crate) fn new(plan: &Pipeline, links: Links) -> Result<Self, Error> {
+        let Links { table, input, key, steps, hash } = links;
+        let fields = key.iter().map(|&column| SortField::new(input.field(column).data_type().clone())).collect();
+        Ok(Self {
+            keys: RowConverter::new(fields)?,
+            wants_seeds: steps.iter().flat_map(Step::calls).any(|call| call.reads_seed()),
             // To an append sink `fresh` says "this is an insert".
             inserts_are_fresh: plan.sink.existing == Existing::Refuse || plan.sink.mode == Mode::Append,
-            seeds: if wants_seeds { RowConverter::new(fields).ok() } else { None },
+            table,
+            input,
+            key,
             steps,
-        }
+            hash,
+        })
     }
 
     /// Runs the steps. `target`: the number that the write carries.
@@ -88,20 +119,36 @@ impl Chain {
     }
 
     async fn run_steps(&mut self, changes: &Changes<'_>, target: usize) -> Result<Events, Error> {
-        let input = changes.rows.num_rows();
         let is_after = |op: &Op| matches!(op, Op::Insert | Op::UpdateAfter);
         // Rows that the steps see; None: all of them.
         let selected: Option<Vec<u32>> = match changes.ops.iter().all(is_after) {
             true => None,
-            false => Some((0..input as u32).filter(|&row| is_after(&changes.ops[row as usize])).collect()),
+            false => {
+                let input = changes.rows.num_rows() as u32;
+                Some((0..input).filter(|&row| is_after(&changes.ops[row as usize])).collect())
+            }
         };
         let columns = match &selected {
             None => changes.rows.columns().to_vec(),
             Some(rows) => take(changes.rows.columns(), rows)?,
         };
-        let rows = selected.as_ref().map_or(input, Vec::len);
-        let mut frame = Frame { columns, rows, origin: selected };
+        let rows = selected.as_ref().map_or(changes.rows.num_rows(), Vec::len);
+        let frame = Frame { columns, rows, origin: selected };
+        let (frame, skipped) = self.frame(frame, changes).await?;
+        let write = self.events(frame, changes, target)?;
+        Ok(Events { write, skipped })
+    }
 
+    /// Runs the steps on all images. Also answers how many rows failed, before-images not counted.
+    pub(crate) fn images<'a>(
+        &'a mut self,
+        changes: &'a Changes<'_>,
+    ) -> Pin<Box<dyn Future<Output = Result<(Frame, u64), Error>> + Send + 'a>> {
+        let frame = Frame { columns: changes.rows.columns().to_vec(), rows: changes.rows.num_rows(), origin: None };
+        Box::pin(self.frame(frame, changes))
+    }
+
+    async fn frame(&mut self, mut frame: Frame, changes: &Changes<'_>) -> Result<(Frame, u64), Error> {
         let ops: Vec<u8> = changes.ops.iter().map(|op| *op as u8).collect();
         let seeds = self.seeds(changes.rows)?;
         let context = CallContext { ops: &ops, commit_time: changes.commit_time, seeds: &seeds };
@@ -109,15 +156,10 @@ impl Chain {
         for step in 0..self.steps.len() {
             let mut failures = Vec::new();
             frame = self.steps[step].run(frame, &context, &mut failures).await?;
-            if !failures.is_empty() {
-                failures.sort_by_key(|failure| failure.origin);
-                self.failed(&self.steps[step], &failures, changes)?;
-                failures.dedup_by_key(|failure| failure.origin);
-                skipped += failures.len() as u64;
-            }
+            let (id, on_error) = (&self.steps[step].id, self.steps[step].on_error);
+            skipped += self.failed(id, on_error, failures, changes)?;
         }
-        let write = self.events(frame, changes, target)?;
-        Ok(Events { write, skipped })
+        Ok((frame, skipped))
     }
 
     /// One event for each key that the batch says something about, in the order of its rows.
@@ -142,21 +184,40 @@ impl Chain {
             offsets.push(row as u32);
         }
         let keys: Vec<ArrayRef> = self.key.iter().map(|&column| changes.rows.column(column).clone()).collect();
-        let keys = if source.len() == input { keys } else { take(&keys, &source)? };
+        let mut keys = if source.len() == input { keys } else { take(&keys, &source)? };
         let schema = match self.steps.last() {
             Some(step) => step.output.clone(),
-            None => changes.rows.schema(),
+            None => self.input.clone(),
         };
         let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(frame.rows));
-        let rows = RecordBatch::try_new_with_options(schema, frame.columns, &options)?;
+        let mut rows = RecordBatch::try_new_with_options(schema, frame.columns, &options)?;
+        if let Some(hash) = &self.hash {
+            let hashes: ArrayRef = Arc::new(hashes(&hash.encode(&keys)?));
+            let events = offsets.windows(2).enumerate();
+            let of_rows: Vec<u32> =
+                events.flat_map(|(event, ends)| (ends[0]..ends[1]).map(move |_| event as u32)).collect();
+            let mut columns = rows.columns().to_vec();
+            columns.extend(take(std::slice::from_ref(&hashes), &of_rows)?);
+            let mut fields: Vec<_> = rows.schema().fields().iter().cloned().collect();
+            fields.push(Arc::new(rowmill_mysql::sink::key_hash_field()));
+            rows = RecordBatch::try_new(Arc::new(arrow_schema::Schema::new(fields)), columns)?;
+            keys = vec![hashes];
+        }
         Ok(Write { target, keys, fresh, offsets, rows })
     }
 
-    /// Stops at the first failed row, or logs the first few.
-    fn failed(&self, step: &Step, failures: &[Failure], changes: &Changes<'_>) -> Result<(), Error> {
-        if let (OnError::Fail, Some(first)) = (step.on_error, failures.first()) {
+    /// Stops at the first failed row, or logs the first few and counts all but before-images.
+    pub(crate) fn failed(
+        &self,
+        step: &str,
+        on_error: OnError,
+        mut failures: Vec<Failure>,
+        changes: &Changes<'_>,
+    ) -> Result<u64, Error> {
+        failures.sort_by_key(|failure| failure.origin);
+        if let (OnError::Fail, Some(first)) = (on_error, failures.first()) {
             return Err(Error::Row {
-                step: step.id.clone(),
+                step: step.to_owned(),
                 function: first.function.clone(),
                 table: self.table.clone(),
                 key: self.key_text(changes.rows, first.origin as usize),
@@ -165,9 +226,10 @@ impl Chain {
                 position: shown(changes.position),
             });
         }
+        failures.retain(|failure| matches!(changes.ops[failure.origin as usize], Op::Insert | Op::UpdateAfter));
         for failure in failures.iter().take(FAILURES_LOGGED) {
             tracing::warn!(
-                step = step.id,
+                step,
                 function = failure.function,
                 table = self.table,
                 key = self.key_text(changes.rows, failure.origin as usize),
@@ -178,25 +240,39 @@ impl Chain {
             );
         }
         if let Some(more) = failures.len().checked_sub(FAILURES_LOGGED).filter(|more| *more > 0) {
-            tracing::warn!(step = step.id, table = self.table, more, "further rows of this batch skipped");
+            tracing::warn!(step, table = self.table, more, "further rows of this batch skipped");
         }
-        Ok(())
+        failures.dedup_by_key(|failure| failure.origin);
+        Ok(failures.len() as u64)
     }
 
     fn key_text(&self, rows: &RecordBatch, row: usize) -> String {
         let value = |column: usize| {
             arrow_cast::display::array_value_to_string(rows.column(column), row).unwrap_or_else(|_| "?".to_owned())
         };
-        let parts: Vec<String> =
-            self.key.iter().zip(&self.key_names).map(|(&column, name)| format!("{name}={}", value(column))).collect();
+        let name = |column: usize| self.input.field(column).name();
+        let parts: Vec<String> = self.key.iter().map(|&column| format!("{}={}", name(column), value(column))).collect();
         parts.join(", ")
     }
 
-    fn seeds(&self, rows: &RecordBatch) -> Result<Vec<u64>, Error> {
-        let Some(converter) = &self.seeds else { return Ok(Vec::new()) };
+    /// The keys of rows as bytes.
+    pub(crate) fn row_keys(&self, rows: &RecordBatch) -> Result<Rows, Error> {
         let keys: Vec<ArrayRef> = self.key.iter().map(|&column| rows.column(column).clone()).collect();
-        Ok(converter.convert_columns(&keys)?.iter().map(|key| xxh3_64(key.as_ref())).collect())
+        Ok(self.keys.convert_columns(&keys)?)
     }
+
+    /// Hashes of the rows' keys, if a function wants them.
+    pub(crate) fn seeds(&self, rows: &RecordBatch) -> Result<Vec<u64>, Error> {
+        if !self.wants_seeds {
+            return Ok(Vec::new());
+        }
+        Ok(self.row_keys(rows)?.iter().map(|key| xxh3_64(key.as_ref())).collect())
+    }
+}
+
+/// The first 128 bits of each key's SHA-256: rows must not be able to share one on purpose.
+fn hashes(keys: &Rows) -> BinaryArray {
+    BinaryArray::from_iter_values(keys.iter().map(|key| Sha256::digest(key.data())[..16].to_vec()))
 }
 
 fn take(columns: &[ArrayRef], rows: &[u32]) -> Result<Vec<ArrayRef>, Error> {

@@ -39,9 +39,66 @@ pub enum Error {
         /// Position after the batch that holds the row.
         position: String,
     },
+    /// A component that keeps accumulators failed. They are gone; the state on disk and the source have
+    /// all that they were made of.
+    #[error(
+        "step {step}: the aggregate {column} failed; its accumulators are lost and are made again from the state at \
+         the next start"
+    )]
+    Aggregate {
+        /// The step's id.
+        step: String,
+        /// The result column.
+        column: String,
+        /// Component, function, and what it did.
+        source: rowmill_wasm::Error,
+    },
+    /// The result of a group can't be computed, and the step says `on_error: fail`.
+    #[error(
+        "step {step}: {function} has no result for the group {group}: {message} ({code}); `on_error: skip` would leave \
+         such groups out"
+    )]
+    Group {
+        /// The step's id.
+        step: String,
+        /// `std/stats#sum`.
+        function: String,
+        /// `customer_id=7`.
+        group: String,
+        /// The component's code.
+        code: String,
+        /// The component's message.
+        message: String,
+    },
+    /// A step can't go on.
+    #[error("step {step}: {reason}")]
+    Stopped {
+        /// The step's id.
+        step: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The state folder.
+    #[error(transparent)]
+    State(#[from] rowmill_state::Error),
+    /// The state of the aggregates doesn't go with the target.
+    #[error("the state of pipeline {pipeline} in {folder} can't be used: {what}; {choices}")]
+    StateMismatch {
+        /// The pipeline's name.
+        pipeline: String,
+        /// The state folder.
+        folder: String,
+        /// What is wrong with it.
+        what: String,
+        /// What to do.
+        choices: String,
+    },
     /// Source or target: connection, server, schema, or another process that took over.
     #[error(transparent)]
     MySql(#[from] rowmill_mysql::Error),
+    /// The source was lost while a snapshot filled the aggregates; a new snapshot is begun.
+    #[error("the snapshot was interrupted")]
+    SnapshotInterrupted(#[source] rowmill_mysql::Error),
     /// `verify` can't compare now.
     #[error("{message}")]
     Verify {
@@ -81,8 +138,9 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Plan(problems) => problems.first().map_or(Fault::Internal, |problem| problem.fault),
-            Self::Component { .. } | Self::Row { .. } => Fault::Component,
-            Self::MySql(error) => fault(error.fault()),
+            Self::Component { .. } | Self::Row { .. } | Self::Aggregate { .. } | Self::Group { .. } => Fault::Component,
+            Self::Stopped { .. } | Self::StateMismatch { .. } | Self::State(_) => Fault::Configuration,
+            Self::MySql(error) | Self::SnapshotInterrupted(error) => fault(error.fault()),
             Self::Verify { .. } | Self::Progress { .. } => Fault::Configuration,
             Self::Columns(_) | Self::Internal(_) => Fault::Internal,
         }

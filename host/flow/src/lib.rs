@@ -1,8 +1,10 @@
 //! Plans and runs dataflows: steps over changes, epochs, exactly once.
 
+mod aggregate;
 mod bind;
 mod chain;
 mod components;
+mod dataflow;
 mod error;
 pub mod file;
 mod pipeline;
@@ -14,10 +16,10 @@ mod step;
 pub mod type_name;
 pub mod units;
 
-pub use bind::{CallView, ColumnView, PlanView, StepView, TableView};
+pub use bind::{CallView, ColumnView, PlanView, StateView, StepView, TableView, ValueStateView};
 pub use components::{BuiltIn, Environment};
 pub use error::Error;
 pub use pipeline::{
-    Difference, DifferenceKind, RunOptions, StoredStatus, Summary, VerifyReport, check, reset, run, stored_status,
-    verify,
+    CheckpointListing, Difference, DifferenceKind, RunOptions, Savepoint, StateListing, StoredStatus, Summary,
+    VerifyReport, check, reset, run, state_export, state_folder, state_import, state_list, stored_status, verify,
 };

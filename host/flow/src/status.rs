@@ -5,9 +5,11 @@
 //! the latest one. Counters count since the process started and never go down; what a restart
 //! keeps is in the target's progress table, not here. Nothing in it is secret.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::aggregate::window::Watermark;
 
 /// What the pipeline is busy with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -81,6 +83,48 @@ pub struct Status {
     pub position: Option<String>,
     /// One entry per call of a component, in the order of the steps.
     pub steps: Vec<StepMeter>,
+    /// One entry per table and aggregate step.
+    pub aggregates: Vec<AggregateStatus>,
+    /// The newest checkpoint of this process.
+    pub checkpoint: Option<CheckpointStatus>,
+    /// Bytes of the state on disk.
+    pub state_bytes: u64,
+}
+
+/// An aggregate as it is. Also stored with the target's progress.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AggregateStatus {
+    /// The source table.
+    pub table: String,
+    /// The step's id.
+    pub step: String,
+    /// Groups, those on disk included.
+    pub groups: u64,
+    /// Groups in memory.
+    pub groups_in_memory: u64,
+    /// Bytes in memory, the component's included.
+    pub memory: u64,
+    /// Groups that left the memory since the process started.
+    pub evicted: u64,
+    /// The watermark, as text; `None` without a window or before the first event.
+    pub watermark: Option<String>,
+    /// Rows that came too late.
+    pub late: u64,
+    /// Rows taken out of groups whose time to live was over.
+    pub expired: u64,
+    /// Event time, for the next start.
+    pub(crate) event_time: Option<Watermark>,
+}
+
+/// A checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CheckpointStatus {
+    /// What it covers.
+    pub position: String,
+    /// When it was in the store.
+    pub at: SystemTime,
+    /// From its barrier to the store.
+    pub took: Duration,
 }
 
 /// What one call of a component has cost since the process started.

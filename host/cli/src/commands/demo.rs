@@ -160,7 +160,7 @@ fn launch(
         Err(refused) => bail!("examples/{}: {}", example.name, refused.problems[0]),
     };
     let (sender, status) = watch::channel(Status::default());
-    let options = RunOptions { until_caught_up: false, stop };
+    let options = RunOptions { until_caught_up: false, stop, rebuild: false };
     let task = tokio::spawn(rowmill_flow::run(Arc::clone(&plan), environment.clone(), options, sender));
     Ok(Running { example, plan, status, task })
 }

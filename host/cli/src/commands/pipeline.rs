@@ -83,7 +83,7 @@ impl Opened {
             let terminal = terminal.clone();
             tokio::spawn(async move { live::show(&terminal, vec![watcher]).await })
         };
-        let options = RunOptions { until_caught_up, stop: signal::stop() };
+        let options = RunOptions { until_caught_up, stop: signal::stop(), rebuild: false };
         let result = rowmill_flow::run(Arc::clone(&self.pipeline), environment, options, status).await;
         let _ = shown.await;
         match result {

@@ -2,8 +2,9 @@
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, UInt64Array, new_null_array};
 use arrow_schema::{DataType, Field};
-use rowmill_wasm::{Argument, Function, Identity, Kind, Place};
+use rowmill_wasm::{Argument, Component, Function, Identity, Kind, Place};
 use serde_json::{Map as JsonMap, Value};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::columns::{Columns, Origin};
@@ -22,33 +23,41 @@ pub(crate) struct Binder<'a> {
     pub(crate) components: &'a mut Components,
     /// What was bound, for people.
     pub(crate) calls: Vec<CallView>,
+    /// An aggregate follows.
+    pub(crate) upstream: bool,
+    /// The pipeline has an aggregate.
+    pub(crate) pure: bool,
 }
 
 /// One call ready to be bound: a function, what it is offered, and how its errors map to the plan.
-struct Request {
-    component: ComponentRef,
-    function: Option<String>,
-    kind: Kind,
-    arguments: Vec<Argument>,
-    sources: Vec<(Option<usize>, Option<DataType>)>,
-    config: Value,
+pub(super) struct Request {
+    pub(super) component: ComponentRef,
+    pub(super) function: Option<String>,
+    pub(super) kind: Kind,
+    pub(super) arguments: Vec<Argument>,
+    pub(super) sources: Vec<(Option<usize>, Option<DataType>)>,
+    pub(super) config: Value,
     /// Of the call as a whole.
-    pointer: String,
-    texts: Texts,
+    pub(super) pointer: String,
+    pub(super) texts: Texts,
 }
 
 /// Where an expression's text is in the plan.
-enum Texts {
+pub(super) enum Texts {
     /// The call itself is the text of this configuration key.
     Whole,
     /// Texts by configuration key, under the step's map.
     Entries,
+    /// Texts by configuration key, each inside of a call's text: key, pointer, first byte there.
+    Hidden(Vec<(String, String, usize)>),
+    /// The call is a text such as `sum(total)`, with its arguments in these places.
+    Call { whole: Range<usize>, spans: Vec<Range<usize>> },
     /// No expression: spans are of configuration values.
     Config,
 }
 
 impl Request {
-    fn locate(&self, place: &Place, message: &str) -> Problem {
+    pub(super) fn locate(&self, place: &Place, message: &str) -> Problem {
         let problem = Problem::configuration(message.to_owned());
         match (place, &self.texts) {
             (Place::Argument(n), Texts::Config) => problem.at(under(&self.pointer, &["args", &n.to_string()])),
@@ -61,6 +70,15 @@ impl Request {
                 problem.at(child(&self.pointer, key)).within(*start..*end)
             }
             (Place::Config(key), Texts::Entries) => problem.at(child(&self.pointer, key)),
+            (Place::Text { key, start, end }, Texts::Hidden(places)) => {
+                match places.iter().find(|(known, ..)| known == key) {
+                    Some((_, pointer, first)) => problem.at(pointer).within(first + start..first + end),
+                    None => problem.at(&self.pointer),
+                }
+            }
+            (Place::Argument(n), Texts::Call { whole, spans }) => {
+                problem.at(&self.pointer).within(spans.get(*n).unwrap_or(whole).clone())
+            }
             _ => problem.at(&self.pointer),
         }
     }
@@ -69,12 +87,22 @@ impl Request {
 impl Binder<'_> {
     pub(crate) async fn filter(&mut self, call: &Call, columns: &Columns) -> Result<Filter, Vec<Problem>> {
         let pointer = step_pointer(self.index, "filter");
+        self.condition(call, &pointer, columns).await
+    }
+
+    /// A call that says true or false of each row.
+    pub(super) async fn condition(
+        &mut self,
+        call: &Call,
+        pointer: &str,
+        columns: &Columns,
+    ) -> Result<Filter, Vec<Problem>> {
         let request = match call {
             Call::Expression(text) => {
                 let config = JsonMap::from_iter([("where".to_owned(), Value::String(text.clone()))]);
-                expression("filter", Kind::Filter, config, columns, pointer.clone(), Texts::Whole)
+                expression("filter", Kind::Filter, config, columns, pointer.to_owned(), Texts::Whole)
             }
-            Call::Udf { .. } => udf(call, Kind::Filter, columns, &pointer)?,
+            Call::Udf { .. } => udf(call, Kind::Filter, columns, pointer)?,
         };
         let call = self.bind(request).await?;
         match call.results() {
@@ -186,12 +214,19 @@ impl Binder<'_> {
         Ok((Map { parts, width: after.0.len() }, after))
     }
 
-    async fn bind(&mut self, request: Request) -> Result<BoundCall, Vec<Problem>> {
+    /// The component and the function that a request means.
+    pub(super) async fn function(&mut self, request: &Request) -> Result<(Component, String), Vec<Problem>> {
         let at = |problem: Problem| vec![problem.at(&request.pointer)];
         let (component, description) = self.components.get(&request.component).await.map_err(at)?;
         let step_kind = self.step.kind.name();
         let name =
             choose(component.name(), &description, request.function.as_deref(), request.kind, step_kind).map_err(at)?;
+        Ok((component, name))
+    }
+
+    pub(super) async fn bind(&mut self, request: Request) -> Result<BoundCall, Vec<Problem>> {
+        let at = |problem: Problem| vec![problem.at(&request.pointer)];
+        let (component, name) = self.function(&request).await?;
         let shown = format!("{}#{name}", component.name());
         let identity = Identity { pipeline: self.plan.name.clone(), step: self.step.id.clone() };
         let limits = self.step.limits.into();
@@ -201,13 +236,21 @@ impl Binder<'_> {
             None => at(Problem::component(error.to_string())),
         })?;
         self.calls.push(CallView::new(&shown, component.digest(), function.signature(), &self.step.limits));
-        BoundCall::new(shown, component.digest().to_owned(), &identity, function, &request.sources)
-            .map_err(|message| at(Problem::component(message)))
+        let call = BoundCall::new(shown, component.digest().to_owned(), &identity, function, &request.sources);
+        let mut call = call.map_err(|message| at(Problem::component(message)))?;
+        call.must_not_miss_rows = self.upstream;
+        if self.pure && call.reads_history() {
+            let message =
+                format!("{} asks how or when a row changed; in a pipeline with aggregates it can't", call.name);
+            return Err(at(Problem::configuration(message)
+                .needed("functions whose results follow from the row alone, since rows are taken out again")));
+        }
+        Ok(call)
     }
 }
 
 /// A call of std/sql: it is offered every column and reads those that its texts name.
-fn expression(
+pub(super) fn expression(
     function: &str,
     kind: Kind,
     config: JsonMap<String, Value>,
@@ -231,7 +274,7 @@ fn expression(
     }
 }
 
-fn udf(call: &Call, kind: Kind, columns: &Columns, pointer: &str) -> Result<Request, Vec<Problem>> {
+pub(super) fn udf(call: &Call, kind: Kind, columns: &Columns, pointer: &str) -> Result<Request, Vec<Problem>> {
     let Call::Udf { component, function, args, config } = call else {
         return Err(vec![Problem::configuration("not a call of a function").at(pointer)]);
     };
@@ -264,10 +307,9 @@ fn udf(call: &Call, kind: Kind, columns: &Columns, pointer: &str) -> Result<Requ
                     sources.push((Some(column), cast.clone()));
                 }
             },
-            Arg::Literal(value) => match literal(value) {
-                Some(array) => {
-                    let field = Field::new(format!("argument {n}"), array.data_type().clone(), value.is_null());
-                    arguments.push(Argument { field, literal: Some(array) });
+            Arg::Literal(value) => match literal_argument(n, value) {
+                Some(argument) => {
+                    arguments.push(argument);
                     sources.push((None, None));
                 }
                 None => problems.push(
@@ -293,6 +335,13 @@ fn udf(call: &Call, kind: Kind, columns: &Columns, pointer: &str) -> Result<Requ
     })
 }
 
+/// The literal that is argument `n`; `None` for a list or a mapping.
+pub(super) fn literal_argument(n: usize, value: &Value) -> Option<Argument> {
+    let array = literal(value)?;
+    let field = Field::new(format!("argument {n}"), array.data_type().clone(), value.is_null());
+    Some(Argument { field, literal: Some(array) })
+}
+
 fn literal(value: &Value) -> Option<ArrayRef> {
     Some(match value {
         Value::Null => new_null_array(&DataType::Utf8, 1),
@@ -307,7 +356,7 @@ fn literal(value: &Value) -> Option<ArrayRef> {
     })
 }
 
-fn types(fields: &[Field]) -> String {
+pub(super) fn types(fields: &[Field]) -> String {
     let types: Vec<String> = fields.iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect();
     types.join(", ")
 }

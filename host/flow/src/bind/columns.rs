@@ -23,6 +23,8 @@ pub(crate) enum Origin {
     Source(usize),
     /// 1…n within the rows of one source row.
     Ordinality,
+    /// This column of the last aggregate's key, unchanged.
+    Group(usize),
     /// A component.
     Computed,
 }

@@ -2,7 +2,8 @@
 //!
 //! A key is unique when it consists of source columns that passed through unchanged and that
 //! contain the source's primary key, or a unique key without NULLs; after a table function
-//! `ordinality` completes it. Anything else is refused with what to write.
+//! `ordinality` completes it. After an aggregate it is `by`, `window_start` and `window_end`, all of
+//! them, unchanged. Anything else is refused with what to write.
 
 use rowmill_mysql::TableDef;
 
@@ -13,7 +14,8 @@ use crate::problem::{Problem, child};
 
 /// The key, from both ends.
 pub(crate) struct Key {
-    /// Columns of the source table, without `ordinality`, in the target's order.
+    /// Columns of the source table (after an aggregate: of its output), without `ordinality`, in the
+    /// target's order.
     pub(crate) source: Vec<usize>,
     /// Columns of the target, `ordinality` last.
     pub(crate) target: Vec<usize>,
@@ -58,6 +60,49 @@ pub(crate) fn resolve(plan: &Pipeline, table: &TableDef, columns: &Columns) -> R
     }
     target.extend(ordinality);
     Ok(Key { source, target, ordinality })
+}
+
+/// The key after an aggregate whose output begins with `groups` columns of its key.
+pub(crate) fn resolve_groups(plan: &Pipeline, groups: &[String], columns: &Columns) -> Result<Key, Vec<Problem>> {
+    let mut key = Key { source: Vec::new(), target: Vec::new(), ordinality: None };
+    let mut lost = Vec::new();
+    for (group, name) in groups.iter().enumerate() {
+        match columns.0.iter().position(|column| column.origin == Origin::Group(group)) {
+            Some(column) => {
+                key.source.push(group);
+                key.target.push(column);
+            }
+            None => lost.push(name.as_str()),
+        }
+    }
+    if !lost.is_empty() {
+        return Err(vec![
+            Problem::configuration("the key of the aggregate's groups does not reach the target unchanged")
+                .at("/sink")
+                .found(format!("no unchanged {} after the steps", lost.join(", ")))
+                .needed(format!("all columns of the groups' key ({})", groups.join(", ")))
+                .fix(format!("keep {} (write computed values to another column)", lost.join(", "))),
+        ]);
+    }
+    let Some(names) = &plan.sink.key else { return Ok(key) };
+    let mut chosen = Vec::new();
+    for column in explicit_key(names, columns)? {
+        match columns.0[column].origin {
+            Origin::Group(group) => chosen.push((group, column)),
+            _ => chosen.clear(),
+        }
+    }
+    if chosen.len() != groups.len() {
+        return Err(vec![
+            Problem::configuration("the key is not provably unique")
+                .at("/sink/key")
+                .found(names.join(", "))
+                .needed(format!("all columns of the groups' key ({})", groups.join(", ")))
+                .fix("leave `key` out"),
+        ]);
+    }
+    (key.source, key.target) = chosen.into_iter().unzip();
+    Ok(key)
 }
 
 /// The source's primary key, wherever its columns are now.

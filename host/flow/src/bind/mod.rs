@@ -4,6 +4,8 @@
 //! pointer of its place in the plan. What comes out, one [`BoundTable`] per source table, is all
 //! that the data path needs; it is made anew after a restart and holds nothing that must survive.
 
+mod aggregate;
+mod aggregate_text;
 mod call;
 mod columns;
 mod key;
@@ -11,28 +13,34 @@ mod show;
 
 use std::sync::Arc;
 
-use arrow_schema::Schema;
+use arrow_schema::{Schema, SchemaRef};
 use rowmill_mysql::sink::Target;
 use rowmill_mysql::{TableDef, TableName};
 
-use crate::chain::Chain;
+use crate::aggregate::keys::Keys;
+use crate::chain::{Chain, Links};
 use crate::components::{Components, Environment};
+use crate::dataflow::{Dataflow, Stage};
 use crate::plan::{Pipeline, StepKind, step_pointer};
 use crate::problem::{Problem, child};
 use crate::step::{Operator, Project, Step};
 
+use aggregate::Surroundings;
 use call::Binder;
 use columns::Columns;
 pub(crate) use columns::same_name;
-pub use show::{CallView, ColumnView, PlanView, StepView, TableView};
+pub use show::{CallView, ColumnView, PlanView, StateView, StepView, TableView, ValueStateView};
 
 /// A source table with its steps, bound.
 pub(crate) struct BoundTable {
     pub(crate) source: TableDef,
-    pub(crate) chain: Chain,
+    pub(crate) flow: Dataflow,
     pub(crate) target: Target,
-    /// Columns of the source table that make the key of its rows, in the order of the target's key.
+    /// Columns of the source table that make the key of its rows, without an aggregate in the order of
+    /// the target's key.
     pub(crate) key: Vec<usize>,
+    /// The target's column that says when a window ends.
+    pub(crate) window_end: Option<usize>,
     pub(crate) view: TableView,
 }
 
@@ -76,11 +84,23 @@ async fn bind_table(
     components: &mut Components,
 ) -> Result<BoundTable, Vec<Problem>> {
     let mut columns = Columns::of(table);
-    let mut steps = Vec::new();
+    let mut segment = Segment {
+        input: columns.schema(),
+        // Where aggregates are told which rows are which; the target's key comes from the steps.
+        key: table.row_key().unwrap_or_default(),
+        steps: Vec::new(),
+    };
+    let mut stages = Vec::new();
     let mut views = Vec::new();
+    let mut groups: Option<Vec<String>> = None;
+    let is_aggregate = |step: &crate::plan::Step| matches!(step.kind, StepKind::Aggregate(_));
+    let last_aggregate = plan.steps.iter().rposition(is_aggregate);
+    let internal = |error: crate::error::Error| vec![Problem::new(crate::problem::Fault::Internal, error.to_string())];
     for (index, step) in plan.steps.iter().enumerate() {
         let before = columns.clone();
-        let mut binder = Binder { plan, step, index, components, calls: Vec::new() };
+        let upstream = last_aggregate.is_some_and(|last| index <= last);
+        let pure = last_aggregate.is_some();
+        let mut binder = Binder { plan, step, index, components, calls: Vec::new(), upstream, pure };
         let operator = match &step.kind {
             StepKind::Filter(call) => Operator::Filter(binder.filter(call, &columns).await?),
             StepKind::Map(entries) => {
@@ -98,14 +118,48 @@ async fn bind_table(
                 columns = after;
                 Operator::Project(Project { columns: moves })
             }
+            StepKind::Aggregate(aggregate) => {
+                let surroundings = Surroundings {
+                    name: format!("{}/{}", table.name, step.id),
+                    feeds: last_aggregate != Some(index),
+                    retracts: groups.is_some() || !plan.source.append_only,
+                };
+                let bound = binder.aggregate(aggregate, &columns, &surroundings).await?;
+                views.push(StepView::new(step, &before, &bound.columns, binder.calls, Some(bound.view)));
+                columns = bound.columns;
+                let key = (0..bound.key.len()).collect();
+                let next = Segment { input: columns.schema(), key, steps: Vec::new() };
+                let chain = std::mem::replace(&mut segment, next).chain(plan, table, None).map_err(internal)?;
+                stages.push(Stage { chain, aggregate: bound.aggregate });
+                groups = Some(bound.key);
+                continue;
+            }
         };
-        views.push(StepView::new(step, &before, &columns, binder.calls));
-        steps.push(Step { id: step.id.clone(), on_error: step.on_error, output: columns.schema(), operator });
+        views.push(StepView::new(step, &before, &columns, binder.calls, None));
+        segment.steps.push(Step { id: step.id.clone(), on_error: step.on_error, output: columns.schema(), operator });
     }
-    let key = key::resolve(plan, table, &columns)?;
+    let key = match &groups {
+        None => key::resolve(plan, table, &columns)?,
+        Some(groups) => key::resolve_groups(plan, groups, &columns)?,
+    };
     let name = TableName { schema: target_database.to_owned(), name: plan.sink.table_for(&table.name.name) };
-    let schema = Arc::new(Schema::new(columns.schema().fields().clone()));
-    let target = Target { table: name, schema, key: key.target.clone(), ordinality: key.ordinality };
+    let mut fields: Vec<_> = columns.schema().fields().iter().cloned().collect();
+    let mut target_key = key.target.clone();
+    let key_fields: Vec<_> = key.source.iter().map(|&column| segment.input.field(column).clone()).collect();
+    let mut hash = None;
+    if groups.is_some() && key_fields.iter().any(arrow_schema::Field::is_nullable) {
+        // MySQL's primary keys hold no NULL, groups may.
+        target_key = vec![fields.len()];
+        fields.push(Arc::new(rowmill_mysql::sink::key_hash_field()));
+        let collate = plan.steps.iter().rev().find_map(|step| match &step.kind {
+            StepKind::Aggregate(aggregate) => Some(aggregate.collate),
+            _ => None,
+        });
+        let keys = Keys::new(&key_fields.iter().collect::<Vec<_>>(), collate.unwrap_or_default());
+        hash = Some(keys.map_err(|(_, message)| vec![Problem::configuration(message).at("/sink/key")])?);
+    }
+    let schema = Arc::new(Schema::new(fields));
+    let target = Target { table: name, schema, key: target_key, ordinality: key.ordinality };
     if plan.source.url.expose() == plan.sink.url.expose() && target.table == table.name {
         return Err(vec![
             Problem::configuration("the target is the source table itself")
@@ -115,8 +169,31 @@ async fn bind_table(
         ]);
     }
     let view = TableView::new(table, &target, views);
-    let chain = Chain::new(plan, table, key.source.clone(), steps);
-    Ok(BoundTable { source: table.clone(), chain, target, key: key.source, view })
+    // The source's rows are told apart by what the target's key is made of, if that are their columns.
+    let row_key = match groups {
+        None => key.source.clone(),
+        Some(_) => table.row_key().unwrap_or_default(),
+    };
+    let end = groups.iter().flatten().position(|name| name == "window_end");
+    let window_end = end.and_then(|end| key.source.iter().position(|&group| group == end)).map(|at| key.target[at]);
+    segment.key = key.source;
+    let last = segment.chain(plan, table, hash).map_err(internal)?;
+    let flow = Dataflow { stages, last };
+    Ok(BoundTable { source: table.clone(), flow, target, key: row_key, window_end, view })
+}
+
+/// The steps between two aggregates, in the making.
+struct Segment {
+    input: SchemaRef,
+    key: Vec<usize>,
+    steps: Vec<Step>,
+}
+
+impl Segment {
+    fn chain(self, plan: &Pipeline, table: &TableDef, hash: Option<Keys>) -> Result<Chain, crate::error::Error> {
+        let Segment { input, key, steps } = self;
+        Chain::new(plan, Links { table: table.name.to_string(), input, key, steps, hash })
+    }
 }
 
 /// The pointer of a call's argument, configuration key, …

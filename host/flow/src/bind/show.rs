@@ -6,8 +6,9 @@ use rowmill_mysql::sink::Target;
 use rowmill_wasm::Signature;
 use serde::Serialize;
 
+use super::aggregate::shown;
 use super::columns::Columns;
-use crate::plan::{Limits, Step};
+use crate::plan::{Aggregate, Emit, Late, Limits, Step, WindowShape};
 
 /// A plan bound to its tables and components.
 #[derive(Clone, Debug, Serialize)]
@@ -62,6 +63,55 @@ pub struct StepView {
     pub input: Vec<ColumnView>,
     /// Columns after it.
     pub output: Vec<ColumnView>,
+    /// What an aggregate keeps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<StateView>,
+}
+
+/// What an aggregate keeps for each group.
+#[derive(Clone, Debug, Serialize)]
+pub struct StateView {
+    /// The columns that tell groups apart.
+    pub key: Vec<String>,
+    /// The window, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
+    /// Per value the layout of its accumulator.
+    pub values: Vec<ValueStateView>,
+}
+
+/// The accumulator of one value.
+#[derive(Clone, Debug, Serialize)]
+pub struct ValueStateView {
+    /// The value's name.
+    pub value: String,
+    /// The component's version of the layout.
+    pub version: u32,
+    /// Its columns.
+    pub columns: Vec<ColumnView>,
+}
+
+impl StateView {
+    pub(super) fn new(key: &[String], states: Vec<(String, u32, Vec<Field>)>, step: &Aggregate) -> Self {
+        let value = |(value, version, fields): (String, u32, Vec<Field>)| ValueStateView {
+            value,
+            version,
+            columns: fields.iter().map(ColumnView::new).collect(),
+        };
+        let window = step.window.as_ref().map(|window| {
+            let shape = match window.shape {
+                WindowShape::Tumble { size } => format!("tumble {}", shown(size)),
+                WindowShape::Hop { size, slide } => format!("hop {} every {}", shown(size), shown(slide)),
+                WindowShape::Cumulate { size, step } => format!("cumulate {} by {}", shown(size), shown(step)),
+                WindowShape::Session { gap } => format!("session with a gap of {}", shown(gap)),
+            };
+            let late = if window.late == Late::Drop { "dropped" } else { "applied" };
+            let emit = if window.emit == Emit::Update { "on every change" } else { "when it closes" };
+            let lateness = shown(window.lateness);
+            format!("{shape} on {}, {lateness} late at most, later rows {late}, written {emit}", window.on)
+        });
+        Self { key: key.to_vec(), window, values: states.into_iter().map(value).collect() }
+    }
 }
 
 /// One bound call.
@@ -89,7 +139,13 @@ impl ColumnView {
 }
 
 impl StepView {
-    pub(crate) fn new(step: &Step, before: &Columns, after: &Columns, calls: Vec<CallView>) -> Self {
+    pub(crate) fn new(
+        step: &Step,
+        before: &Columns,
+        after: &Columns,
+        calls: Vec<CallView>,
+        state: Option<StateView>,
+    ) -> Self {
         let views = |columns: &Columns| columns.0.iter().map(|column| ColumnView::new(&column.field)).collect();
         Self {
             id: step.id.clone(),
@@ -98,6 +154,7 @@ impl StepView {
             calls,
             input: views(before),
             output: views(after),
+            state,
         }
     }
 }

@@ -8,20 +8,13 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::bind::Bound;
-use crate::plan::{Call, Pipeline, StepKind};
+use crate::plan::{AggregateCall, Call, Pipeline, StepKind};
 
 /// The digest of a bound plan.
 pub(crate) fn digest(plan: &Pipeline, bound: &Bound) -> String {
     let mut parts = Vec::new();
     for step in &plan.steps {
-        let calls: Vec<_> = bound
-            .tables
-            .iter()
-            .flat_map(|table| &table.chain.steps)
-            .filter(|bound| bound.id == step.id)
-            .flat_map(|bound| bound.calls())
-            .map(|call| (&call.name, &call.digest))
-            .collect();
+        let calls: Vec<_> = bound.tables.iter().flat_map(|table| table.flow.components(&step.id)).collect();
         parts.push(part(&step.id, &json!([step_text(&step.kind), calls])));
     }
     let targets: Vec<_> = bound.tables.iter().map(|table| target(&table.target)).collect();
@@ -70,6 +63,13 @@ fn step_text(kind: &StepKind) -> serde_json::Value {
             json!(["map", columns])
         }
         StepKind::Select(_) | StepKind::Drop(_) | StepKind::Rename(_) => json!(kind),
+        StepKind::Aggregate(aggregate) => {
+            let value = |(name, value): &(String, AggregateCall)| {
+                json!([name, call(&value.call), value.filter.as_ref().map(call), value.distinct])
+            };
+            let values: Vec<_> = aggregate.values.iter().map(value).collect();
+            json!(["aggregate", aggregate.by, aggregate.window, values, aggregate.ttl, aggregate.collate])
+        }
     }
 }
 

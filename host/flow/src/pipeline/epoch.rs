@@ -63,6 +63,29 @@ impl Filling {
         }
     }
 
+    /// Counts rows that went into aggregates; what they make of them comes with the end of the epoch.
+    pub(crate) fn add_absorbed(&mut self, rows_in: u64, skipped: u64, bytes: usize, commit_time: Option<i64>) {
+        self.bytes += bytes;
+        self.rows_in += rows_in;
+        self.skipped += skipped;
+        self.commit_time = self.commit_time.max(commit_time);
+    }
+
+    /// Adds what aggregates make of the epoch.
+    pub(crate) fn add_output(&mut self, write: Write, skipped: u64) {
+        self.add(write, 0, skipped, None);
+    }
+
+    /// Whether there are at least so many events to write.
+    pub(crate) fn has_output(&self, events: usize) -> bool {
+        self.writes.iter().map(|write| write.fresh.len()).sum::<usize>() >= events
+    }
+
+    /// Whether nothing was read since the last epoch.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.rows_in == 0 && self.writes.is_empty()
+    }
+
     /// Moves the position forward.
     pub(crate) fn reach(&mut self, position: Position, boundary: bool, dry: bool) {
         self.open_rows = if boundary { 0 } else { position.rows };

@@ -18,17 +18,24 @@
 //! key, the last change of a key comes last, so the target converges. It has converged when the
 //! position of the last reader is passed.
 
+mod checkpoint;
 mod commit;
 mod digest;
 mod epoch;
+mod fill;
+mod manifest;
 mod prepare;
+mod replay;
 mod run;
+mod savepoint;
 mod source;
 mod stored;
 mod verify;
 mod witness;
 
+pub use manifest::state_folder;
 pub use run::{RunOptions, Summary, run};
+pub use savepoint::{CheckpointListing, Savepoint, StateListing, state_export, state_import, state_list};
 pub use stored::{StoredStatus, reset, stored_status};
 pub use verify::{Difference, DifferenceKind, VerifyReport, verify};
 
@@ -40,5 +47,6 @@ use crate::plan::Pipeline;
 /// Everything that [`run`] looks at before it moves a row, without changing anything. Answers the
 /// bound plan.
 pub async fn check(plan: &Pipeline, environment: &Environment) -> Result<PlanView, Error> {
-    Ok(prepare::prepare(plan, environment).await?.view(plan))
+    let state = crate::aggregate::state::State::default();
+    Ok(prepare::prepare(plan, environment, &state, false).await?.view(plan))
 }

@@ -6,6 +6,8 @@ use rowmill_mysql::sink::{self, Progress, Sink, SinkOptions, Target};
 use rowmill_mysql::{Endpoint, TableDef};
 
 use super::digest::{difference, digest};
+use super::manifest::Manifest;
+use crate::aggregate::state::State;
 use crate::bind::{BoundTable, PlanView, bind};
 use crate::components::Environment;
 use crate::error::{Error, fault};
@@ -73,12 +75,25 @@ pub(crate) fn endpoints(plan: &Pipeline) -> Result<(Endpoint, SinkOptions), Vec<
     }
 }
 
-/// Looks at everything, changes nothing.
-pub(crate) async fn prepare(plan: &Pipeline, environment: &Environment) -> Result<Prepared, Error> {
+/// Looks at everything, changes nothing. `rebuild`: what is stored will be set back.
+pub(crate) async fn prepare(
+    plan: &Pipeline,
+    environment: &Environment,
+    state: &State,
+    rebuild: bool,
+) -> Result<Prepared, Error> {
     let (source, sink) = endpoints(plan).map_err(Error::Plan)?;
     let stored = Sink::read_progress(&sink).await;
+    let stored = if rebuild { stored.map(|_| None) } else { stored };
+    let checkpoint = state.checkpoint().map(|checkpoint| Manifest::read(&checkpoint)).transpose()?;
     let start = match &stored {
-        Ok(Some(Progress { position: Some(position), .. })) => preflight::Start::Stored(position.clone()),
+        Ok(Some(Progress { position: Some(position), incarnation, .. })) => {
+            // Aggregates are brought up from their state's position, which is the older one.
+            let older = checkpoint
+                .clone()
+                .filter(|manifest| manifest.incarnation == *incarnation && position.reached(&manifest.position));
+            preflight::Start::Stored(older.map_or_else(|| position.clone(), |manifest| manifest.position))
+        }
         _ => first_start(&plan.source.start),
     };
     let options = CheckOptions { allow_unlogged_cascades: plan.source.allow_unlogged_cascades };
@@ -105,7 +120,10 @@ pub(crate) async fn prepare(plan: &Pipeline, environment: &Environment) -> Resul
         ));
     }
     let targets: Vec<Target> = bound.tables.iter().map(|table| table.target.clone()).collect();
-    let findings = Sink::check(&sink, &targets, progress.is_none_or(|progress| progress.position.is_none())).await;
+    // A rebuild writes over what is there; so does one that a crash has interrupted, or that has its state.
+    let first_start = !rebuild
+        && progress.is_none_or(|progress| progress.position.is_none() && !progress.rebuilding && checkpoint.is_none());
+    let findings = Sink::check(&sink, &targets, first_start).await;
     let findings = findings.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
     if !findings.is_empty() {
         return Err(Error::Plan(findings.iter().map(|finding| finding_problem(finding, "/sink")).collect()));

@@ -4,25 +4,36 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rowmill_mysql::binlog::{self, ChangeEvent, Changes, Images, Op};
+use rowmill_mysql::binlog::{self, ChangeBatch, ChangeEvent, Changes, Images, Op};
 use rowmill_mysql::sink::{Committed, Epoch, Progress, ProgressUpdate, Sink};
 use rowmill_mysql::snapshot::{Snapshot, SnapshotBatch, SnapshotProgress};
 use rowmill_mysql::{Endpoint, Position, TableDef};
+use rowmill_state::Store;
 use tokio::sync::watch;
 
+use super::checkpoint::Checkpointer;
 use super::commit::{Committer, InFlight};
 use super::epoch::{Close, Filling};
+use super::manifest::{About, state_folder};
 use super::prepare::{Prepared, prepare};
+use super::replay::{self, Beginning};
 use super::witness::Witness;
+use crate::aggregate::state::State;
+use crate::bind::BoundTable;
 use crate::chain;
 use crate::components::Environment;
+use crate::dataflow::Progress::Live;
 use crate::error::Error;
-use crate::plan::{Mode, Pipeline, Start};
-use crate::status::{Phase, Status};
+use crate::plan::{Existing, Mode, Pipeline, Start};
+use crate::problem::Problem;
+use crate::status::{AggregateStatus, CheckpointStatus, Phase, Status};
 
 /// Positions without rows of this pipeline are stored at most this often: with source and target on
 /// one server each is itself a binlog event. A restart reads at most this much of the binlog again.
 const POSITION_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Between two pieces of a checkpoint when there is nothing else to do.
+const CAPTURE_PAUSE: Duration = Duration::from_millis(1);
 
 /// How long a stop waits for the end of the source transaction that is being read; then what was
 /// not committed is dropped, to be read again.
@@ -35,6 +46,8 @@ pub struct RunOptions {
     pub until_caught_up: bool,
     /// Becomes true when the pipeline shall stop.
     pub stop: watch::Receiver<bool>,
+    /// Forget the state of the aggregates and make it anew from the source, reconciled with the target.
+    pub rebuild: bool,
 }
 
 /// What a run did.
@@ -60,15 +73,44 @@ pub async fn run(
     status: watch::Sender<Status>,
 ) -> Result<Summary, Error> {
     status.send_modify(|status| status.pipeline.clone_from(&plan.name));
+    if options.rebuild && !plan.has_aggregates() {
+        return Err(Error::Plan(vec![
+            Problem::configuration("only pipelines with aggregates can be rebuilt")
+                .needed("an aggregate step")
+                .fix("`rowmill reset FILE --drop-target`, then run again"),
+        ]));
+    }
     let mut stop = options.stop.clone();
+    let mut pause = Duration::from_millis(200);
+    loop {
+        let result = run_once(&plan, &environment, &options, &status).await;
+        let Err(Error::SnapshotInterrupted(error)) = result else { return result };
+        tracing::warn!(%error, wait_ms = pause.as_millis() as u64, "the snapshot was interrupted; beginning it anew");
+        tokio::select! {
+            biased;
+            () = stopped(&mut stop) => return Ok(Summary::default()),
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(POSITION_INTERVAL),
+        }
+    }
+}
+
+async fn run_once(
+    plan: &Arc<Pipeline>,
+    environment: &Environment,
+    options: &RunOptions,
+    status: &watch::Sender<Status>,
+) -> Result<Summary, Error> {
+    let mut stop = options.stop.clone();
+    let state = open_state(plan).await?;
     // Boxed, since the compiler can't see through their borrows inside of select.
-    let preparing: Starting<'_, Prepared> = Box::pin(prepare(&plan, &environment));
+    let preparing: Starting<'_, Prepared> = Box::pin(prepare(plan, environment, &state, options.rebuild));
     let prepared = tokio::select! {
         biased;
         () = stopped(&mut stop) => return Ok(Summary::default()),
         prepared = preparing => prepared?,
     };
-    let claiming: Starting<'_, Flow> = Box::pin(Flow::claim(plan, prepared, options, status));
+    let claiming: Starting<'_, Flow> =
+        Box::pin(Flow::claim(Arc::clone(plan), prepared, state, options.clone(), status.clone()));
     let mut flow = tokio::select! {
         biased;
         () = stopped(&mut stop) => return Ok(Summary::default()),
@@ -86,35 +128,64 @@ pub async fn run(
     Ok(flow.summary())
 }
 
+/// The state store of a plan with aggregates.
+async fn open_state(plan: &Pipeline) -> Result<State, Error> {
+    if !plan.has_aggregates() {
+        return Ok(State::default());
+    }
+    let folder = state_folder(plan)?;
+    let opening = tokio::task::spawn_blocking(move || Store::open(&folder, rowmill_state::Options::default()));
+    let store = opening.await.map_err(|error| Error::internal(format!("opening the state ended: {error}")))?;
+    Ok(State::new(store?))
+}
+
 type Starting<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
-struct Flow {
-    plan: Arc<Pipeline>,
-    prepared: Prepared,
+pub(super) struct Flow {
+    pub(super) plan: Arc<Pipeline>,
+    pub(super) prepared: Prepared,
     committer: Committer,
-    filling: Filling,
+    pub(super) filling: Filling,
     /// What is done of the snapshot, those rows included that are not committed yet; `None` when complete.
     snapshot: Option<SnapshotProgress>,
     /// A snapshot that was begun by this process.
-    begun: Option<Snapshot>,
+    pub(super) begun: Option<Snapshot>,
     /// The target is consistent from here on.
     converge_until: Option<Position>,
     /// The last position handed to the sink.
-    handed: Position,
+    pub(super) handed: Position,
     handed_at: Instant,
     /// Where `--until-caught-up` ends.
     goal: Option<Position>,
-    stop: watch::Receiver<bool>,
+    pub(super) stop: watch::Receiver<bool>,
     witness: Witness,
     /// Commits of earlier runs.
     commits_before: u64,
     status: watch::Sender<Status>,
-    now: Status,
+    pub(super) now: Status,
+    /// Of pipelines with aggregates.
+    pub(super) checkpointer: Option<Checkpointer>,
+    /// What the state folder asks for.
+    beginning: Option<Beginning>,
+    /// What the target's progress says of the aggregates.
+    stored: Vec<AggregateStatus>,
+    /// Where a replay begins.
+    pub(super) replay_from: Option<Position>,
+    /// Epochs store the position that they reach. Not those that write groups after a snapshot.
+    pub(super) storing_position: bool,
+    /// The target's rows may be left over from before.
+    pub(super) rebuilding: bool,
+    /// The target can't hold a group yet.
+    pub(super) target_is_fresh: bool,
+    /// When a change was last seen, for event time that goes on without changes.
+    changed_at: Instant,
+    /// Nothing is read until the running checkpoint is in the store.
+    held: bool,
 }
 
 /// What ended a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
+pub(super) enum Ended {
     Complete,
     Stopped,
 }
@@ -122,7 +193,8 @@ enum Ended {
 impl Flow {
     async fn claim(
         plan: Arc<Pipeline>,
-        prepared: Prepared,
+        mut prepared: Prepared,
+        state: State,
         options: RunOptions,
         status: watch::Sender<Status>,
     ) -> Result<Self, Error> {
@@ -132,7 +204,12 @@ impl Flow {
         // A start that isn't a snapshot is stored with the claim: a later one must not resolve it anew.
         let position = prepared.server.start.clone();
         let first = Progress { plan_digest, source, tables, position, ..Progress::default() };
-        let (sink, progress) = Sink::claim(prepared.sink.clone(), prepared.targets(), first).await?;
+        let (sink, progress) = match options.rebuild {
+            true => {
+                Sink::rebuild(prepared.sink.clone(), prepared.targets(), Progress { position: None, ..first }).await?
+            }
+            false => Sink::claim(prepared.sink.clone(), prepared.targets(), first).await?,
+        };
         let goal = match options.until_caught_up {
             true => {
                 let mut conn = prepared.source.connect().await?;
@@ -141,19 +218,48 @@ impl Flow {
             false => None,
         };
         let (witness, commits_before) = (Witness::open(&plan.name, &progress), progress.commits);
+        let mut beginning = None;
+        let mut checkpointer = None;
+        if plan.has_aggregates() {
+            let about = About {
+                pipeline: plan.name.clone(),
+                incarnation: progress.incarnation.clone(),
+                plan_digest: prepared.digest.clone(),
+            };
+            let begins = replay::begin(&plan, &state, &progress, &about).await?;
+            if begins == Beginning::Fill {
+                state.clear().await?;
+            }
+            let manifest = match &begins {
+                Beginning::Fill => None,
+                Beginning::Write(manifest) | Beginning::Replay(manifest, _) => Some(manifest),
+            };
+            for table in &mut prepared.tables {
+                let name = table.source.name.to_string();
+                for aggregate in table.flow.aggregates_mut() {
+                    let part = manifest.and_then(|manifest| manifest.state(&name, &aggregate.id));
+                    aggregate.attach(state.clone(), part).await?;
+                }
+            }
+            checkpointer = Some(Checkpointer::new(state, about));
+            beginning = Some(begins);
+        }
         let mut begun = None;
-        let (handed, snapshot) = match (progress.position, &plan.source.start) {
-            (Some(position), _) => (position, progress.snapshot),
-            (None, Start::Snapshot) => {
+        let (handed, snapshot) = match (&beginning, progress.position, &plan.source.start) {
+            (Some(Beginning::Write(manifest)), ..) => (manifest.position.clone(), None),
+            (_, Some(position), _) => (position, progress.snapshot),
+            (_, None, Start::Snapshot) => {
                 let snapshot = begin_snapshot(&plan, &prepared.source, prepared.definitions()).await?;
                 let (start, progress) = (snapshot.start().clone(), snapshot.progress().clone());
                 begun = Some(snapshot);
-                (start, Some(progress))
+                (start, Some(progress).filter(|_| beginning.is_none()))
             }
-            (None, _) => return Err(Error::internal("preflight found no position to start from")),
+            (_, None, _) => return Err(Error::internal("preflight found no position to start from")),
         };
+        let stored = progress.aggregates.and_then(|stored| serde_json::from_value(stored).ok()).unwrap_or_default();
         let now = Status { pipeline: plan.name.clone(), ..Status::default() };
         Ok(Self {
+            target_is_fresh: plan.sink.existing == Existing::Refuse && beginning == Some(Beginning::Fill),
             plan,
             prepared,
             committer: Committer::new(sink),
@@ -169,14 +275,44 @@ impl Flow {
             commits_before,
             status,
             now,
+            checkpointer,
+            beginning,
+            stored,
+            replay_from: None,
+            storing_position: true,
+            rebuilding: progress.rebuilding,
+            changed_at: Instant::now(),
+            held: false,
         })
     }
 
     async fn run(&mut self) -> Result<(), Error> {
+        let beginning = self.beginning.take();
+        if beginning == Some(Beginning::Fill) && self.fill().await? == Ended::Stopped {
+            return Ok(());
+        }
+        if matches!(beginning, Some(Beginning::Fill | Beginning::Write(_)))
+            && self.write_groups().await? == Ended::Stopped
+        {
+            return Ok(());
+        }
         if self.snapshot.is_some() && self.read_snapshot().await? == Ended::Stopped {
             return Ok(());
         }
-        self.follow().await?;
+        let replay = match beginning {
+            Some(Beginning::Replay(manifest, target)) => Some((manifest.position, target)),
+            _ => None,
+        };
+        self.follow(replay).await?;
+        // What is stored now is found by the next start without reading anything again.
+        if let Some(checkpointer) = &mut self.checkpointer
+            && self.committer.is_idle()
+        {
+            checkpointer.finish(&mut self.prepared.tables, u64::MAX).await?;
+            if checkpointer.last.as_ref().is_none_or(|last| last.position != self.handed) && self.filling.is_clean() {
+                checkpointer.take(&mut self.prepared.tables, self.handed.clone(), false).await?;
+            }
+        }
         Ok(())
     }
 
@@ -189,14 +325,14 @@ impl Flow {
         // The position and the (still empty) list of ranges are stored before the first row, so
         // that a crash from here on resumes this snapshot instead of beginning another one.
         self.filling.reach(self.handed.clone(), true, false);
-        self.start_commit(Close::Whole)?;
+        self.start_commit(Close::Whole).await?;
         let total = snapshot.rows_estimate();
         tracing::info!(rows_estimate = total, position = %self.handed, "reading the snapshot");
         let mut ended = Ended::Complete;
         loop {
             let full = self.filling.is_full(self.plan.epoch);
             if full && self.committer.is_idle() {
-                self.start_commit(Close::Whole)?;
+                self.start_commit(Close::Whole).await?;
                 continue;
             }
             tokio::select! {
@@ -229,7 +365,7 @@ impl Flow {
             return Ok(Ended::Stopped);
         }
         self.filling.reach(self.handed.clone(), true, true);
-        self.start_commit(Close::Whole)?;
+        self.start_commit(Close::Whole).await?;
         if !self.wait_idle().await? {
             return Ok(Ended::Stopped);
         }
@@ -284,7 +420,7 @@ impl Flow {
             let commit_time = vec![micros_now(); rows];
             let changes =
                 chain::Changes { rows: &batch.rows, ops: &ops, commit_time: &commit_time, position: &self.handed };
-            let events = self.prepared.tables[batch.table].chain.run(&changes, batch.table).await?;
+            let events = self.prepared.tables[batch.table].flow.last.run(&changes, batch.table).await?;
             self.filling.add(events.write, rows as u64, events.skipped, None);
             self.now.rows_in += rows as u64;
         }
@@ -294,30 +430,49 @@ impl Flow {
         Ok(())
     }
 
-    /// Follows the changes until the end.
-    async fn follow(&mut self) -> Result<Ended, Error> {
-        let from = self.handed.clone();
+    /// Follows the changes until the end; first brings aggregates from the state's position to the
+    /// target's.
+    async fn follow(&mut self, replay: Option<(Position, Position)>) -> Result<Ended, Error> {
         let identity = self.prepared.server.identity.clone();
-        let options = super::source::changes_options(&self.plan, &self.prepared.source, Images::After);
+        let images = if self.checkpointer.is_some() { Images::Both } else { Images::After };
+        let mut options = super::source::changes_options(&self.plan, &self.prepared.source, images);
+        let replay = replay.filter(|(state, target)| state != target);
+        options.until = replay.as_ref().map(|(_, target)| target.clone());
+        let from = replay.as_ref().map_or_else(|| self.handed.clone(), |(state, _)| state.clone());
         let tables = super::source::reads(&self.prepared.tables);
         let mut changes = Changes::open(options, tables, &identity, from).await?;
+        if let Some((state, target)) = replay {
+            self.replay_from = Some(state);
+            let stored = std::mem::take(&mut self.stored);
+            if self.replay(&mut changes, &target, &stored).await? == Ended::Stopped {
+                return Ok(Ended::Stopped);
+            }
+        }
         self.filling = Filling::resumed(self.handed.clone());
+        self.changed_at = Instant::now();
         let mut drain: Option<Instant> = None;
         loop {
-            self.commit_if_due()?;
+            self.let_time_pass().await?;
+            self.commit_if_due().await?;
+            self.keep_state().await?;
             if self.caught_up() {
                 return Ok(Ended::Complete);
             }
-            let mut pause = POSITION_INTERVAL;
+            let mut pause = self.idle_pause().unwrap_or(POSITION_INTERVAL);
             if let Some(since) = drain {
                 if self.committer.is_idle() && self.filling.at_boundary() && self.filling.has_rows() {
-                    self.start_commit(Close::Whole)?;
+                    self.start_commit(Close::Whole).await?;
                 }
                 let clean = self.committer.is_idle() && self.filling.at_boundary();
                 if clean || since.elapsed() > DRAIN {
                     return Ok(Ended::Stopped);
                 }
                 pause = DRAIN.saturating_sub(since.elapsed()) + Duration::from_millis(10);
+            }
+            // A piece of a checkpoint is captured between any two events.
+            let capturing = self.checkpointer.as_ref().is_some_and(Checkpointer::can_capture);
+            if capturing {
+                pause = CAPTURE_PAUSE;
             }
             let room = !self.filling.is_full(self.plan.epoch) || self.filling.close(self.plan.epoch) == Close::No;
             let draining = drain.is_some() && self.filling.at_boundary();
@@ -332,7 +487,12 @@ impl Flow {
                     self.phase(Phase::Stopping);
                 }
                 done = self.committer.finished() => { let (committed, about) = done?; self.note(&committed, &about); }
-                event = changes.next(), if room && !draining => self.add_changes(event?).await?,
+                done = committed(&mut self.checkpointer) => {
+                    done?;
+                    self.held = false;
+                    self.prepared.tables.iter_mut().flat_map(|t| t.flow.aggregates_mut()).for_each(|a| a.end_checkpoint());
+                }
+                event = changes.next(), if room && !draining && !self.held => self.add_changes(event?).await?,
                 () = tokio::time::sleep(pause) => {}
             }
             if drain.is_none() {
@@ -355,7 +515,7 @@ impl Flow {
             }
             ChangeEvent::Rows { batches, position, boundary, dry } => {
                 for batch in batches {
-                    let rows = batch.rows.num_rows() as u64;
+                    let rows = batch.rows.num_rows();
                     let newest = batch.commit_time.iter().max().copied();
                     let changes = chain::Changes {
                         rows: &batch.rows,
@@ -363,9 +523,25 @@ impl Flow {
                         commit_time: &batch.commit_time,
                         position: &position,
                     };
-                    let events = self.prepared.tables[batch.table].chain.run(&changes, batch.table).await?;
-                    self.filling.add(events.write, rows, events.skipped, newest);
-                    self.now.rows_in += rows;
+                    ensure_append_only(&self.plan, &batch, &self.prepared.tables[batch.table])?;
+                    let flow = &mut self.prepared.tables[batch.table].flow;
+                    let changed = match flow.has_state() {
+                        true => {
+                            self.changed_at = Instant::now();
+                            let skipped = flow.absorb(&changes, Live).await?;
+                            // An update is one change with two images.
+                            let changed = batch.ops.iter().filter(|op| **op != Op::UpdateBefore).count() as u64;
+                            let bytes = batch.rows.get_array_memory_size();
+                            self.filling.add_absorbed(changed, skipped, bytes, newest);
+                            changed
+                        }
+                        false => {
+                            let events = flow.last.run(&changes, batch.table).await?;
+                            self.filling.add(events.write, rows as u64, events.skipped, newest);
+                            rows as u64
+                        }
+                    };
+                    self.now.rows_in += changed;
                 }
                 self.filling.reach(position, boundary, dry);
             }
@@ -374,13 +550,13 @@ impl Flow {
     }
 
     /// Starts a commit if the sink is idle and there is something that must be stored now.
-    fn commit_if_due(&mut self) -> Result<(), Error> {
+    async fn commit_if_due(&mut self) -> Result<(), Error> {
         if !self.committer.is_idle() {
             return Ok(());
         }
         let close = self.filling.close(self.plan.epoch);
         if close != Close::No {
-            return self.start_commit(close);
+            return self.start_commit(close).await;
         }
         let Some(position) = self.filling.position.clone().filter(|_| self.filling.at_boundary()) else {
             return Ok(());
@@ -389,12 +565,21 @@ impl Flow {
         let at_goal = self.goal.as_ref().is_some_and(|goal| position.reached(goal) && !self.handed.reached(goal));
         let moved = position != self.handed && self.handed_at.elapsed() >= POSITION_INTERVAL;
         if moved || converged || at_goal {
-            return self.start_commit(Close::Whole);
+            return self.start_commit(Close::Whole).await;
         }
         Ok(())
     }
 
-    fn start_commit(&mut self, close: Close) -> Result<(), Error> {
+    pub(super) async fn start_commit(&mut self, close: Close) -> Result<(), Error> {
+        if self.checkpointer.is_some() && self.storing_position && self.beginning.is_none() {
+            let position = self.filling.position.clone().unwrap_or_else(|| self.handed.clone());
+            for table in 0..self.prepared.tables.len() {
+                let events = self.prepared.tables[table].flow.close(Live, &position, table).await?;
+                if let Some(events) = events {
+                    self.filling.add_output(events.write, events.skipped);
+                }
+            }
+        }
         let filled = self.filling.take();
         let position = filled.position.clone().unwrap_or_else(|| self.handed.clone());
         let converging = self.snapshot.is_some() || self.converge_until.is_some();
@@ -404,15 +589,18 @@ impl Flow {
         }
         // A transaction that is cut several times is one.
         let split = u64::from(close == Close::Split && !filled.began_inside);
+        let aggregates = self.aggregates();
         let update = ProgressUpdate {
-            position: Some(position.clone()),
+            position: self.storing_position.then(|| position.clone()),
             snapshot: self.snapshot.clone(),
             converge_until: self.converge_until.clone(),
-            converging,
+            converging: converging || !self.storing_position,
             as_of: if self.filling.is_dry() { Some(micros_now()) } else { filled.commit_time },
             rows_in: filled.rows_in,
             skipped: filled.skipped,
             split_transactions: split,
+            aggregates: (!aggregates.is_empty()).then(|| serde_json::to_value(&aggregates).unwrap_or_default()),
+            rebuilt: self.rebuilding && self.storing_position,
         };
         self.now.skipped += filled.skipped;
         self.now.split_transactions += split;
@@ -420,12 +608,75 @@ impl Flow {
         self.handed = position;
         self.handed_at = Instant::now();
         let about = InFlight { commit_time: filled.commit_time, bytes: filled.bytes, dry: self.filling.is_dry() };
-        self.committer.start(Epoch { writes: filled.writes, progress: update }, about)
+        self.committer.start(Epoch { writes: filled.writes, progress: update }, about)?;
+        if let Some(checkpointer) = self.checkpointer.as_mut().filter(|_| self.storing_position)
+            && (checkpointer.is_due() || self.held && !checkpointer.is_busy())
+        {
+            checkpointer.begin(&mut self.prepared.tables, self.handed.clone(), self.now.epochs + 1, false);
+        }
+        Ok(())
+    }
+
+    /// Goes on with the running checkpoint, and makes room in memory when there is none.
+    async fn keep_state(&mut self) -> Result<(), Error> {
+        let Some(checkpointer) = &mut self.checkpointer else { return Ok(()) };
+        checkpointer.advance(&mut self.prepared.tables, self.now.epochs).await?;
+        if !self.prepared.tables.iter().any(|table| table.flow.is_full()) {
+            return Ok(());
+        }
+        // What a checkpoint has yet to write must not be overtaken.
+        if checkpointer.is_busy() {
+            self.held = true;
+            return Ok(());
+        }
+        for table in &mut self.prepared.tables {
+            table.flow.make_room().await?;
+        }
+        Ok(())
+    }
+
+    /// Event time goes on where the source has nothing to say: a barrier, stored with its position.
+    async fn let_time_pass(&mut self) -> Result<(), Error> {
+        let Some(idle) = self.idle().filter(|_| self.filling.is_dry() && self.filling.at_boundary()) else {
+            return Ok(());
+        };
+        let passed = self.changed_at.elapsed();
+        if passed < idle || self.held || !self.committer.is_idle() {
+            return Ok(());
+        }
+        self.changed_at = Instant::now();
+        for aggregate in self.prepared.tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()) {
+            aggregate.let_time_pass(passed);
+        }
+        // Nothing is read until a checkpoint holds the advance, so that no replay passes over it.
+        self.held = true;
+        if let Some(checkpointer) = &mut self.checkpointer {
+            checkpointer.finish(&mut self.prepared.tables, u64::MAX).await?;
+        }
+        self.start_commit(Close::Whole).await
+    }
+
+    /// After how long without changes event time goes on.
+    fn idle(&self) -> Option<Duration> {
+        self.prepared.tables.iter().flat_map(|table| table.flow.aggregates()).filter_map(|a| a.idle()).min()
+    }
+
+    fn idle_pause(&self) -> Option<Duration> {
+        self.idle().map(|idle| idle.saturating_sub(self.changed_at.elapsed()).max(CAPTURE_PAUSE).min(POSITION_INTERVAL))
+    }
+
+    /// The aggregates as they are.
+    fn aggregates(&self) -> Vec<AggregateStatus> {
+        let status = |table: &BoundTable| {
+            let name = table.source.name.to_string();
+            table.flow.aggregates().map(move |aggregate| aggregate.status(&name)).collect::<Vec<_>>()
+        };
+        self.prepared.tables.iter().flat_map(status).collect()
     }
 
     /// Waits for the running commit; false if the pipeline is told to stop and the commit still
     /// doesn't end. Whether its epoch is in the target is then known to the next claim.
-    async fn wait_idle(&mut self) -> Result<bool, Error> {
+    pub(super) async fn wait_idle(&mut self) -> Result<bool, Error> {
         if self.committer.is_idle() {
             return Ok(true);
         }
@@ -463,7 +714,7 @@ impl Flow {
         self.publish();
     }
 
-    fn phase(&mut self, phase: Phase) {
+    pub(super) fn phase(&mut self, phase: Phase) {
         self.now.bytes_in_flight = self.filling.bytes as u64 + self.committer.bytes_in_flight();
         if self.now.phase != phase {
             let renamed = self.now.phase.name() != phase.name();
@@ -477,6 +728,12 @@ impl Flow {
 
     fn publish(&mut self) {
         self.now.steps = super::source::meters(&self.prepared.tables);
+        self.now.aggregates = self.aggregates();
+        if let Some(taken) = self.checkpointer.as_ref().and_then(|checkpointer| checkpointer.last.as_ref()) {
+            self.now.state_bytes = taken.bytes;
+            self.now.checkpoint =
+                Some(CheckpointStatus { position: taken.position.to_string(), at: taken.at, took: taken.took });
+        }
         self.status.send_replace(self.now.clone());
     }
 
@@ -529,14 +786,36 @@ async fn begin_snapshot(plan: &Pipeline, source: &Endpoint, definitions: Vec<Tab
     Ok(snapshot)
 }
 
+/// Waits for the checkpoint that is being committed, if any.
+async fn committed(checkpointer: &mut Option<Checkpointer>) -> Result<(), Error> {
+    match checkpointer {
+        Some(checkpointer) => checkpointer.committed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Rows of an append-only source are never changed.
+fn ensure_append_only(plan: &Pipeline, batch: &ChangeBatch, table: &BoundTable) -> Result<(), Error> {
+    if !plan.source.append_only || batch.ops.iter().all(|op| *op == Op::Insert) {
+        return Ok(());
+    }
+    Err(Error::Plan(vec![
+        Problem::configuration(format!("a row of {} was updated or deleted", table.source.name))
+            .at("/source/append_only")
+            .found("append_only: true")
+            .needed("a table whose rows are only inserted")
+            .fix("take `append_only` out, use functions that can retract, and start over: rowmill run FILE --rebuild"),
+    ]))
+}
+
 /// Resolves when the pipeline shall stop; never if nobody can say so any more.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-fn micros_now() -> i64 {
+pub(super) fn micros_now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
 }

@@ -41,12 +41,12 @@ fn zero_dates(plan: &Pipeline) -> binlog::ZeroDates {
 /// One meter per call, summed over tables.
 pub(crate) fn meters(tables: &[BoundTable]) -> Vec<StepMeter> {
     let mut meters: Vec<StepMeter> = Vec::new();
-    for step in tables.iter().flat_map(|table| &table.chain.steps) {
-        for call in step.calls() {
-            let meter = call.meter();
-            let found = meters.iter().position(|known| known.step == step.id && known.function == call.name);
+    for table in tables {
+        for (step, function, meter, errors) in table.flow.meters() {
+            let found = meters.iter().position(|known| known.step == step && known.function == function);
             let index = found.unwrap_or_else(|| {
-                meters.push(StepMeter { step: step.id.clone(), function: call.name.clone(), ..StepMeter::default() });
+                let (step, function) = (step.to_owned(), function.to_owned());
+                meters.push(StepMeter { step, function, ..StepMeter::default() });
                 meters.len() - 1
             });
             let known = &mut meters[index];
@@ -55,7 +55,7 @@ pub(crate) fn meters(tables: &[BoundTable]) -> Vec<StepMeter> {
             known.cpu += meter.cpu;
             known.wall += meter.wall;
             known.memory_peak = known.memory_peak.max(meter.memory_peak);
-            known.errors += call.errors;
+            known.errors += errors;
             known.traps += meter.traps;
         }
     }

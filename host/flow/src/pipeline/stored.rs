@@ -66,11 +66,13 @@ pub async fn stored_status(plan: &Pipeline) -> Result<StoredStatus, Error> {
     })
 }
 
-/// Forgets the progress; with `drop_target` also drops the target tables that rowmill created.
+/// Forgets the progress and the state folder; with `drop_target` also drops the target tables that rowmill created.
 pub async fn reset(plan: &Pipeline, drop_target: bool) -> Result<Reset, Error> {
     let (_, options) = endpoints(plan).map_err(Error::Plan)?;
     let progress = Sink::read_progress(&options).await;
     let progress = progress.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
+    // First the state: while it is held the pipeline runs.
+    super::savepoint::forget(plan).await?;
     let schema = options.endpoint.database().unwrap_or_default();
     let tables = progress.iter().flat_map(|progress| &progress.tables);
     let targets: Vec<Target> = tables

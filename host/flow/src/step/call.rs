@@ -63,6 +63,9 @@ pub(crate) struct BoundCall {
     reads: Vec<ArgSource>,
     /// Rows flagged so far.
     pub(crate) errors: u64,
+    /// Upstream of an aggregate: a row that a limit kept out could not be taken out later. A limit
+    /// depends on the machine, not on the row, so it is tried once more and then stops the pipeline.
+    pub(crate) must_not_miss_rows: bool,
 }
 
 impl BoundCall {
@@ -82,7 +85,16 @@ impl BoundCall {
             }
         }
         let step_seed = xxh3_64(format!("{}/{}", identity.pipeline, identity.step).as_bytes());
-        Ok(Self { name, digest, function, step: identity.step.clone(), step_seed, reads, errors: 0 })
+        Ok(Self {
+            name,
+            digest,
+            function,
+            step: identity.step.clone(),
+            step_seed,
+            reads,
+            errors: 0,
+            must_not_miss_rows: false,
+        })
     }
 
     /// The result fields.
@@ -119,6 +131,11 @@ impl BoundCall {
         let whole = Part { columns: &columns, facts: &facts, start: 0, rows: frame.rows };
         match whole.run(&mut self.function).await {
             Ok(output) => Ok(output),
+            Err(error) if self.must_not_miss_rows && error.is_limit() => {
+                tracing::warn!(step = self.step, function = self.name, %error, "limit hit; trying once more");
+                let again = whole.run(&mut self.function).await;
+                again.map_err(|error| Error::Component { step: self.step.clone(), source: error })
+            }
             Err(error) if code(&error).is_some() => self.isolate(&whole, error).await,
             Err(error) => Err(Error::Component { step: self.step.clone(), source: error }),
         }
@@ -150,6 +167,9 @@ impl BoundCall {
             };
             match result {
                 Ok(output) => outputs.push((start, output)),
+                Err(error) if self.must_not_miss_rows && error.is_limit() => {
+                    return Err(Error::Component { step: self.step.clone(), source: error });
+                }
                 Err(error) if rows == 1 => {
                     failed += 1;
                     match code(&error).filter(|_| failed <= FAILING_ROWS_MAX) {

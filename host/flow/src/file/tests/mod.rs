@@ -4,6 +4,7 @@ mod aggregates;
 mod mistakes;
 mod places;
 mod plans;
+mod windows;
 
 use super::*;
 

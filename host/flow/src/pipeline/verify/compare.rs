@@ -2,23 +2,26 @@
 //!
 //! Both sides are brought to the types that the target's columns have, then compared by a 128-bit
 //! hash of the whole row. JSON is compared as a value: servers print it each in their own way.
+//!
+//! Windows that were closed while rows came too late hold what the source had then, which can't be
+//! computed any more: they are left out on both sides, and counted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::DataType;
 use rowmill_mysql::sink::Target;
 use rowmill_mysql::{Conn, TableDef};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::partitions::{Key, Partitions};
 use super::{Difference, DifferenceKind, VerifyReport};
 use crate::bind::same_name;
 use crate::error::Error;
-
-/// The key's columns as `arrow-row` writes them.
-type Key = Box<[u8]>;
 
 pub(crate) struct Comparison {
     definition: TableDef,
@@ -30,16 +33,23 @@ pub(crate) struct Comparison {
     key_names: Vec<String>,
     keys: RowConverter,
     rows: RowConverter,
-    expected: HashMap<Key, u128>,
+    expected: Partitions,
+    found: Partitions,
+    /// Rows whose time in this column of the plan is up to this are left out.
+    frozen: Option<(usize, i64)>,
+    left_out: u64,
     /// Rows that were there before the pipeline are none of its business (`existing: keep`).
     extras_allowed: bool,
-    /// Keys that the target has otherwise, or has and should not have.
-    wrong: Vec<(Key, DifferenceKind)>,
 }
 
 impl Comparison {
     /// `target` must exist: preflight has seen it.
-    pub(crate) async fn new(conn: &mut Conn, target: &Target, extras_allowed: bool) -> Result<Self, Error> {
+    pub(crate) async fn new(
+        conn: &mut Conn,
+        target: &Target,
+        extras_allowed: bool,
+        frozen: Option<(usize, i64)>,
+    ) -> Result<Self, Error> {
         let definition = rowmill_mysql::table::read_definition(conn, &target.table).await?;
         let definition =
             definition.ok_or_else(|| rowmill_mysql::Error::TableMissing { table: target.table.clone() })?;
@@ -67,9 +77,11 @@ impl Comparison {
             columns,
             types,
             definition,
-            expected: HashMap::new(),
+            expected: Partitions::new(),
+            found: Partitions::new(),
+            frozen,
+            left_out: 0,
             extras_allowed,
-            wrong: Vec::new(),
         })
     }
 
@@ -81,8 +93,11 @@ impl Comparison {
     /// Notes rows that the target should have.
     pub(crate) fn expect(&mut self, rows: &RecordBatch) -> Result<(), Error> {
         let columns = self.common(rows.columns().to_vec())?;
+        let columns = self.without_frozen(columns, false)?;
         let (keys, hashes) = self.digest(&columns)?;
-        self.expected.extend(keys.into_iter().zip(hashes));
+        for (key, hash) in keys.iter().zip(hashes) {
+            self.expected.add(key, hash).map_err(scratch)?;
+        }
         Ok(())
     }
 
@@ -90,32 +105,60 @@ impl Comparison {
     pub(crate) fn found(&mut self, rows: &RecordBatch) -> Result<(), Error> {
         let columns = self.columns.iter().map(|&column| rows.column(column).clone()).collect();
         let columns = self.common(columns)?;
+        let columns = self.without_frozen(columns, true)?;
         let (keys, hashes) = self.digest(&columns)?;
-        for (key, hash) in keys.into_iter().zip(hashes) {
-            match self.expected.remove(&key) {
-                Some(expected) if expected == hash => {}
-                Some(_) => self.wrong.push((key, DifferenceKind::Different)),
-                None if self.extras_allowed => {}
-                None => self.wrong.push((key, DifferenceKind::Extra)),
-            }
+        for (key, hash) in keys.iter().zip(hashes) {
+            self.found.add(key, hash).map_err(scratch)?;
         }
         Ok(())
     }
 
-    /// What is left of the expected rows is missing.
+    /// Compares; what is left of the expected rows is missing.
     pub(crate) fn finish(mut self, report: &mut VerifyReport, shown: usize) -> Result<(), Error> {
-        self.wrong.extend(self.expected.drain().map(|(key, _)| (key, DifferenceKind::Missing)));
-        self.wrong.sort();
-        report.differing += self.wrong.len() as u64;
         let room = shown.saturating_sub(report.differences.len());
-        for (key, kind) in self.wrong.iter().take(room) {
-            report.differences.push(Difference {
-                table: self.definition.name.to_string(),
-                key: self.key_text(key)?,
-                kind: *kind,
-            });
+        let mut first: BTreeSet<(Key, DifferenceKind)> = BTreeSet::new();
+        let mut note = |key: Key, kind| {
+            report.differing += 1;
+            first.insert((key, kind));
+            if first.len() > room {
+                first.pop_last();
+            }
+        };
+        let expected = std::mem::replace(&mut self.expected, Partitions::new());
+        let found = std::mem::replace(&mut self.found, Partitions::new());
+        for (expected, found) in expected.parts().zip(found.parts()) {
+            let expected = expected.map_err(scratch)?;
+            let mut expected: HashMap<Key, u128> = expected.collect::<Result<_, _>>().map_err(scratch)?;
+            for row in found.map_err(scratch)? {
+                let (key, hash) = row.map_err(scratch)?;
+                match expected.remove(&key) {
+                    Some(expected) if expected == hash => {}
+                    Some(_) => note(key, DifferenceKind::Different),
+                    None if self.extras_allowed => {}
+                    None => note(key, DifferenceKind::Extra),
+                }
+            }
+            expected.into_keys().for_each(|key| note(key, DifferenceKind::Missing));
+        }
+        report.left_out += self.left_out;
+        for (key, kind) in first {
+            let (table, key) = (self.definition.name.to_string(), self.key_text(&key)?);
+            report.differences.push(Difference { table, key, kind });
         }
         Ok(())
+    }
+
+    fn without_frozen(&mut self, columns: Vec<ArrayRef>, counted: bool) -> Result<Vec<ArrayRef>, Error> {
+        let Some((column, until)) = self.frozen else { return Ok(columns) };
+        let plain = DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, None);
+        let ends = arrow_cast::cast(&columns[column], &plain)?;
+        let ends = ends.as_primitive::<TimestampMicrosecondType>();
+        let keep: BooleanArray = ends.iter().map(|end| Some(end.is_none_or(|end| end > until))).collect();
+        if counted {
+            self.left_out += (keep.len() - keep.true_count()) as u64;
+        }
+        let kept = columns.iter().map(|column| arrow_select::filter::filter(column, &keep));
+        Ok(kept.collect::<Result<_, _>>()?)
     }
 
     fn common(&self, columns: Vec<ArrayRef>) -> Result<Vec<ArrayRef>, Error> {
@@ -149,6 +192,11 @@ impl Comparison {
         }
         Ok(parts.join(", "))
     }
+}
+
+/// The scratch files are ours; what they lack is room.
+fn scratch(error: std::io::Error) -> Error {
+    Error::Verify { message: format!("no room for the comparison in {}: {error}", std::env::temp_dir().display()) }
 }
 
 fn canonical_json(column: &ArrayRef) -> ArrayRef {

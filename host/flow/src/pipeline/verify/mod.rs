@@ -8,12 +8,15 @@
 //! 3. The changes between C and P are read from the binlog with both images. The first change of a
 //!    key after C tells what the key was at C: its before-image, or nothing if it was inserted. With
 //!    these rows in place of the snapshot's the source is as it was at C (`rewind`).
-//! 4. The same steps run on the source as of C, and the result is compared with the target.
+//! 4. The same steps run on the source as of C, and the result is compared with the target. Aggregates
+//!    are filled anew for it, in a state folder of their own that is gone afterwards.
 //!
 //! The pipeline may run or be stopped, and is not held up. The price is memory for the rows that
 //! changed between C and P: few on a running pipeline, and bounded for one that was stopped for long.
 
+mod aggregates;
 mod compare;
+mod partitions;
 mod rewind;
 
 use rowmill_mysql::binlog::{ChangeEvent, Changes, Images};
@@ -24,10 +27,13 @@ use serde::Serialize;
 
 use super::prepare::{Prepared, prepare};
 use super::source::{changes_options, reads, snapshot_options};
+use crate::aggregate::state::State;
 use crate::chain;
 use crate::components::Environment;
 use crate::error::Error;
 use crate::plan::{Existing, Pipeline, Start};
+use crate::status::AggregateStatus;
+use aggregates::{Scratch, ensure_repeatable};
 
 use compare::Comparison;
 use rewind::Rewind;
@@ -44,6 +50,8 @@ pub struct VerifyReport {
     pub rows_source: u64,
     /// Rows of the target.
     pub rows_target: u64,
+    /// Rows of the target that can't be compared: windows that were closed when rows came too late.
+    pub left_out: u64,
     /// All differing keys.
     pub differing: u64,
     /// The first of them.
@@ -89,9 +97,11 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
                 .to_owned(),
         });
     }
-    let mut prepared = prepare(plan, environment).await?;
+    ensure_repeatable(plan)?;
+    let mut prepared = prepare(plan, environment, &State::default(), false).await?;
     for table in &prepared.tables {
-        if let Some(call) = table.chain.steps.iter().flat_map(|step| step.calls()).find(|call| call.reads_history()) {
+        let calls = table.flow.chains().flat_map(|chain| &chain.steps).flat_map(|step| step.calls());
+        if let Some(call) = calls.into_iter().find(|call| call.reads_history()) {
             return Err(Error::Verify {
                 message: format!(
                     "{} asks for the kind or the time of a change, so its results can't be recomputed from the rows",
@@ -100,9 +110,15 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
             });
         }
     }
+    let scratch = Scratch::attach(plan, &mut prepared).await?;
     let mut target = prepared.sink.endpoint.connect().await?;
     begin_consistent_read(&mut target).await?;
     let progress = sink::read_progress_with(&mut target, &prepared.sink).await?;
+    let aggregates: Vec<AggregateStatus> = progress
+        .as_ref()
+        .and_then(|progress| progress.aggregates.clone())
+        .and_then(|stored| serde_json::from_value(stored).ok())
+        .unwrap_or_default();
     let position = match progress {
         Some(progress) if progress.snapshot.is_none() && progress.converge_until.is_none() => progress.position,
         Some(progress) if progress.position.is_some() => {
@@ -134,7 +150,9 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
     let mut report = VerifyReport { position: position.to_string(), ..VerifyReport::default() };
     let mut comparisons = Vec::new();
     for table in &prepared.tables {
-        comparisons.push(Comparison::new(&mut target, &table.target, plan.sink.existing == Existing::Keep).await?);
+        let frozen = aggregates::frozen(table, &aggregates)?;
+        let keep = plan.sink.existing == Existing::Keep;
+        comparisons.push(Comparison::new(&mut target, &table.target, keep, frozen).await?);
     }
     while let Some(batch) = snapshot.next().await? {
         let rows = rewind.without_changed(batch.table, &batch.rows)?;
@@ -147,6 +165,9 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
             expect(&mut prepared, &mut comparisons, table, &rows, &position).await?;
         }
     }
+    for (index, (table, comparison)) in prepared.tables.iter_mut().zip(&mut comparisons).enumerate() {
+        aggregates::expect(table, index, &aggregates, &position, comparison).await?;
+    }
     for mut comparison in comparisons {
         let definition = comparison.definition().clone();
         let counted = &mut report.rows_target;
@@ -157,6 +178,7 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
         .await?;
         comparison.finish(&mut report, DIFFERENCES_SHOWN)?;
     }
+    drop(scratch);
     Ok(report)
 }
 
@@ -174,7 +196,11 @@ async fn expect(
     let ops = vec![Op::Insert; rows.num_rows()];
     let commit_time = vec![0; rows.num_rows()];
     let changes = chain::Changes { rows, ops: &ops, commit_time: &commit_time, position };
-    let events = prepared.tables[table].chain.run(&changes, table).await?;
+    let flow = &mut prepared.tables[table].flow;
+    if flow.has_state() {
+        return aggregates::absorb(flow, table, &changes).await;
+    }
+    let events = flow.last.run(&changes, table).await?;
     comparisons[table].expect(&events.write.rows)
 }
 

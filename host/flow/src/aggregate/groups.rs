@@ -1,0 +1,315 @@
+//! The groups of a step: keys, counts of rows, and the accumulators behind them.
+//!
+//! # The last result is not kept, it is asked for
+//!
+//! What a group's row in the target shows is what its accumulators said at the last barrier. So
+//! before the first change of a group in an epoch its result is computed once more ([`Groups::before`]),
+//! and at the end of the epoch again; the difference is what is passed on. A group at rest costs
+//! its key and its accumulators, nothing else, in memory and on disk.
+
+use arrow_array::{ArrayRef, UInt32Array};
+use arrow_buffer::BooleanBuffer;
+use rowmill_state::{Value, Writes};
+use rowmill_wasm::RowError;
+
+use super::call::{Call, GROUPS_PER_CALL, Rows};
+use super::entries::Entries;
+use super::record::{self, Record};
+use super::session::index;
+use super::state::State;
+use super::table::{EMITTED, STORED};
+use crate::error::Error;
+
+/// Of each eviction this share of the groups in memory leaves: rare enough to be cheap, small enough
+/// that what is used stays.
+const EVICTED_SHARE: usize = 4;
+
+/// Groups and their accumulators.
+pub(crate) struct Groups {
+    pub(super) entries: Entries,
+    /// Of sessions: the table of the store that lists members by time.
+    pub(super) ends: Option<String>,
+    pub(crate) calls: Vec<Call>,
+    pub(super) state: State,
+    /// Bytes that the groups in memory may take, the components' included.
+    memory_max: usize,
+    /// Groups that fit, once it is known.
+    groups_max: Option<usize>,
+    /// Groups, those on disk included.
+    pub(super) total: u64,
+    /// Groups that left the memory so far.
+    pub(super) evicted: u64,
+}
+
+/// Results of groups.
+pub(super) struct Results {
+    /// One column per call.
+    pub(super) columns: Vec<ArrayRef>,
+    /// Groups without a result, by their place.
+    pub(super) errors: Vec<(String, RowError)>,
+}
+
+impl Groups {
+    /// `name`: in the store. Until [`Groups::attach`] there is none.
+    pub(crate) fn new(name: String, calls: Vec<Call>, memory_max: usize) -> Self {
+        let state = State::default();
+        Self {
+            entries: Entries::new(name),
+            ends: None,
+            calls,
+            state,
+            memory_max,
+            groups_max: None,
+            total: 0,
+            evicted: 0,
+        }
+    }
+
+    /// Uses this store from now on, with what it has of an earlier run.
+    pub(super) async fn attach(&mut self, state: State) -> Result<(), Error> {
+        self.state = state;
+        self.total = self.state.count(&self.entries.name).await?;
+        self.entries.open(&self.state).await?;
+        for call in &mut self.calls {
+            if let Some(pairs) = &mut call.distinct {
+                pairs.entries.open(&self.state).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The groups of rows by their keys; those on disk are brought back.
+    pub(super) async fn resolve(&mut self, keys: &arrow_row::Rows) -> Result<Vec<u32>, Error> {
+        let before = self.entries.table.len();
+        let resolved = self.entries.resolve(keys, &self.state).await?;
+        self.total += (self.entries.table.len() - before - resolved.restored.len()) as u64;
+        for part in resolved.restored.chunks(GROUPS_PER_CALL) {
+            self.restore(part).await?;
+        }
+        Ok(resolved.slots)
+    }
+
+    /// Puts records into their slots and accumulators.
+    pub(super) async fn restore(&mut self, restored: &[(u32, Value)]) -> Result<(), Error> {
+        let mut records = Vec::with_capacity(restored.len());
+        for (slot, value) in restored {
+            let record = Record::read(value)?;
+            if let Some(shown) = record.shown {
+                self.entries.table.show(*slot, shown);
+            }
+            let entry = self.entries.table.slot_mut(*slot);
+            (entry.count, entry.time) = (record.count, record.time);
+            entry.flags |= STORED | record.flags & EMITTED;
+            records.push(record);
+        }
+        let groups = UInt32Array::from_iter_values(restored.iter().map(|(slot, _)| *slot));
+        let count = self.entries.table.numbers();
+        for call in &mut self.calls {
+            call.load(count, &groups, &mut records).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands rows to every call. Rows that one of them refuses are taken out of the others again, and
+    /// answered.
+    pub(super) async fn update(
+        &mut self,
+        columns: &[ArrayRef],
+        slots: &[u32],
+        retract: Option<&BooleanBuffer>,
+        captured: &mut Vec<Writes>,
+    ) -> Result<Vec<Refused>, Error> {
+        let groups = UInt32Array::from(slots.to_vec());
+        let count = self.entries.table.numbers();
+        let rows = Rows { columns, groups: &groups, retract, count };
+        let mut refused: Vec<Refused> = Vec::new();
+        for at in 0..self.calls.len() {
+            let call = &mut self.calls[at];
+            let errors = match call.distinct.take() {
+                None => call.update(&rows).await?,
+                Some(mut pairs) => {
+                    let errors = update_distinct(call, &mut pairs, &self.entries, &rows, &self.state, captured).await;
+                    call.distinct = Some(pairs);
+                    errors?
+                }
+            };
+            refused.extend(errors.into_iter().map(|error| Refused { call: at, error }));
+        }
+        if !refused.is_empty() {
+            self.undo(&rows, &refused).await?;
+        }
+        Ok(refused)
+    }
+
+    /// Takes rows that one call refused out of the calls that took them.
+    async fn undo(&mut self, rows: &Rows<'_>, refused: &[Refused]) -> Result<(), Error> {
+        for at in 0..self.calls.len() {
+            let own: Vec<usize> = refused.iter().filter(|r| r.call == at).map(|r| r.error.row).collect();
+            let mut others: Vec<usize> =
+                refused.iter().filter(|r| r.call != at).map(|r| r.error.row).filter(|row| !own.contains(row)).collect();
+            others.sort_unstable();
+            others.dedup();
+            let call = &mut self.calls[at];
+            if others.is_empty() {
+                continue;
+            }
+            if call.distinct.is_some() || !call.signature().retract {
+                return Err(Error::Stopped {
+                    step: call.column.clone(),
+                    reason: format!(
+                        "a row that another value of the step refuses can't be taken out of {} again; use \
+                         `on_error: fail`, or filter such rows out before",
+                        call.name
+                    ),
+                });
+            }
+            let places = UInt32Array::from_iter_values(others.iter().map(|&row| row as u32));
+            let taken = rows.columns.iter().map(|column| arrow_select::take::take(column, &places, None));
+            let columns: Vec<ArrayRef> = taken.collect::<Result<_, _>>()?;
+            let groups = UInt32Array::from_iter_values(others.iter().map(|&row| rows.groups.value(row)));
+            let turned: BooleanBuffer =
+                others.iter().map(|&row| !rows.retract.is_some_and(|bits| bits.value(row))).collect();
+            let rows = Rows { columns: &columns, groups: &groups, retract: Some(&turned), count: rows.count };
+            call.update(&rows).await?;
+        }
+        Ok(())
+    }
+
+    /// The results of groups as they are now.
+    pub(super) async fn evaluate(&mut self, slots: &[u32]) -> Result<Results, Error> {
+        let mut columns = vec![Vec::new(); self.calls.len()];
+        let mut errors = Vec::new();
+        // Once for no groups at all, so that there are columns.
+        let parts = slots.chunks(GROUPS_PER_CALL).chain(slots.is_empty().then_some(&[][..]));
+        for (part, slots) in parts.enumerate() {
+            let groups = UInt32Array::from(slots.to_vec());
+            for (call, columns) in self.calls.iter_mut().zip(&mut columns) {
+                let (results, failed) = call.evaluate(&groups).await?;
+                columns.extend(results.into_iter().next());
+                let place = |error: RowError| RowError { row: part * GROUPS_PER_CALL + error.row, ..error };
+                errors.extend(failed.into_iter().map(|error| (call.name.clone(), place(error))));
+            }
+        }
+        let join = |parts: Vec<ArrayRef>| match &parts[..] {
+            [only] => Ok(only.clone()),
+            parts => arrow_select::concat::concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()),
+        };
+        Ok(Results { columns: columns.into_iter().map(join).collect::<Result<_, _>>()?, errors })
+    }
+
+    /// The records of groups.
+    pub(super) async fn save(&mut self, slots: &[u32]) -> Result<Vec<Writes>, Error> {
+        let mut writes = Vec::new();
+        for slots in slots.chunks(GROUPS_PER_CALL) {
+            let mut records: Vec<Vec<u8>> =
+                slots.iter().map(|&slot| record::begin(self.entries.table.slot(slot))).collect();
+            let groups = UInt32Array::from(slots.to_vec());
+            for call in &mut self.calls {
+                call.save(&groups, &mut records).await?;
+            }
+            let members = self.entries.writes(slots, records);
+            writes.extend(self.ends.as_ref().map(|ends| index(ends, &members)));
+            writes.push(members);
+        }
+        Ok(writes)
+    }
+
+    /// Frees accumulators.
+    pub(super) async fn evict(&mut self, slots: &[u32]) -> Result<(), Error> {
+        for slots in slots.chunks(GROUPS_PER_CALL) {
+            let groups = UInt32Array::from(slots.to_vec());
+            for call in &mut self.calls {
+                call.evict(&groups).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes in memory: the host's maps and the components' memories.
+    pub(super) fn bytes(&self) -> usize {
+        let pairs = |call: &Call| call.distinct.as_ref().map_or(0, |pairs| pairs.entries.table.bytes());
+        self.entries.table.bytes() + self.calls.iter().map(|call| call.memory() + pairs(call)).sum::<usize>()
+    }
+
+    /// Whether groups have to leave the memory.
+    pub(super) fn is_full(&self) -> bool {
+        self.groups_max.is_some_and(|most| self.entries.table.len() >= most) || self.bytes() > self.memory_max
+    }
+
+    /// Moves groups that nothing uses right now to the store. No checkpoint may be under way: what it
+    /// has yet to write must not be overtaken.
+    pub(super) async fn make_room(&mut self) -> Result<(), Error> {
+        let here = self.entries.table.len();
+        // A component's memory never shrinks, so that what counts from now on is how many groups fit.
+        if self.bytes() > self.memory_max {
+            let fit = self.groups_max.map_or(here, |most| most.min(here) - most.min(here) / 10);
+            self.groups_max = Some(fit.max(GROUPS_PER_CALL));
+        }
+        let victims = self.entries.table.victims(here / EVICTED_SHARE + 1);
+        let (changed, _): (Vec<u32>, Vec<u32>) =
+            victims.iter().partition(|&&slot| self.entries.table.needs_saving(slot));
+        for part in changed.chunks(GROUPS_PER_CALL) {
+            let mut writes = self.save(part).await?;
+            // In key order, so that neighbours are written together.
+            writes.iter_mut().for_each(|writes| writes.entries.sort_unstable_by(|a, b| a.0.cmp(&b.0)));
+            self.state.write(writes).await?;
+        }
+        self.evict(&victims).await?;
+        for &slot in &victims {
+            self.entries.table.forget(slot);
+        }
+        self.evicted += victims.len() as u64;
+        for call in &mut self.calls {
+            let Some(pairs) = &mut call.distinct else { continue };
+            let table = &mut pairs.entries.table;
+            if table.bytes() < self.memory_max / 8 {
+                continue;
+            }
+            let victims = table.victims(table.len() / 2);
+            let changed: Vec<u32> = victims.iter().copied().filter(|&slot| table.needs_saving(slot)).collect();
+            let writes: Vec<Writes> = pairs.save(&changed).into_iter().collect();
+            self.state.write(writes).await?;
+            for slot in victims {
+                pairs.entries.table.forget(slot);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A row that a call refused.
+pub(super) struct Refused {
+    /// The call.
+    pub(super) call: usize,
+    /// The row's place, and why.
+    pub(super) error: RowError,
+}
+
+/// Hands those rows to a call that are the first or the last of their pair.
+async fn update_distinct(
+    call: &mut Call,
+    pairs: &mut super::distinct::Pairs,
+    groups: &Entries,
+    rows: &Rows<'_>,
+    state: &State,
+    captured: &mut Vec<Writes>,
+) -> Result<Vec<RowError>, Error> {
+    let selected = call.select(rows)?;
+    let arguments = call.arguments(&selected.columns)?;
+    let passed =
+        pairs.pass(&groups.table, &selected.groups, selected.retract.as_ref(), &arguments, state, captured).await?;
+    let mut errors = call.run(rows.count, &passed.groups, Some(&passed.retract), &passed.arguments).await?;
+    for error in &mut errors {
+        error.row = selected.place(passed.places[error.row]);
+    }
+    if let Some(error) = errors.first() {
+        return Err(Error::Stopped {
+            step: call.column.clone(),
+            reason: format!(
+                "{} with `distinct` refuses a value: {} ({}); filter such rows out before",
+                call.name, error.message, error.code
+            ),
+        });
+    }
+    Ok(errors)
+}

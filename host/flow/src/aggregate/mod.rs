@@ -1,0 +1,491 @@
+//! `aggregate`: one row per group, kept right under inserts, updates and deletes.
+//!
+//! ```text
+//!  signed rows ──▶ windows, late rows ──▶ keys ──▶ groups ──▶ accumulators in a component
+//!                      (late)             (keys)   (table)         │ at the end of an epoch
+//!                                                                  ▼
+//!                              changelog: what the touched groups were, and what they are now
+//! ```
+//!
+//! Rows come with a sign: an insert or an after-image goes in, a delete or a before-image is taken
+//! out. The host maps keys to slots, counts rows, decides on windows, `where` and `distinct`; every
+//! accumulator lives in a component, which sees vectors of slot numbers and columns, once per batch
+//! and call.
+//!
+//! # Why the result follows from the rows alone
+//!
+//! What a group shows is computed from its accumulators at the end of an epoch, and these depend on
+//! the rows that went in and not on how they were cut, nor on when the group was on disk: the
+//! contract demands that of components. Lateness is decided row by row in the source's order.
+//! So after a restart the state of an earlier position and the changes since then give the same
+//! bytes as if nothing had happened.
+
+mod call;
+mod changelog;
+mod checkpoint;
+mod distinct;
+mod entries;
+mod everything;
+mod groups;
+pub(crate) mod keys;
+mod late;
+mod record;
+mod session;
+pub(crate) mod state;
+mod table;
+pub(crate) mod window;
+
+use std::collections::BTreeMap;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, ArrayRef, BooleanArray, TimestampMicrosecondArray, UInt32Array};
+use arrow_buffer::BooleanBuffer;
+use arrow_row::{RowConverter, Rows, SortField};
+use arrow_schema::{DataType, SchemaRef, TimeUnit};
+use rowmill_mysql::Op;
+use rowmill_state::Writes;
+
+pub(crate) use call::{ArgSource, Call};
+pub(crate) use changelog::Changelog;
+pub(crate) use checkpoint::AggregateState;
+pub(crate) use distinct::Pairs;
+pub(crate) use everything::Cursor;
+pub(crate) use groups::Groups;
+use keys::Keys;
+use late::{Batch, Outsiders, Placed};
+use session::Sessions;
+use table::EMITTED;
+use window::{Span, Time, Windowing};
+
+use crate::error::Error;
+use crate::plan::{Emit, Late, OnError};
+use crate::status::AggregateStatus;
+use crate::step::{CallContext, Failure, Frame, Map};
+use groups::Results;
+
+/// Rows handled at once, after windows have multiplied them.
+const ROWS_AT_ONCE: usize = 8_192;
+
+/// What becomes of the changes of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Emission {
+    /// Nothing: a snapshot that is not complete, or a replay of what the target has.
+    None,
+    /// Rows by key for the target.
+    Rows,
+    /// Before- and after-images for another aggregate.
+    Images,
+}
+
+/// What a step is made of, as bound.
+pub(crate) struct Parts {
+    pub(crate) id: String,
+    pub(crate) on_error: OnError,
+    /// Computes the hidden columns: arguments and filters that are expressions.
+    pub(crate) prepare: Option<Map>,
+    /// The columns that make a group.
+    pub(crate) by: Vec<usize>,
+    /// The column of the event time, with the window.
+    pub(crate) window: Option<(usize, Windowing)>,
+    /// Over the key's columns as [`Aggregate::key_columns`] orders them.
+    pub(crate) keys: Keys,
+    pub(crate) groups: Groups,
+    pub(crate) output: SchemaRef,
+    /// The changelog goes into another aggregate.
+    pub(crate) feeds: bool,
+    /// µs.
+    pub(crate) ttl: Option<i64>,
+}
+
+/// An aggregate step at work.
+pub(crate) struct Aggregate {
+    pub(crate) id: String,
+    pub(crate) on_error: OnError,
+    pub(crate) output: SchemaRef,
+    pub(crate) feeds: bool,
+    pub(crate) groups: Groups,
+    prepare: Option<Map>,
+    by: Vec<usize>,
+    on: Option<usize>,
+    windowing: Option<Windowing>,
+    outsiders: Option<Outsiders>,
+    sessions: Option<Sessions>,
+    keys: Keys,
+    ttl: Option<i64>,
+    /// Compares results.
+    results: RowConverter,
+    /// Slots that changed in this epoch, by their first change.
+    touched: Vec<u32>,
+    /// What some of them showed before it.
+    before: Vec<(Vec<u32>, Results)>,
+    /// Slots by the end of their window; may name slots that were freed since.
+    ends: BTreeMap<Time, Vec<u32>>,
+    /// Records that the running checkpoint needs.
+    captured: Vec<Writes>,
+    /// Rows of groups whose time to live was over.
+    expired: u64,
+}
+
+/// The source's rows behind a batch.
+pub(crate) struct Origin<'a> {
+    pub(crate) ops: &'a [Op],
+    /// µs since 1970.
+    pub(crate) commit_time: &'a [i64],
+    /// Keys of the rows; only needed where there is a window.
+    pub(crate) keys: Option<&'a Rows>,
+}
+
+impl Aggregate {
+    pub(crate) fn new(parts: Parts) -> Result<Self, Error> {
+        let first = parts.output.fields().len() - parts.groups.calls.len();
+        let results = parts.output.fields()[first..].iter().map(|field| SortField::new(field.data_type().clone()));
+        let name = parts.groups.entries.name.clone();
+        let windowed = parts.window.is_some();
+        let (on, windowing) = parts.window.map_or((None, None), |(on, windowing)| (Some(on), Some(windowing)));
+        let gap = windowing.as_ref().and_then(|windowing| windowing.assigner.gap());
+        let mut groups = parts.groups;
+        groups.ends = gap.map(|_| format!("{name}/ends"));
+        Ok(Self {
+            results: RowConverter::new(results.collect())?,
+            id: parts.id,
+            on_error: parts.on_error,
+            output: parts.output,
+            feeds: parts.feeds,
+            groups,
+            prepare: parts.prepare,
+            by: parts.by,
+            on,
+            outsiders: windowed.then(|| Outsiders::new(format!("{name}/out"))),
+            sessions: gap.map(Sessions::new),
+            windowing,
+            keys: parts.keys,
+            ttl: parts.ttl,
+            touched: Vec::new(),
+            before: Vec::new(),
+            ends: BTreeMap::new(),
+            captured: Vec::new(),
+            expired: 0,
+        })
+    }
+
+    /// Whether the keys of the source's rows are needed.
+    pub(crate) fn has_window(&self) -> bool {
+        self.windowing.is_some()
+    }
+
+    /// The calls of components that compute hidden columns, for meters.
+    pub(crate) fn prepared(&self) -> impl Iterator<Item = &crate::step::BoundCall> {
+        self.prepare.iter().flat_map(Map::calls)
+    }
+
+    /// Takes in the rows of a batch. Rows that fail are answered in `failures`.
+    pub(crate) async fn absorb(
+        &mut self,
+        mut frame: Frame,
+        context: &CallContext<'_>,
+        origin: &Origin<'_>,
+        emission: Emission,
+        failures: &mut Vec<Failure>,
+    ) -> Result<(), Error> {
+        if let Some(prepare) = &mut self.prepare {
+            frame = prepare.run(frame, context, failures).await?;
+        }
+        let placed = match self.on {
+            Some(on) => {
+                frame = self.with_event_time(frame, on, failures)?;
+                self.place(&frame, on, origin).await?
+            }
+            None => Placed { rows: (0..frame.rows as u32).collect(), windows: Vec::new() },
+        };
+        let whole =
+            placed.rows.len() == frame.rows && placed.rows.iter().enumerate().all(|(at, &row)| at == row as usize);
+        for start in (0..placed.rows.len()).step_by(ROWS_AT_ONCE) {
+            let end = (start + ROWS_AT_ONCE).min(placed.rows.len());
+            let rows = &placed.rows[start..end];
+            let columns = match whole {
+                true if start == 0 && end == frame.rows => frame.columns.clone(),
+                true => frame.columns.iter().map(|column| column.slice(start, end - start)).collect(),
+                false => {
+                    let rows = UInt32Array::from(rows.to_vec());
+                    let taken = frame.columns.iter().map(|column| arrow_select::take::take(column, &rows, None));
+                    taken.collect::<Result<_, _>>()?
+                }
+            };
+            let origins: Vec<u32> = rows.iter().map(|&row| frame.origin(row as usize)).collect();
+            let windows = if placed.windows.is_empty() { &[][..] } else { &placed.windows[start..end] };
+            self.absorb_part(columns, windows, &origins, origin, emission, failures).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes out the rows without an event time.
+    fn with_event_time(&self, frame: Frame, on: usize, failures: &mut Vec<Failure>) -> Result<Frame, Error> {
+        let Some(nulls) = frame.columns[on].logical_nulls().filter(|nulls| nulls.null_count() > 0) else {
+            return Ok(frame);
+        };
+        failures.extend((0..frame.rows).filter(|&row| nulls.is_null(row)).map(|row| Failure {
+            origin: frame.origin(row),
+            code: "no-event-time".to_owned(),
+            message: format!("the event time {} is NULL", self.output_name(on)),
+            function: self.id.clone(),
+        }));
+        Ok(frame.retain(&BooleanArray::new(nulls.inner().clone(), None))?)
+    }
+
+    fn output_name(&self, on: usize) -> String {
+        self.by
+            .iter()
+            .position(|&column| column == on)
+            .map_or_else(|| "of the window".to_owned(), |at| self.output.field(at).name().clone())
+    }
+
+    async fn place(&mut self, frame: &Frame, on: usize, origin: &Origin<'_>) -> Result<Placed, Error> {
+        let times = event_times(&frame.columns[on])?;
+        let origins: Vec<u32> = (0..frame.rows).map(|row| frame.origin(row)).collect();
+        let (Some(windowing), Some(outsiders), Some(keys)) = (&mut self.windowing, &mut self.outsiders, origin.keys)
+        else {
+            return Err(Error::internal("a window was bound without the keys of the source's rows"));
+        };
+        let batch = Batch { ops: origin.ops, keys, origins: &origins, times: times.values() };
+        outsiders.place(windowing, &batch, &self.groups.state, &mut self.captured).await
+    }
+
+    /// The key's columns: with a window its end first, so that the store has those together that
+    /// close together; of a session the event time last.
+    fn key_columns(&self, columns: &[ArrayRef], windows: &[Span]) -> Vec<ArrayRef> {
+        let by = self.by.iter().map(|&column| columns[column].clone());
+        let times = |time: fn(&Span) -> Time| -> ArrayRef {
+            std::sync::Arc::new(TimestampMicrosecondArray::from_iter_values(windows.iter().map(time)))
+        };
+        match (&self.windowing, &self.sessions) {
+            (None, _) => by.collect(),
+            (Some(_), None) => [times(|span| span.end), times(|span| span.start)].into_iter().chain(by).collect(),
+            (Some(_), Some(_)) => by.chain([times(|span| span.start)]).collect(),
+        }
+    }
+
+    async fn absorb_part(
+        &mut self,
+        columns: Vec<ArrayRef>,
+        windows: &[Span],
+        origins: &[u32],
+        origin: &Origin<'_>,
+        emission: Emission,
+        failures: &mut Vec<Failure>,
+    ) -> Result<(), Error> {
+        let key_columns = self.key_columns(&columns, windows);
+        let keys = self.keys.encode(&key_columns)?;
+        let spelled = self.keys.spell(&key_columns)?;
+        let slots = self.groups.resolve(&keys).await?;
+        let pending = self.groups.entries.table.pending_among(&slots);
+        if !pending.is_empty() {
+            let records = self.groups.save(&pending).await?;
+            self.captured.extend(records);
+        }
+        if self.sessions.is_some() {
+            self.touch_sessions(&slots, emission).await?;
+        } else {
+            self.touch(&slots, windows, emission).await?;
+        }
+        // Rows of a snapshot come in no order that means anything.
+        let unordered = emission == Emission::None && origin.ops.iter().all(|op| *op == Op::Insert);
+        let is_out = |row: usize| matches!(origin.ops[origins[row] as usize], Op::UpdateBefore | Op::Delete);
+        let mut begin = 0;
+        let mut dropped = Vec::new();
+        for (row, &slot) in slots.iter().enumerate() {
+            let out = is_out(row);
+            if let Some(ttl) = self.ttl {
+                let now = origin.commit_time[origins[row] as usize];
+                let entry = self.groups.entries.table.slot(slot);
+                if entry.count > 0 && now.saturating_sub(entry.time) > ttl {
+                    self.hand_over(&columns, &slots, begin..row, &dropped, &is_out, origins, failures).await?;
+                    dropped.clear();
+                    begin = row;
+                    self.groups.evict(&[slot]).await?;
+                    self.groups.entries.table.slot_mut(slot).count = 0;
+                }
+                if out && self.groups.entries.table.slot(slot).count == 0 {
+                    self.expired += 1;
+                    dropped.push(row);
+                    continue;
+                }
+                self.groups.entries.table.slot_mut(slot).time = now;
+            }
+            let entry = self.groups.entries.table.slot_mut(slot);
+            let was = entry.count;
+            entry.count += if out { -1 } else { 1 };
+            if let Some(span) = windows.get(row) {
+                entry.time = span.end;
+            }
+            if let (false, Some(spelled)) = (out, &spelled) {
+                // Where no order is known, the smallest spelling; otherwise the first since it was empty.
+                let shown = spelled.row(row).data();
+                let smaller = entry.shown.as_deref().is_none_or(|known| shown < known);
+                if was == 0 || unordered && smaller {
+                    self.groups.entries.table.show(slot, shown);
+                }
+            }
+        }
+        self.hand_over(&columns, &slots, begin..slots.len(), &dropped, &is_out, origins, failures).await
+    }
+
+    /// Notes which groups change, and what they show so far.
+    async fn touch(&mut self, slots: &[u32], windows: &[Span], emission: Emission) -> Result<(), Error> {
+        let updates = self.windowing.as_ref().is_none_or(|windowing| windowing.emit == Emit::Update);
+        let mut shown = Vec::new();
+        for (row, &slot) in slots.iter().enumerate() {
+            let table = &mut self.groups.entries.table;
+            if !table.touch(slot) {
+                continue;
+            }
+            self.touched.push(slot);
+            let entry = table.slot(slot);
+            if entry.count > 0 && (updates || entry.flags & EMITTED != 0) {
+                shown.push(slot);
+            }
+            if let (Some(span), true) = (windows.get(row), table.list(slot)) {
+                self.ends.entry(span.end).or_default().push(slot);
+            }
+        }
+        if emission != Emission::None && !shown.is_empty() {
+            let results = self.groups.evaluate(&shown).await?;
+            self.before.push((shown, results));
+        }
+        Ok(())
+    }
+
+    /// Hands the rows of a range to the component, except those that are dropped.
+    #[allow(clippy::too_many_arguments)]
+    async fn hand_over(
+        &mut self,
+        columns: &[ArrayRef],
+        slots: &[u32],
+        range: std::ops::Range<usize>,
+        dropped: &[usize],
+        is_out: &impl Fn(usize) -> bool,
+        origins: &[u32],
+        failures: &mut Vec<Failure>,
+    ) -> Result<(), Error> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<u32> = range.filter(|row| !dropped.contains(row)).map(|row| row as u32).collect();
+        let taken;
+        let columns = match rows.len() == slots.len() {
+            true => columns,
+            false => {
+                let rows = UInt32Array::from(rows.clone());
+                taken = columns
+                    .iter()
+                    .map(|column| arrow_select::take::take(column, &rows, None))
+                    .collect::<Result<Vec<_>, _>>()?;
+                &taken
+            }
+        };
+        let retract: BooleanBuffer = rows.iter().map(|&row| is_out(row as usize)).collect();
+        let retract = (retract.count_set_bits() > 0).then_some(retract);
+        let groups: Vec<u32> = rows.iter().map(|&row| slots[row as usize]).collect();
+        let refused = self.groups.update(columns, &groups, retract.as_ref(), &mut self.captured).await?;
+        for refused in refused {
+            let row = rows[refused.error.row] as usize;
+            // A row that several calls refuse counts once.
+            if failures.iter().any(|failure| failure.origin == origins[row]) {
+                continue;
+            }
+            let entry = self.groups.entries.table.slot_mut(slots[row]);
+            entry.count += if is_out(row) { 1 } else { -1 };
+            failures.push(Failure {
+                origin: origins[row],
+                code: refused.error.code,
+                message: refused.error.message,
+                function: self.groups.calls[refused.call].name.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The snapshot is complete: from now on there is a watermark.
+    pub(crate) fn complete_snapshot(&mut self) {
+        if let Some(windowing) = &mut self.windowing {
+            windowing.watermark.start();
+        }
+    }
+
+    /// After how long without changes event time goes on by itself.
+    pub(crate) fn idle(&self) -> Option<std::time::Duration> {
+        self.windowing.as_ref().and_then(|windowing| windowing.idle)
+    }
+
+    /// Event time goes on without changes.
+    pub(crate) fn let_time_pass(&mut self, passed: std::time::Duration) {
+        if let Some(windowing) = self.windowing.as_mut().filter(|windowing| windowing.idle.is_some()) {
+            windowing.watermark.idle(passed);
+        }
+    }
+
+    /// Takes over event time as it was stored with the target's position.
+    pub(crate) fn reach_stored(&mut self, stored: &AggregateStatus) {
+        if let (Some(windowing), Some(stored)) = (&mut self.windowing, &stored.event_time) {
+            windowing.watermark.reach(stored);
+        }
+    }
+
+    /// What late rows do, if there is a window.
+    pub(crate) fn late_policy(&self) -> Option<Late> {
+        self.windowing.as_ref().map(|windowing| windowing.late)
+    }
+
+    /// The watermark that a stored status stands for.
+    pub(crate) fn watermark_of(&self, stored: &AggregateStatus) -> Option<Time> {
+        let windowing = self.windowing.as_ref()?;
+        Some(windowing.watermark_at(stored.event_time.as_ref()?))
+    }
+
+    /// How it is.
+    pub(crate) fn status(&self, table: &str) -> AggregateStatus {
+        let watermark = self.windowing.as_ref().map(Windowing::watermark).filter(|at| *at > Time::MIN);
+        let shown = |at: Time| {
+            let column = TimestampMicrosecondArray::from(vec![at]);
+            arrow_cast::display::array_value_to_string(&column, 0).unwrap_or_else(|_| at.to_string())
+        };
+        AggregateStatus {
+            table: table.to_owned(),
+            step: self.id.clone(),
+            groups: self.groups.total,
+            groups_in_memory: self.groups.entries.table.len() as u64,
+            memory: self.groups.bytes() as u64,
+            evicted: self.groups.evicted,
+            watermark: watermark.map(shown),
+            late: self.windowing.as_ref().map_or(0, |windowing| windowing.watermark.late),
+            expired: self.expired,
+            event_time: self.windowing.as_ref().map(|windowing| windowing.watermark),
+        }
+    }
+
+    /// Whether groups have to leave the memory before more rows come.
+    pub(crate) fn is_full(&self) -> bool {
+        self.groups.is_full()
+    }
+
+    /// Makes room. Not while a checkpoint is under way, nor in the middle of an epoch of another step.
+    pub(crate) async fn make_room(&mut self) -> Result<(), Error> {
+        self.groups.make_room().await?;
+        if let Some(sessions) = &mut self.sessions {
+            sessions.forget_evicted(&self.groups.entries.table);
+        }
+        Ok(())
+    }
+}
+
+/// µs since 1970 of a DATE, DATETIME or TIMESTAMP column.
+fn event_times(column: &ArrayRef) -> Result<TimestampMicrosecondArray, Error> {
+    let plain = DataType::Timestamp(TimeUnit::Microsecond, None);
+    match column.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            let times = column.as_primitive::<TimestampMicrosecondType>();
+            Ok(TimestampMicrosecondArray::new(times.values().clone(), times.nulls().cloned()))
+        }
+        _ => Ok(arrow_cast::cast(column, &plain)?.as_primitive::<TimestampMicrosecondType>().clone()),
+    }
+}

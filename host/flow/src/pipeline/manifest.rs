@@ -1,0 +1,97 @@
+//! What a checkpoint says of itself, and where the state of a pipeline lies.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use rowmill_mysql::Position;
+use rowmill_state::Checkpoint;
+use serde::{Deserialize, Serialize};
+
+use crate::aggregate::AggregateState;
+use crate::bind::BoundTable;
+use crate::error::Error;
+use crate::plan::Pipeline;
+
+/// The layout of the state's records. Another one is refused by name.
+const FORMAT: u32 = 1;
+
+/// The manifest of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    format: u32,
+    pub(crate) pipeline: String,
+    /// That of the target's progress.
+    pub(crate) incarnation: String,
+    pub(crate) plan_digest: String,
+    /// Everything before it is in the state, nothing after it.
+    pub(crate) position: Position,
+    /// The snapshot is complete here, but the target doesn't have its results yet.
+    pub(crate) pending: bool,
+    /// By table and step.
+    states: BTreeMap<String, BTreeMap<String, AggregateState>>,
+}
+
+impl Manifest {
+    /// Of the aggregates as they are now.
+    pub(crate) fn of(tables: &[BoundTable], about: &About, position: Position, pending: bool) -> Self {
+        let states = tables.iter().map(|table| {
+            let states = table.flow.aggregates().map(|aggregate| (aggregate.id.clone(), aggregate.state()));
+            (table.source.name.to_string(), states.collect())
+        });
+        Self {
+            format: FORMAT,
+            pipeline: about.pipeline.clone(),
+            incarnation: about.incarnation.clone(),
+            plan_digest: about.plan_digest.clone(),
+            position,
+            pending,
+            states: states.collect(),
+        }
+    }
+
+    pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self, Error> {
+        let damaged = |error: serde_json::Error| {
+            Error::internal(format!("the manifest of checkpoint {} can't be read: {error}", checkpoint.sequence))
+        };
+        let manifest: Manifest = serde_json::from_slice(&checkpoint.manifest).map_err(damaged)?;
+        match manifest.format {
+            FORMAT => Ok(manifest),
+            other => Err(Error::internal(format!(
+                "the state was written in format {other}, this version of rowmill reads format {FORMAT}"
+            ))),
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(self).map_err(|error| Error::internal(format!("a manifest can't be written: {error}")))
+    }
+
+    /// The part of one aggregate.
+    pub(crate) fn state(&self, table: &str, step: &str) -> Option<&AggregateState> {
+        self.states.get(table)?.get(step)
+    }
+}
+
+/// What all manifests of a run share.
+#[derive(Clone, Debug)]
+pub(crate) struct About {
+    pub(crate) pipeline: String,
+    pub(crate) incarnation: String,
+    pub(crate) plan_digest: String,
+}
+
+/// The state folder of a pipeline: the one in its file, or one by its name under the user's state
+/// directory (`$XDG_STATE_HOME`, `~/.local/state`).
+pub fn state_folder(plan: &Pipeline) -> Result<PathBuf, Error> {
+    if let Some(folder) = &plan.state {
+        return Ok(folder.clone());
+    }
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = variable("XDG_STATE_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/state")));
+    base.map(|base| base.join("rowmill").join(&plan.name)).ok_or_else(|| Error::StateMismatch {
+        pipeline: plan.name.clone(),
+        folder: "(none)".to_owned(),
+        what: "neither XDG_STATE_HOME nor HOME says where state may be kept".to_owned(),
+        choices: "write `state: ./state/NAME` into the pipeline file".to_owned(),
+    })
+}
