@@ -1,11 +1,133 @@
 //! Aggregates: one result per group of rows.
 //!
-//! The host maps keys to group numbers, dense from 0, and calls with vectors of them; a bound
-//! aggregate keeps one accumulator per number. So a batch is one call, however many groups it
-//! touches. A number that was never touched, or that was evicted, has the empty accumulator, that
-//! of no rows; the host reuses the numbers of groups that ended.
+//! An aggregate is an accumulator, a struct that derives [`State`](macro@crate::State), with
+//! methods that say how a row comes in and goes out, under the attribute
+//! [`#[aggregate]`](macro@crate::aggregate):
 //!
-//! An aggregate by hand implements [`AggregateFunction`] and [`BoundAggregate`]:
+//! ```
+//! use rowmill_sdk::{RowError, State, aggregate, export};
+//!
+//! /// What a group adds up to.
+//! #[derive(Default, State)]
+//! struct MeanPrice {
+//!     cents: i128,
+//!     pieces: i128,
+//! }
+//!
+//! /// The price per piece in cents, NULL when nothing was sold.
+//! #[aggregate]
+//! impl MeanPrice {
+//!     fn update(&mut self, cents: i64, pieces: u32) {
+//!         self.cents += i128::from(cents) * i128::from(pieces);
+//!         self.pieces += i128::from(pieces);
+//!     }
+//!
+//!     fn retract(&mut self, cents: i64, pieces: u32) {
+//!         self.cents -= i128::from(cents) * i128::from(pieces);
+//!         self.pieces -= i128::from(pieces);
+//!     }
+//!
+//!     fn merge(&mut self, other: Self) {
+//!         self.cents += other.cents;
+//!         self.pieces += other.pieces;
+//!     }
+//!
+//!     fn finish(&self) -> Result<Option<i64>, RowError> {
+//!         let Some(mean) = self.cents.checked_div(self.pieces) else { return Ok(None) };
+//!         let mean = i64::try_from(mean);
+//!         mean.map(Some).map_err(|_| RowError::new("overflow", "the mean has more than 64 bits"))
+//!     }
+//! }
+//!
+//! export!(mean_price);
+//!
+//! # fn main() {
+//! // One line checks what the host relies on, on random rows.
+//! rowmill_sdk::test::aggregate::<mean_price>().check();
+//!
+//! let folded = rowmill_sdk::test::fold::<mean_price>()
+//!     .arg([500i64, 700, 100]).arg([Some(1u32), Some(3), None]).groups([0, 0, 1]).run();
+//! assert_eq!(folded.values::<i64>(), [Some(650), None]);
+//! # }
+//! ```
+//!
+//! The function is named after the type in snake case (`mean_price`), in `export!` and in pipeline
+//! files.
+//!
+//! # Methods
+//!
+//! | method | | without it |
+//! |---|---|---|
+//! | `update(&mut self, …)` | takes a row in | needed |
+//! | `finish(&self) -> …` | the result of the group | needed |
+//! | `retract(&mut self, …)` | takes a row out, with the parameters of `update` | only sources that never change or delete rows can feed it |
+//! | `merge(&mut self, other: Self)` | adds what another accumulator has; also `other: &Self` | no session and hopping windows |
+//! | `#[migrate(from = 1)] fn …(old: V1) -> Self` | takes over states of version 1 | a new version starts anew |
+//! | `#[migrate(to = 1)] fn …(self) -> V1` | the way back | no rollback to version 1 |
+//!
+//! Parameters of `update` are those of [`scalar`](macro@crate::scalar): a row with a NULL in a
+//! parameter that is no `Option` is skipped, `Err(RowError)` refuses the row (before anything was
+//! changed). Such an error follows from the row alone, since the row will err again when it is
+//! taken out; what depends on the state, such as an overflow, errs in `finish`. `#[literal]` and
+//! `#[config]` parameters are open to all methods but migrations; a literal that only `finish`
+//! names comes after the arguments of `update`.
+//!
+//! `finish` returns what a scalar returns; a tuple is several results, named by
+//! `#[aggregate(results(a, b))]`.
+//!
+//! # State
+//!
+//! The fields of the struct are the columns in which a state is stored, so their types are those
+//! of columns, `i128`, `u128`, `Option` of these, tuples, and structs that derive `State`
+//! themselves. `Default` is the group without rows. One field can be a collection marked
+//! `#[rows]`, which takes a row per element:
+//!
+//! ```
+//! use rowmill_sdk::{State, aggregate};
+//! use std::collections::BTreeMap;
+//!
+//! /// How often each tag occurs.
+//! #[derive(Default, State)]
+//! struct TopTags {
+//!     #[rows(tag, times)]
+//!     times: BTreeMap<String, u64>,
+//! }
+//!
+//! /// The `k` most frequent tags; of equally frequent ones the first in the alphabet.
+//! #[aggregate]
+//! impl TopTags {
+//!     fn update(&mut self, tag: &str) {
+//!         *self.times.entry(tag.to_owned()).or_default() += 1;
+//!     }
+//!
+//!     fn finish(&self, #[literal] k: u32) -> String {
+//!         let mut tags: Vec<(&String, &u64)> = self.times.iter().collect();
+//!         tags.sort_by_key(|(_, times)| std::cmp::Reverse(**times));
+//!         let tags: Vec<&str> = tags.iter().take(k as usize).map(|(tag, _)| tag.as_str()).collect();
+//!         tags.join(" ")
+//!     }
+//! }
+//! # use rowmill_sdk::test::{aggregate, fold};
+//! # aggregate::<top_tags>().any().literal(2u32).check();
+//! # let folded = fold::<top_tags>().arg(["b", "c", "b", "a"]).literal(2u32).run();
+//! # assert_eq!(folded.values::<String>(), [Some("b a".to_owned())]);
+//! ```
+//!
+//! A new layout is a new `#[aggregate(version = 2)]`. What shapes a state without being in it, a
+//! precision or a number of buckets, is named as `#[aggregate(shape(buckets))]`: a literal or a key
+//! of the configuration; states of another shape are then told apart.
+//!
+//! # Groups
+//!
+//! The host maps keys to group numbers, dense from 0, and calls with vectors of them; a bound
+//! aggregate keeps one accumulator per number ([`Accumulators`]). So a batch is one call, however
+//! many groups it touches. A number that was never touched, or that was evicted, has the empty
+//! accumulator; the host reuses the numbers of groups that ended.
+//!
+//! # By hand
+//!
+//! An aggregate whose parameters or state depend on its arguments implements [`AggregateFunction`]
+//! and [`BoundAggregate`]:
 //!
 //! ```
 //! use rowmill_sdk::bitmap::Bitmap;
@@ -91,7 +213,7 @@ pub use stored::Columns;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an aggregate",
     label = "not an aggregate",
-    note = "implement `AggregateFunction` by hand"
+    note = "write `#[aggregate]` above `impl`, or implement `AggregateFunction`"
 )]
 pub trait AggregateFunction: Sync {
     /// The entry in the catalog, of kind [`Kind::Aggregate`](crate::Kind::Aggregate).

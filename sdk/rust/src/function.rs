@@ -54,7 +54,7 @@ pub enum Kind {
     Filter,
     /// Any number of result rows per row.
     Table,
-    /// One result row per group of rows; see [`crate::aggregate`].
+    /// One result row per group of rows; see [`mod@crate::aggregate`].
     Aggregate,
 }
 

@@ -52,6 +52,7 @@
 //! | [`scalar`](macro@scalar) | one result per row | a value, or written to [`Text`], [`Bytes`], [`JsonText`] |
 //! | [`filter`](macro@filter) | says which rows stay | `bool`; NULL counts as false |
 //! | [`table`](macro@table) | any number of rows per row | pushed to [`Rows`], or an iterator |
+//! | [`aggregate`](macro@aggregate) | an accumulator with methods: rows come and go | a value per group of rows; see [`mod@aggregate`] |
 //!
 //! # Parameters and results
 //!
@@ -92,12 +93,13 @@
 //!
 //! Results must follow from the row, the arguments and the configuration alone. There is no file,
 //! network, clock or randomness to be had; a replay gives the same bytes. [`mod@test`] checks that the
-//! cut of the batches does not matter.
+//! cut of the batches does not matter, and for aggregates that taking rows out, merging, leaving
+//! and coming back do not either.
 //!
 //! # By hand
 //!
 //! A function whose parameters depend on its configuration implements [`RowFunction`]; see
-//! [`function`].
+//! [`function`]. An aggregate implements [`AggregateFunction`]; see [`mod@aggregate`].
 
 #![deny(missing_docs)]
 
@@ -135,7 +137,7 @@ mod wide_decimal;
 mod writer;
 
 pub use adapter::{ColumnsReturned, Flagged};
-pub use aggregate::{AggregateFunction, BoundAggregate};
+pub use aggregate::{Accumulator, Accumulators, AggregateFunction, BoundAggregate, Stored, StoredRows};
 pub use cell::{Cell, Nullable, Returned, Written};
 pub use config::Config;
 pub use contract::{

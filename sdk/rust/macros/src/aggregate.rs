@@ -160,6 +160,8 @@ fn adapter(
     let Finish { call, words, run } = finish(options, ident, methods, &name)?;
     let shape = shape(options, parameters)?;
     let version = options.version;
+    // With the author's span: the one place where the compiler says that the type is no state.
+    let stateful = quote_spanned!(ident.span()=> #ident: ::rowmill_sdk::Accumulator);
     let pairs = methods.migrations.iter().map(|migration| {
         let other = migration.version;
         match migration.inward {
@@ -174,7 +176,10 @@ fn adapter(
             use ::rowmill_sdk::adapter as __rt;
 
             #[allow(clippy::all, unused_mut, unused_variables, unused_qualifications)]
-            impl ::rowmill_sdk::AggregateFunction for #function {
+            impl ::rowmill_sdk::AggregateFunction for #function
+            where
+                #stateful
+            {
                 fn info(&self) -> __rt::FunctionInfo {
                     __rt::info(#name, __rt::Kind::Aggregate, #docs, ::std::vec![#(#entries),*], #words, #keys)
                 }

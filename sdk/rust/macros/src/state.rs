@@ -71,46 +71,58 @@ fn part((number, field): (usize, &Field)) -> syn::Result<Part<'_>> {
 
 /// A state of one row.
 fn single(name: &Ident, parts: &[Part<'_>]) -> TokenStream {
-    let types: Vec<TokenStream> = parts.iter().map(stored).collect();
+    let all = |item: &str| -> Vec<TokenStream> { parts.iter().map(|part| stored(part, item)).collect() };
+    let (builder_types, view_types) = (all("Builder"), all("View"));
+    let (fields, builder, push, push_none) = (all("fields"), all("builder"), all("push"), all("push_none"));
+    let (finish, open, read) = (all("finish"), all("open"), all("read"));
+    let bounds: Vec<TokenStream> = parts.iter().map(bound).collect();
+    let default = quote_spanned!(name.span()=> #name: ::core::default::Default);
     let members: Vec<&Member> = parts.iter().map(|part| &part.member).collect();
     let columns: Vec<&str> = parts.iter().map(|part| part.column.as_str()).collect();
     let index: Vec<Index> = (0..parts.len()).map(Index::from).collect();
     quote! {
         #[automatically_derived]
-        impl __state::Stored for #name {
-            type Builder = (#(#types::Builder,)*);
-            type View = (#(#types::View,)*);
+        impl __state::Stored for #name
+        where
+            #(#bounds,)*
+        {
+            type Builder = (#(#builder_types,)*);
+            type View = (#(#view_types,)*);
 
             fn fields(name: &str) -> ::std::vec::Vec<::rowmill_sdk::Field> {
                 let mut fields = ::std::vec::Vec::new();
-                #(fields.extend(#types::fields(&::rowmill_sdk::adapter::column_name(name, #columns)));)*
+                #(fields.extend(#fields(&::rowmill_sdk::adapter::column_name(name, #columns)));)*
                 fields
             }
             fn builder(rows: usize) -> Self::Builder {
-                (#(#types::builder(rows),)*)
+                (#(#builder(rows),)*)
             }
             fn push(&self, to: &mut Self::Builder) {
-                #(#types::push(&self.#members, &mut to.#index);)*
+                #(#push(&self.#members, &mut to.#index);)*
             }
             fn push_none(to: &mut Self::Builder) {
-                #(#types::push_none(&mut to.#index);)*
+                #(#push_none(&mut to.#index);)*
             }
             fn finish(builder: Self::Builder, columns: &mut ::std::vec::Vec<::rowmill_sdk::Column>) {
-                #(#types::finish(builder.#index, columns);)*
+                #(#finish(builder.#index, columns);)*
             }
             fn open(
                 columns: &mut __state::Columns,
                 rows: usize,
             ) -> ::core::result::Result<Self::View, ::std::string::String> {
-                ::core::result::Result::Ok((#(#types::open(columns, rows)?,)*))
+                ::core::result::Result::Ok((#(#open(columns, rows)?,)*))
             }
             fn read(view: &Self::View, row: usize) -> Self {
-                Self { #(#members: #types::read(&view.#index, row),)* }
+                Self { #(#members: #read(&view.#index, row),)* }
             }
         }
 
         #[automatically_derived]
-        impl __state::Accumulator for #name {
+        impl __state::Accumulator for #name
+        where
+            #default,
+            #(#bounds,)*
+        {
             const SINGLE: bool = true;
             type Builder = <Self as __state::Stored>::Builder;
             type View = <Self as __state::Stored>::View;
@@ -153,7 +165,11 @@ fn single(name: &Ident, parts: &[Part<'_>]) -> TokenStream {
 /// A state of any number of rows: one per element, after a head where there are other fields.
 fn several(name: &Ident, parts: &[Part<'_>]) -> TokenStream {
     let head = parts.len() > 1;
-    let mut types = Vec::new();
+    let all = |item: &str| -> Vec<TokenStream> { parts.iter().map(|part| stored(part, item)).collect() };
+    let (builder_types, view_types) = (all("Builder"), all("View"));
+    let (finish, open) = (all("finish"), all("open"));
+    let bounds: Vec<TokenStream> = parts.iter().map(bound).collect();
+    let default = quote_spanned!(name.span()=> #name: ::core::default::Default);
     let mut fields = Vec::new();
     let mut builders = Vec::new();
     let mut pushes = Vec::new();
@@ -161,29 +177,31 @@ fn several(name: &Ident, parts: &[Part<'_>]) -> TokenStream {
     let mut reads = Vec::new();
     let mut elements = quote!();
     for (number, part) in parts.iter().enumerate() {
-        let (ty, member, column) = (stored(part), &part.member, &part.column);
+        let (member, column) = (&part.member, &part.column);
+        let call = |method: &str| stored(part, method);
+        let (field, begin, push) = (call("fields"), call("builder"), call("push"));
+        let (push_none, read) = (call("push_none"), call("read"));
         let index = Index::from(number);
         let builder = format_ident!("__builder{}", number);
         match &part.rows {
             Some(names) => {
-                fields.push(quote!(::rowmill_sdk::adapter::renamed(#ty::fields(#column), &[#(#names),*])));
-                builders.push(quote!(#ty::builder()));
+                fields.push(quote!(::rowmill_sdk::adapter::renamed(#field(#column), &[#(#names),*])));
+                builders.push(quote!(#begin()));
                 if head {
-                    pushes.push(quote!(#ty::push_none(&mut to.#index);));
+                    pushes.push(quote!(#push_none(&mut to.#index);));
                 }
-                elements = quote!(let #builder = #ty::push(&self.#member, &mut to.#index););
+                elements = quote!(let #builder = #push(&self.#member, &mut to.#index););
                 elements.extend(quote!(let elements = #builder;));
-                reads.push(quote!(#member: #ty::read(&view.#index, elements.clone())));
+                reads.push(quote!(#member: #read(&view.#index, elements.clone())));
             }
             None => {
-                fields.push(quote!(#ty::fields(#column)));
-                builders.push(quote!(#ty::builder(states)));
-                pushes.push(quote!(#ty::push(&self.#member, &mut to.#index);));
-                fillers.push(quote!(#ty::push_none(&mut to.#index);));
-                reads.push(quote!(#member: #ty::read(&view.#index, start)));
+                fields.push(quote!(#field(#column)));
+                builders.push(quote!(#begin(states)));
+                pushes.push(quote!(#push(&self.#member, &mut to.#index);));
+                fillers.push(quote!(#push_none(&mut to.#index);));
+                reads.push(quote!(#member: #read(&view.#index, start)));
             }
         }
-        types.push(ty);
     }
     let index: Vec<Index> = (0..parts.len()).map(Index::from).collect();
     let (heads, read_head) = match head {
@@ -201,10 +219,14 @@ fn several(name: &Ident, parts: &[Part<'_>]) -> TokenStream {
     };
     quote! {
         #[automatically_derived]
-        impl __state::Accumulator for #name {
+        impl __state::Accumulator for #name
+        where
+            #default,
+            #(#bounds,)*
+        {
             const SINGLE: bool = false;
-            type Builder = (#(#types::Builder,)*);
-            type View = (#(#types::View,)*);
+            type Builder = (#(#builder_types,)*);
+            type View = (#(#view_types,)*);
 
             fn fields() -> ::std::vec::Vec<::rowmill_sdk::Field> {
                 let mut fields = ::std::vec::Vec::new();
@@ -231,7 +253,7 @@ fn several(name: &Ident, parts: &[Part<'_>]) -> TokenStream {
             }
             fn finish(builder: Self::Builder) -> ::std::vec::Vec<::rowmill_sdk::Column> {
                 let mut columns = ::std::vec::Vec::new();
-                #(#types::finish(builder.#index, &mut columns);)*
+                #(#finish(builder.#index, &mut columns);)*
                 columns
             }
             fn open(
@@ -239,7 +261,7 @@ fn several(name: &Ident, parts: &[Part<'_>]) -> TokenStream {
                 rows: usize,
             ) -> ::core::result::Result<Self::View, ::std::string::String> {
                 let mut columns = columns.into_iter();
-                ::core::result::Result::Ok((#(#types::open(&mut columns, rows)?,)*))
+                ::core::result::Result::Ok((#(#open(&mut columns, rows)?,)*))
             }
             fn read(
                 view: &Self::View,
@@ -252,12 +274,21 @@ fn several(name: &Ident, parts: &[Part<'_>]) -> TokenStream {
     }
 }
 
-/// The field's type as what stores it; with the author's span, so that a type that cannot be
-/// stored is shown where it is written.
-fn stored(part: &Part<'_>) -> TokenStream {
+/// What the field's type must be, with the author's span: the one place where the compiler says
+/// that it is not, since the rest relies on it.
+fn bound(part: &Part<'_>) -> TokenStream {
     let ty = part.ty;
     match part.rows {
-        Some(_) => quote_spanned!(ty.span()=> <#ty as __state::StoredRows>),
-        None => quote_spanned!(ty.span()=> <#ty as __state::Stored>),
+        Some(_) => quote_spanned!(ty.span()=> #ty: __state::StoredRows),
+        None => quote_spanned!(ty.span()=> #ty: __state::Stored),
+    }
+}
+
+/// An item of what stores the field.
+fn stored(part: &Part<'_>, item: &str) -> TokenStream {
+    let (ty, item) = (part.ty, format_ident!("{}", item));
+    match part.rows {
+        Some(_) => quote!(<#ty as __state::StoredRows>::#item),
+        None => quote!(<#ty as __state::Stored>::#item),
     }
 }

@@ -65,18 +65,30 @@ impl<S: Default> Accumulators<S> {
                     note(row, put(self.touched(*group), row));
                 }
             }
-            _ => {
-                let outs = retract.map_or(&[][..], Bitmap::as_bytes);
-                let ins = valid.map_or(&[][..], Bitmap::as_bytes);
-                for (block, groups) in groups.chunks(LANES).enumerate() {
-                    let out = outs.get(block).copied().unwrap_or(0);
-                    let valid = if ins.is_empty() { 0xff } else { ins.get(block).copied().unwrap_or(0) };
+            (Some(retract), None) => {
+                for ((block, groups), outs) in blocks.iter().enumerate().zip(retract.as_bytes()) {
                     for (lane, group) in groups.iter().enumerate() {
                         let row = block * LANES + lane;
-                        match (valid >> lane & 1, out >> lane & 1) {
-                            (0, _) => {}
-                            (_, 0) => note(row, put(self.touched(*group), row)),
-                            _ => note(row, take(self.touched(*group), row)),
+                        let state = self.touched(*group);
+                        let written = if outs >> lane & 1 == 0 { put(state, row) } else { take(state, row) };
+                        note(row, written);
+                    }
+                }
+                for (row, group) in (whole..).zip(rest) {
+                    let state = self.touched(*group);
+                    note(row, if retract.get(row) { take(state, row) } else { put(state, row) });
+                }
+            }
+            (retract, Some(valid)) => {
+                let outs = retract.map_or(&[][..], Bitmap::as_bytes);
+                for ((block, groups), ins) in groups.chunks(LANES).enumerate().zip(valid.as_bytes()) {
+                    let outs = outs.get(block).copied().unwrap_or(0);
+                    for (lane, group) in groups.iter().enumerate() {
+                        if ins >> lane & 1 == 1 {
+                            let row = block * LANES + lane;
+                            let state = self.touched(*group);
+                            let written = if outs >> lane & 1 == 0 { put(state, row) } else { take(state, row) };
+                            note(row, written);
                         }
                     }
                 }
