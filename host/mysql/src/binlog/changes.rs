@@ -13,6 +13,9 @@
 //! the server has begun to send is whole in its log, so running dry inside of one is the network's
 //! doing: batches are then not closed early.
 //!
+//! A limit ([`Changes::set_until`]) cuts an event at a row, not at a time, so it needs no more than
+//! a count: see `until`.
+//!
 //! # Rows that don't stand
 //!
 //! Row events of transactional tables are in the log only if their transaction was committed, with
@@ -21,6 +24,7 @@
 //! transactions, whose rows are logged when they are prepared.
 
 mod handle;
+mod until;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -30,12 +34,13 @@ use rand::Rng;
 use super::gtid::GtidSet;
 use super::rows::{Decoder, RowsEvent};
 use super::stream::Stream;
-use super::{ChangeEvent, ChangesOptions, TableRead};
+use super::{ChangeBatch, ChangeEvent, ChangesOptions, TableRead};
 use crate::charset::Charsets;
 use crate::endpoint::{Flavor, Identity};
 use crate::error::{Error, Result};
 use crate::position::Position;
 use crate::table::{TableDef, TableName};
+use until::Until;
 
 /// Positions that moved without rows of ours are reported at most this often while other tables'
 /// events stream past.
@@ -95,6 +100,8 @@ pub struct Changes {
     delivered: Position,
     /// The caller waits for the end of a transaction: a batch closes at the next one.
     wants_boundary: bool,
+    /// Where the next event must end at the latest.
+    until: Option<Until>,
     /// The last event said that the stream is dry.
     said_dry: bool,
     reported: Instant,
@@ -104,7 +111,7 @@ impl Changes {
     /// Begins to read after `from`. The server must be the expected one and still hold that
     /// position.
     pub async fn open(
-        options: ChangesOptions,
+        mut options: ChangesOptions,
         tables: Vec<TableRead>,
         identity_expected: &Identity,
         from: Position,
@@ -117,6 +124,7 @@ impl Changes {
             .into_iter()
             .map(|table| Decoder::new(table, options.images, &charsets, options.zero_dates))
             .collect::<Result<Vec<_>>>()?;
+        let until = options.until.take();
         let mut changes = Changes {
             options,
             identity: identity_expected.clone(),
@@ -138,9 +146,11 @@ impl Changes {
             pending: None,
             delivered: from,
             wants_boundary: false,
+            until: None,
             said_dry: false,
             reported: Instant::now(),
         };
+        changes.set_until(until)?;
         changes.connect().await?;
         Ok(changes)
     }
@@ -209,6 +219,9 @@ impl Changes {
         let mut handled = 0u32;
         loop {
             self.take_pending()?;
+            if let Some(event) = self.reach_until()? {
+                return Ok(event);
+            }
             if self.is_full() {
                 return self.rows(false);
             }
@@ -231,6 +244,9 @@ impl Changes {
                 }
             };
             let heartbeat = self.handle(&event)?;
+            if let Some(event) = self.reach_until()? {
+                return Ok(event);
+            }
             let boundary = self.at_boundary();
             let quiet = self.decoders.iter().all(|d| d.rows() == 0);
             if boundary && self.wants_boundary {
@@ -272,9 +288,10 @@ impl Changes {
             transaction.rows += skipped;
         }
         let room = self.options.batch_rows.saturating_sub(held);
-        if !event.is_done() && room > 0 {
+        let allowed = self.until.as_ref().map_or(u64::MAX, |until| until.rows_before(&self.file, transaction));
+        if !event.is_done() && room > 0 && allowed > 0 {
             let rows_max = decoder.rows() + room;
-            transaction.rows += decoder.take_rows(event, rows_max, self.options.batch_bytes)?;
+            transaction.rows += decoder.take_changes(event, allowed, rows_max, self.options.batch_bytes)?;
         }
         if event.is_done() {
             self.pending = None;
@@ -284,15 +301,17 @@ impl Changes {
 
     /// What was decoded, as an event.
     fn rows(&mut self, dry: bool) -> Result<ChangeEvent> {
-        let mut batches = Vec::new();
-        for (i, decoder) in self.decoders.iter_mut().enumerate() {
-            batches.extend(decoder.take_batch(i)?);
-        }
+        let batches = self.take_batches()?;
         let position = self.here();
         self.delivered = position.clone();
         self.said_dry = dry;
         self.reported = Instant::now();
         Ok(ChangeEvent::Rows { batches, position, boundary: self.at_boundary(), dry })
+    }
+
+    fn take_batches(&mut self) -> Result<Vec<ChangeBatch>> {
+        let taken = self.decoders.iter_mut().enumerate().map(|(i, decoder)| decoder.take_batch(i));
+        taken.filter_map(Result::transpose).collect()
     }
 
     fn position(&mut self, dry: bool) -> ChangeEvent {
@@ -303,14 +322,18 @@ impl Changes {
         ChangeEvent::Position { position, commit_time: self.committed, dry }
     }
 
+    /// Offset and rows of [`here`](Self::here).
+    fn place(&self) -> (u64, u64) {
+        self.transaction.as_ref().map_or((self.offset, self.skip), |t| (t.start, t.rows + self.skip))
+    }
+
     /// The position after the last row change that was read.
     fn here(&self) -> Position {
         if self.file.is_empty() || !self.placed {
             return self.delivered.clone();
         }
         let gtid = self.gtid.as_ref().map(GtidSet::to_string);
-        let (offset, rows) =
-            self.transaction.as_ref().map_or((self.offset, self.skip), |t| (t.start, t.rows + self.skip));
+        let (offset, rows) = self.place();
         Position { file: self.file.clone(), offset, gtid, rows }
     }
 }

@@ -32,6 +32,9 @@ impl GtidSet {
                 }
             }
         }
+        for intervals in sets.values_mut() {
+            merge(intervals);
+        }
         Some(GtidSet::MySql(sets))
     }
 
@@ -47,6 +50,37 @@ impl GtidSet {
             }
         }
         Some(GtidSet::MariaDb(domains))
+    }
+
+    /// Reads either server's text form; `None` if it is neither.
+    pub(crate) fn parse(text: &str) -> Option<GtidSet> {
+        GtidSet::parse_mysql(text).or_else(|| GtidSet::parse_mariadb(text))
+    }
+
+    /// Whether one of MySQL's transactions is in the set.
+    pub(crate) fn contains(&self, source: &str, number: u64) -> bool {
+        let GtidSet::MySql(sets) = self else { return false };
+        sets.get(source).is_some_and(|intervals| intervals.iter().any(|&(from, to)| (from..=to).contains(&number)))
+    }
+
+    /// Whether one of MariaDB's transactions is not after the last one of its domain.
+    pub(crate) fn contains_sequence(&self, domain: u32, sequence: u64) -> bool {
+        let GtidSet::MariaDb(domains) = self else { return false };
+        domains.get(&domain).is_some_and(|&(_, last)| sequence <= last)
+    }
+
+    /// Whether every transaction of `other` is in this set.
+    pub(crate) fn covers(&self, other: &GtidSet) -> bool {
+        match other {
+            GtidSet::MySql(sets) => sets.iter().all(|(source, intervals)| {
+                let GtidSet::MySql(ours) = self else { return false };
+                let ours = ours.get(source).map_or(&[][..], Vec::as_slice);
+                intervals.iter().all(|&(from, to)| ours.iter().any(|&(f, t)| f <= from && to <= t))
+            }),
+            GtidSet::MariaDb(domains) => {
+                domains.iter().all(|(&domain, &(_, sequence))| self.contains_sequence(domain, sequence))
+            }
+        }
     }
 
     /// Adds one of MySQL's transactions.
@@ -67,14 +101,7 @@ impl GtidSet {
             return;
         }
         intervals.push((number, number));
-        intervals.sort_unstable();
-        intervals.dedup_by(|next, last| {
-            let touch = last.1 + 1 == next.0;
-            if touch {
-                last.1 = next.1;
-            }
-            touch
-        });
+        merge(intervals);
     }
 
     /// Notes MariaDB's last transaction of a domain.
@@ -83,6 +110,18 @@ impl GtidSet {
             domains.insert(domain, (server, sequence));
         }
     }
+}
+
+/// Sorts intervals and joins those that touch or overlap.
+fn merge(intervals: &mut Vec<(u64, u64)>) {
+    intervals.sort_unstable();
+    intervals.dedup_by(|next, last| {
+        let touch = next.0 <= last.1.saturating_add(1);
+        if touch {
+            last.1 = last.1.max(next.1);
+        }
+        touch
+    });
 }
 
 impl fmt::Display for GtidSet {
@@ -124,6 +163,17 @@ mod tests {
         set.add(A, 3);
         assert_eq!(set.to_string(), format!("{A}:1-7:9,{A}:x:1"));
         assert!(GtidSet::parse_mysql("0-1-5").is_none());
+    }
+
+    #[test]
+    fn sets_cover_their_parts() {
+        let set = |text: &str| GtidSet::parse(text).unwrap();
+        let large = set(&format!("{A}:1-3:4-7:9,{A}:x:1-2"));
+        assert_eq!(large.to_string(), format!("{A}:1-7:9,{A}:x:1-2"));
+        assert!(large.covers(&set(&format!("{A}:2-5:9"))) && !large.covers(&set(&format!("{A}:7-9"))));
+        assert!(large.contains(A, 9) && !large.contains(A, 8));
+        assert!(set("0-1-5,2-1-9").covers(&set("0-7-5")) && !set("0-1-5").covers(&set("0-1-5,2-1-1")));
+        assert!(!set("0-1-5").covers(&large) && GtidSet::parse("0-1").is_none());
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub struct ChangesOptions {
     pub heartbeat: Duration,
     /// What happens to dates that are none.
     pub zero_dates: ZeroDates,
+    /// Where one event must end, once: see [`Changes::set_until`].
+    pub until: Option<Position>,
 }
 
 impl ChangesOptions {
@@ -72,6 +74,7 @@ impl ChangesOptions {
             batch_bytes: 4 << 20,
             heartbeat: Duration::from_secs(5),
             zero_dates: ZeroDates::Null,
+            until: None,
         }
     }
 }
@@ -118,7 +121,7 @@ pub enum ChangeEvent {
     /// Rows of the tables.
     Rows {
         /// At most one per table, its rows in the order of the changes; between tables the order
-        /// is not kept.
+        /// is not kept. None at a limit inside of a transaction whose rows were all given before.
         batches: Vec<ChangeBatch>,
         /// After the last row.
         position: Position,

@@ -220,12 +220,25 @@ impl Decoder {
     /// Takes row changes until the decoder holds `rows_max` rows or `bytes_max` bytes; returns
     /// how many changes (an update is one) were taken.
     pub fn take_rows(&mut self, event: &mut RowsEvent, rows_max: usize, bytes_max: usize) -> Result<u64> {
+        self.take_changes(event, u64::MAX, rows_max, bytes_max)
+    }
+
+    /// [`take_rows`](Self::take_rows), but at most `changes_max` changes, which must not be 0.
+    pub fn take_changes(
+        &mut self,
+        event: &mut RowsEvent,
+        changes_max: u64,
+        rows_max: usize,
+        bytes_max: usize,
+    ) -> Result<u64> {
         let mut done = 0;
         let data = std::mem::take(&mut event.data);
         let mut input = Bytes::new(&data[event.at.min(data.len())..]);
         let before = input.rest.len();
         let budget = bytes_max.saturating_sub(self.bytes).max(1);
-        while !input.is_empty() && (done == 0 || (self.ops.len() < rows_max && before - input.rest.len() < budget)) {
+        while !input.is_empty()
+            && (done == 0 || (done < changes_max && self.ops.len() < rows_max && before - input.rest.len() < budget))
+        {
             self.change(event.kind, &mut input, event.commit_time)?;
             done += 1;
         }

@@ -5,16 +5,19 @@
 //! set that lacks characters. Where a length is not known (a string that a component makes), a
 //! value that does not fit is an error when it is written, never cut.
 
+use arrow_schema::Field;
 use mysql_async::prelude::Queryable;
 
-use super::create::{Dialect, create_statement, needs_hash};
+use super::collate::merges;
+use super::create::{Dialect, create_statement, fact, needs_hash};
 use super::fit::misfit;
 use super::grants::Grants;
-use super::shape::{HASH_COLUMN, Surroundings, has_second_key, matching_key, position, unwritten};
+use super::key_hash::{KEY_HASH, is_key_hash};
+use super::shape::{Surroundings, has_second_key, matching_key, position, unwritten};
 use super::{Existing, Mode, SinkOptions, Target, meta};
 use crate::endpoint::{Conn, flavor};
 use crate::error::{Doing, Problem, Result};
-use crate::table::{TableDef, TableName, quote, read_definition};
+use crate::table::{Column, ColumnData, TableDef, TableName, quote, read_definition};
 
 /// What the sink does with its tables. SELECT is for finding the rows to delete, and for `verify`.
 const PRIVILEGES: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
@@ -75,6 +78,12 @@ async fn check_meta(
             format!("GRANT ALL ON {schema}.* TO the user, or name a schema that can be written to in sink.meta"),
         ));
         return Ok(());
+    }
+    if present.iter().flatten().any(|p| p == "progress") && !grants.has("ALTER", &any) {
+        let lacking = meta::lacking(conn, options).await?;
+        if !lacking.is_empty() {
+            problems.push(meta::upgrade_problem(options, &lacking));
+        }
     }
     let mut needed = PRIVILEGES.to_vec();
     // Each table for itself, since rights may be given one by one; one finding is enough.
@@ -189,6 +198,7 @@ fn check_columns(
         let start = format!("  {} ", quote(name));
         wanted.lines().find(|l| l.starts_with(&start)).map(|l| l.trim().trim_end_matches(',').to_owned())
     };
+    let hashed = needs_hash(target) || options.mode == Mode::Append;
     for (i, field) in target.schema.fields().iter().enumerate() {
         let name = field.name();
         let subject = format!("column {} of table {}", quote(name), target.table);
@@ -219,6 +229,13 @@ fn check_columns(
                 needed,
                 format!("ALTER TABLE {} MODIFY COLUMN {definition}, or convert it in a map step", target.table),
             ));
+        } else if let Some((found, needed)) = merging(field, column, target.key.contains(&i) && !hashed, dialect) {
+            problems.push(Problem::new(
+                subject,
+                found,
+                needed,
+                format!("ALTER TABLE {} MODIFY COLUMN {definition}", target.table),
+            ));
         }
     }
     for i in unwritten(target, def) {
@@ -236,6 +253,23 @@ fn check_columns(
             ));
         }
     }
+}
+
+/// What was found and what is needed, where a column of the key would take two keys for the same.
+fn merging(field: &Field, column: &Column, key: bool, dialect: &Dialect) -> Option<(String, String)> {
+    let keys = fact(field, "collation").unwrap_or("");
+    let (Some(found), ColumnData::Text { .. }, Some(bytewise)) = (&column.collation, &column.data, dialect.bytewise())
+    else {
+        return None;
+    };
+    if !key || !merges(keys, found) {
+        return None;
+    }
+    let rule = if keys.is_empty() { "binary" } else { keys };
+    Some((
+        format!("collation {found}, under which keys can be the same that differ under {rule}"),
+        format!("a collation that keeps them apart, such as {bytewise}"),
+    ))
 }
 
 async fn check_key(
@@ -259,9 +293,10 @@ async fn check_key(
         } else {
             format!("primary key ({})", names(&def.primary_key))
         };
-        let (needed, fix) = if hashed {
+        let given = target.key.iter().any(|&i| is_key_hash(target.schema.field(i)));
+        let (needed, fix) = if hashed || given {
             (
-                format!("primary key ({}), a hash, because columns of the key can be NULL", quote(HASH_COLUMN)),
+                format!("primary key ({}), a hash, because columns of the key can be NULL", quote(KEY_HASH)),
                 "let the sink create the table, or choose a key whose columns are never NULL".to_owned(),
             )
         } else {

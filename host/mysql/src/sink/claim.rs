@@ -3,6 +3,14 @@
 //! Targets are created before the progress row, so that a row never stands for tables that are
 //! not there. Two processes that start at the same moment meet at the row: the second finds it,
 //! and raises the fence.
+//!
+//! # Starting over
+//!
+//! A rebuild takes the row over and sets it back in the same transaction: the fence keeps the process
+//! before from writing another row, the new incarnation keeps its state folder from being taken for
+//! this one's, and `rebuild_since` says until the very end that rows of the target may be left over.
+//! So a rebuild that a crash ends is seen as one by the next start, wherever it was; and no reader
+//! of the row ever sees the old position with the new plan.
 
 use std::sync::Arc;
 
@@ -18,10 +26,24 @@ use super::shape::{Shape, created_by};
 use super::{Progress, Sink, SinkOptions, State, Target, meta};
 use crate::error::{Doing, Error, Result};
 
-pub(super) async fn claim(options: SinkOptions, targets: Vec<Target>, first: Progress) -> Result<(Sink, Progress)> {
+/// What is done with progress that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// The pipeline goes on from it.
+    GoOn,
+    /// The pipeline starts over.
+    StartOver,
+}
+
+pub(super) async fn claim(
+    options: SinkOptions,
+    targets: Vec<Target>,
+    first: Progress,
+    found: Found,
+) -> Result<(Sink, Progress)> {
     let mut attempts = Attempts::default();
     loop {
-        let error = match attempt(&options, &targets, &first).await {
+        let error = match attempt(&options, &targets, &first, found).await {
             Ok((session, shapes, progress)) => {
                 let keys = targets
                     .iter()
@@ -53,6 +75,7 @@ async fn attempt(
     options: &SinkOptions,
     targets: &[Target],
     first: &Progress,
+    found: Found,
 ) -> Result<(Session, Vec<Arc<Shape>>, Progress)> {
     let mut session = Session::open(options).await?;
     meta::ensure(&mut session.conn, options).await?;
@@ -62,10 +85,9 @@ async fn attempt(
     for target in targets {
         shapes.push(Arc::new(Shape::read(&mut session, options, target, &grants).await?));
     }
-    let taken = take_over(&mut session, options).await?;
-    if !taken {
-        insert(&mut session, options, first).await?;
-    }
+    // Where another process that started at the same moment was first, its row is taken over: go
+    // on from its progress only if it is stored; the fence decides between the two.
+    while !take(&mut session, options, first, found).await? && !insert(&mut session, options, first, found).await? {}
     let progress = progress::read(&mut session.conn, options).await?.ok_or_else(|| Error::ProgressLost {
         pipeline: options.pipeline.clone(),
         message: "vanished while it was claimed: it was reset".into(),
@@ -101,8 +123,15 @@ fn owner() -> String {
     format!("process {} on {host}", std::process::id())
 }
 
-/// Raises the fence; false if there is no row.
-async fn take_over(session: &mut Session, options: &SinkOptions) -> Result<bool> {
+/// Takes over the row that is there; false if there is none.
+async fn take(session: &mut Session, options: &SinkOptions, first: &Progress, found: Found) -> Result<bool> {
+    match found {
+        Found::GoOn => raise_fence(session, options).await,
+        Found::StartOver => start_over(session, options, first).await,
+    }
+}
+
+async fn raise_fence(session: &mut Session, options: &SinkOptions) -> Result<bool> {
     let progress = meta::Names::new(options).progress;
     session
         .conn
@@ -118,59 +147,128 @@ async fn take_over(session: &mut Session, options: &SinkOptions) -> Result<bool>
     Ok(session.conn.affected_rows() == 1)
 }
 
-async fn insert(session: &mut Session, options: &SinkOptions, first: &Progress) -> Result<()> {
-    const DOING: &str = "storing the first progress";
-    let names = meta::Names::new(options);
-    let incarnation = if first.incarnation.is_empty() {
-        format!("{:032x}", rand::random::<u128>())
-    } else {
-        first.incarnation.clone()
-    };
-    let conn = &mut session.conn;
-    conn.query_drop("START TRANSACTION").await.doing(DOING)?;
-    let inserted = conn
+/// Raises the fence and sets the row back to the first progress, marked as a rebuild.
+async fn start_over(session: &mut Session, options: &SinkOptions, first: &Progress) -> Result<bool> {
+    const DOING: &str = "setting the progress back for a rebuild";
+    let progress = meta::Names::new(options).progress;
+    let stored = Stored::new(first)?;
+    session.conn.query_drop("START TRANSACTION").await.doing(DOING)?;
+    session
+        .conn
         .exec_drop(
             format!(
-                "INSERT INTO {} (pipeline, lane, incarnation, plan_digest, source, position, snapshot, converge_until, \
-                 fence, commits, rows_in, rows_out, split_transactions, skipped, owner, started_at, claimed_at, updated_at) \
-                 VALUES (?, 0, ?, ?, ?, ?, ?, ?, 1, 0, 0, 0, 0, 0, ?, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
-                names.progress
+                "UPDATE {progress} SET fence = fence + 1, incarnation = ?, plan_digest = ?, source = ?, position = ?, \
+                 snapshot = ?, converge_until = ?, aggregates = ?, as_of = NULL, rebuild_since = UTC_TIMESTAMP(6), \
+                 owner = ?, claimed_at = UTC_TIMESTAMP(6), updated_at = UTC_TIMESTAMP(6), \
+                 stopped_at = NULL, stopped_reason = NULL WHERE pipeline = ? AND lane = 0"
+            ),
+            (
+                &stored.incarnation,
+                &first.plan_digest,
+                &stored.source,
+                &stored.position,
+                &stored.snapshot,
+                &stored.converge_until,
+                &stored.aggregates,
+                owner(),
+                &options.pipeline,
+            ),
+        )
+        .await
+        .doing(DOING)?;
+    if session.conn.affected_rows() != 1 {
+        session.conn.query_drop("ROLLBACK").await.doing(DOING)?;
+        return Ok(false);
+    }
+    store_tables(session, options, first, DOING).await?;
+    session.conn.query_drop("COMMIT").await.doing(DOING)?;
+    Ok(true)
+}
+
+/// A first progress as its columns hold it.
+struct Stored {
+    incarnation: String,
+    source: String,
+    position: Option<String>,
+    snapshot: Option<String>,
+    converge_until: Option<String>,
+    aggregates: Option<String>,
+}
+
+impl Stored {
+    fn new(first: &Progress) -> Result<Stored> {
+        let random = || format!("{:032x}", rand::random::<u128>());
+        Ok(Stored {
+            incarnation: Some(first.incarnation.clone()).filter(|i| !i.is_empty()).unwrap_or_else(random),
+            source: first.source.to_string(),
+            position: first.position.as_ref().map(to_json).transpose()?,
+            snapshot: first.snapshot.as_ref().map(to_json).transpose()?,
+            converge_until: first.converge_until.as_ref().map(to_json).transpose()?,
+            aggregates: first.aggregates.as_ref().map(to_json).transpose()?,
+        })
+    }
+}
+
+/// Stores a first progress; false if there is a row by now.
+async fn insert(session: &mut Session, options: &SinkOptions, first: &Progress, found: Found) -> Result<bool> {
+    const DOING: &str = "storing the first progress";
+    let progress = meta::Names::new(options).progress;
+    let stored = Stored::new(first)?;
+    // Without progress nobody knows where the target's rows come from: a rebuild all the same.
+    let rebuild_since = if found == Found::StartOver { "UTC_TIMESTAMP(6)" } else { "NULL" };
+    session.conn.query_drop("START TRANSACTION").await.doing(DOING)?;
+    let inserted = session
+        .conn
+        .exec_drop(
+            format!(
+                "INSERT INTO {progress} (pipeline, lane, incarnation, plan_digest, source, position, snapshot, \
+                 converge_until, aggregates, rebuild_since, fence, commits, rows_in, rows_out, split_transactions, \
+                 skipped, owner, started_at, claimed_at, updated_at) \
+                 VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, {rebuild_since}, 1, 0, 0, 0, 0, 0, ?, UTC_TIMESTAMP(6), \
+                 UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))"
             ),
             (
                 &options.pipeline,
-                incarnation,
+                &stored.incarnation,
                 &first.plan_digest,
-                first.source.to_string(),
-                first.position.as_ref().map(to_json).transpose()?,
-                first.snapshot.as_ref().map(to_json).transpose()?,
-                first.converge_until.as_ref().map(to_json).transpose()?,
+                &stored.source,
+                &stored.position,
+                &stored.snapshot,
+                &stored.converge_until,
+                &stored.aggregates,
                 owner(),
             ),
         )
         .await;
-    if let Err(mysql_async::Error::Server(e)) = &inserted
-        && e.code == 1062
-    {
-        // Another process started at the same moment and was first. Go on from its progress only
-        // if it is stored; the fence decides between the two.
-        conn.query_drop("ROLLBACK").await.doing(DOING)?;
-        take_over(session, options).await?;
-        return Ok(());
+    if matches!(&inserted, Err(mysql_async::Error::Server(e)) if e.code == 1062) {
+        session.conn.query_drop("ROLLBACK").await.doing(DOING)?;
+        return Ok(false);
     }
     inserted.doing(DOING)?;
-    conn.exec_drop(format!("DELETE FROM {} WHERE pipeline = ?", names.tables), (&options.pipeline,))
-        .await
-        .doing(DOING)?;
+    store_tables(session, options, first, DOING).await?;
+    session.conn.query_drop("COMMIT").await.doing(DOING)?;
+    Ok(true)
+}
+
+/// Replaces the stored definitions of the source's tables.
+async fn store_tables(
+    session: &mut Session,
+    options: &SinkOptions,
+    first: &Progress,
+    doing: &'static str,
+) -> Result<()> {
+    let tables = meta::Names::new(options).tables;
+    let conn = &mut session.conn;
+    conn.exec_drop(format!("DELETE FROM {tables} WHERE pipeline = ?"), (&options.pipeline,)).await.doing(doing)?;
     for (ordinal, table) in first.tables.iter().enumerate() {
         conn.exec_drop(
             format!(
-                "INSERT INTO {} (pipeline, ordinal, table_schema, table_name, definition) VALUES (?, ?, ?, ?, ?)",
-                names.tables
+                "INSERT INTO {tables} (pipeline, ordinal, table_schema, table_name, definition) VALUES (?, ?, ?, ?, ?)"
             ),
             (&options.pipeline, ordinal, &table.name.schema, &table.name.name, to_json(table)?),
         )
         .await
-        .doing(DOING)?;
+        .doing(doing)?;
     }
-    conn.query_drop("COMMIT").await.doing(DOING)
+    Ok(())
 }

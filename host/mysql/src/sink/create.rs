@@ -11,7 +11,9 @@ use arrow_schema::{DataType, Field, TimeUnit};
 use mysql_async::prelude::Queryable;
 
 use super::Target;
-use super::shape::{HASH_COLUMN, created_comment};
+use super::collate::merges;
+use super::key_hash::{self, KEY_HASH, is_key_hash};
+use super::shape::created_comment;
 use crate::endpoint::{Conn, Flavor};
 use crate::error::{Doing, Problem, Result};
 use crate::table::quote;
@@ -52,26 +54,46 @@ impl Dialect {
         Ok(Dialect { flavor, collations: names.into_iter().collect(), vector })
     }
 
-    /// The server's own collation that compares like the named one; `None` takes a default.
+    /// The server's own collation that compares like the named one; `None` takes a default. In a key,
+    /// one that merges nothing that the named one keeps apart: another one that only compares *much*
+    /// like it will not do there.
     fn collation(&self, wanted: Option<&str>, keep_charset: bool, key: bool) -> String {
         let wanted = wanted.unwrap_or("");
+        // Here `binary` is how text is compared, not a character set of bytes.
+        let named = !wanted.is_empty() && wanted != "binary";
         let usable = wanted.starts_with("utf8mb4_") || keep_charset;
-        if usable && self.collations.contains(wanted) {
+        if named && usable && self.collations.contains(wanted) {
             return wanted.to_owned();
         }
+        if key && named {
+            // The same of the larger character set.
+            let larger = format!("utf8mb4_{}", wanted.split_once('_').map_or("", |(_, rest)| rest));
+            if self.collations.contains(&larger) && !merges(wanted, &larger) {
+                return larger;
+            }
+        }
+        if key || wanted == "binary" || wanted.ends_with("_bin") {
+            return self.bytewise().unwrap_or("utf8mb4_bin").to_owned();
+        }
         let sensitivity = ["_as_cs", "_as_ci", "_ai_ci"].into_iter().find(|s| wanted.ends_with(s));
-        let binary = wanted.ends_with("_bin") || wanted == "binary" || (wanted.is_empty() && key);
-        let nearest = match (self.flavor, binary, sensitivity) {
-            (Flavor::MySql, true, _) => "utf8mb4_0900_bin",
-            (Flavor::MySql, false, Some("_as_cs")) => "utf8mb4_0900_as_cs",
-            (Flavor::MySql, false, Some("_as_ci")) => "utf8mb4_0900_as_ci",
-            (Flavor::MySql, false, _) => "utf8mb4_0900_ai_ci",
-            (Flavor::MariaDb, true, _) => "utf8mb4_nopad_bin",
-            (Flavor::MariaDb, false, Some("_as_cs")) => "utf8mb4_uca1400_nopad_as_cs",
-            (Flavor::MariaDb, false, Some("_as_ci")) => "utf8mb4_uca1400_nopad_as_ci",
-            (Flavor::MariaDb, false, _) => "utf8mb4_uca1400_nopad_ai_ci",
+        let nearest = match (self.flavor, sensitivity) {
+            (Flavor::MySql, Some("_as_cs")) => "utf8mb4_0900_as_cs",
+            (Flavor::MySql, Some("_as_ci")) => "utf8mb4_0900_as_ci",
+            (Flavor::MySql, _) => "utf8mb4_0900_ai_ci",
+            (Flavor::MariaDb, Some("_as_cs")) => "utf8mb4_uca1400_nopad_as_cs",
+            (Flavor::MariaDb, Some("_as_ci")) => "utf8mb4_uca1400_nopad_as_ci",
+            (Flavor::MariaDb, _) => "utf8mb4_uca1400_nopad_ai_ci",
         };
         if self.collations.contains(nearest) { nearest.to_owned() } else { "utf8mb4_bin".to_owned() }
+    }
+
+    /// The collation that keeps everything apart, trailing spaces too. MySQL has it since 8.0.17.
+    pub(super) fn bytewise(&self) -> Option<&'static str> {
+        let name = match self.flavor {
+            Flavor::MySql => "utf8mb4_0900_bin",
+            Flavor::MariaDb => "utf8mb4_nopad_bin",
+        };
+        self.collations.contains(name).then_some(name)
     }
 }
 
@@ -148,6 +170,10 @@ pub(super) fn create_statement(
                 )),
             }
         }
+        if is_key_hash(field) {
+            lines.push(format!("{} {}", quote(field.name()), key_hash::DEFINITION));
+            continue;
+        }
         let null = if field.is_nullable() && (!key || nullable_key(field)) { "NULL" } else { "NOT NULL" };
         lines.push(format!("{} {} {null}", quote(field.name()), column.text));
     }
@@ -165,12 +191,8 @@ pub(super) fn create_statement(
     let name = |i: usize| quote(target.schema.field(i).name());
     let mut key: Vec<String> = target.key.iter().map(|&i| name(i)).collect();
     if hashed {
-        // MariaDB wants a default for a column that statements may leave out.
-        lines.push(format!(
-            "{} BINARY(16) NOT NULL DEFAULT '' INVISIBLE COMMENT 'hash of the key, which can be NULL'",
-            quote(HASH_COLUMN)
-        ));
-        key = std::iter::once(quote(HASH_COLUMN)).chain(target.ordinality.map(name)).collect();
+        lines.push(format!("{} {}", quote(KEY_HASH), key_hash::DEFINITION));
+        key = std::iter::once(quote(KEY_HASH)).chain(target.ordinality.map(name)).collect();
     }
     if !key.is_empty() {
         lines.push(format!("PRIMARY KEY ({})", key.join(", ")));
@@ -184,7 +206,7 @@ pub(super) fn create_statement(
 }
 
 fn column_type(field: &Field, dialect: &Dialect, key: bool, room: u64) -> std::result::Result<ColumnType, Problem> {
-    let mysql_type = fact(field, "mysql-type").filter(|t| fits_arrow(&type_word(t), field.data_type()));
+    let mysql_type = fact(field, "mysql-type").filter(|t| fits_arrow(t, field.data_type()));
     let subject = || format!("column {}", quote(field.name()));
     if fact(field, "type") == Some("json") {
         return Ok(large("JSON"));
@@ -250,19 +272,29 @@ fn column_type(field: &Field, dialect: &Dialect, key: bool, room: u64) -> std::r
     })
 }
 
-/// True if the MySQL type is one whose values have this Arrow type; a step may have changed the
-/// type and left the attribute.
-fn fits_arrow(word: &str, arrow: &DataType) -> bool {
+/// True if the MySQL type is the one whose values have this Arrow type. A step may have changed the
+/// type and left the attribute: the sum of an `int` column is no `int`.
+fn fits_arrow(mysql_type: &str, arrow: &DataType) -> bool {
+    let word = type_word(mysql_type);
+    let integer = |signed: &[&str], unsigned: bool| {
+        signed.contains(&word.as_str()) && mysql_type.contains("unsigned") == unsigned
+    };
     match arrow {
         DataType::Boolean => false,
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => integer(word),
-        DataType::UInt8 | DataType::UInt32 => integer(word),
-        DataType::UInt16 => integer(word) || word == "year",
-        DataType::UInt64 => integer(word) || word == "bit",
+        DataType::Int8 => integer(&["tinyint"], false),
+        DataType::Int16 => integer(&["smallint"], false),
+        DataType::Int32 => integer(&["mediumint", "int"], false),
+        DataType::Int64 => integer(&["bigint"], false),
+        DataType::UInt8 => integer(&["tinyint"], true),
+        DataType::UInt16 => integer(&["smallint"], true) || word == "year",
+        DataType::UInt32 => integer(&["mediumint", "int"], true),
+        DataType::UInt64 => integer(&["bigint"], true) || word == "bit",
         DataType::Float32 => word == "float",
         DataType::Float64 => word == "double",
-        DataType::Decimal128(..) | DataType::Decimal256(..) => word == "decimal",
-        DataType::Utf8 => word.ends_with("char") || word.ends_with("text") || matches!(word, "enum" | "set"),
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
+            mysql_type.starts_with(&format!("decimal({precision},{scale})"))
+        }
+        DataType::Utf8 => word.ends_with("char") || word.ends_with("text") || matches!(word.as_str(), "enum" | "set"),
         DataType::Binary => {
             word.ends_with("binary")
                 || word.ends_with("blob")
@@ -272,10 +304,6 @@ fn fits_arrow(word: &str, arrow: &DataType) -> bool {
         }
         _ => false,
     }
-}
-
-fn integer(word: &str) -> bool {
-    word.ends_with("int")
 }
 
 /// The 40 of `varchar(40)`.

@@ -4,7 +4,7 @@ use mysql_async::prelude::Queryable;
 
 use super::SinkOptions;
 use crate::endpoint::Conn;
-use crate::error::{Doing, Result};
+use crate::error::{Doing, Error, Problem, Result};
 use crate::table::{TableName, quote};
 
 /// Quoted names of the tables.
@@ -34,6 +34,18 @@ pub(super) const TABLES: [&str; 4] = ["progress", "tables", "dead_letters", "ver
 /// Names in the progress tables are compared byte by byte.
 const PIPELINE: &str =
     "pipeline VARCHAR(63) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'name of the pipeline'";
+
+/// Columns of `progress` that tables made by earlier versions lack, with their definitions. All of
+/// them can be NULL, which means what it meant to those versions.
+const ADDED: [(&str, &str); 3] = [
+    ("as_of", "DATETIME(6) NULL COMMENT 'the target shows the source as of this moment, UTC'"),
+    ("aggregates", "LONGTEXT NULL COMMENT 'what aggregate steps keep with the position, as JSON'"),
+    (
+        "rebuild_since",
+        "DATETIME(6) NULL COMMENT 'a rebuild of the target began at this moment and is not finished, UTC'",
+    ),
+];
+
 const STEP: &str = "step VARCHAR(255) NOT NULL COMMENT 'id of the step'";
 
 fn definition(table: &str) -> String {
@@ -47,7 +59,7 @@ fn definition(table: &str) -> String {
              position LONGTEXT NULL COMMENT 'place in the binary log up to which the target holds everything, as JSON', \
              snapshot LONGTEXT NULL COMMENT 'start and finished key ranges of the snapshot, as JSON; NULL when complete', \
              converge_until LONGTEXT NULL COMMENT 'the target converges until this position, as JSON; NULL when it is consistent', \
-             as_of DATETIME(6) NULL COMMENT 'the target shows the source as of this moment, UTC', \
+             {}, \
              fence BIGINT UNSIGNED NOT NULL COMMENT 'raised by each process that takes the pipeline over', \
              commits BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'transactions committed by the pipeline', \
              rows_in BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'rows read from the source', \
@@ -60,7 +72,8 @@ fn definition(table: &str) -> String {
              updated_at DATETIME(6) NOT NULL COMMENT 'last commit, UTC', \
              stopped_at DATETIME(6) NULL COMMENT 'when the pipeline stopped on an error, UTC', \
              stopped_reason LONGTEXT NULL COMMENT 'the error', \
-             PRIMARY KEY (pipeline, lane)"
+             PRIMARY KEY (pipeline, lane)",
+            ADDED.map(|(name, definition)| format!("{name} {definition}")).join(", ")
         ),
         "tables" => format!(
             "{PIPELINE}, \
@@ -113,7 +126,37 @@ pub(super) async fn present(conn: &mut Conn, options: &SinkOptions) -> Result<Op
     Ok(Some(tables))
 }
 
-/// Creates what is missing; needs no right to create when nothing is.
+/// Names of the [`ADDED`] columns that the table `progress` lacks. The table must be there.
+pub(super) async fn lacking(conn: &mut Conn, options: &SinkOptions) -> Result<Vec<&'static str>> {
+    let columns: Vec<String> = conn
+        .exec(
+            "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = 'progress'",
+            (&options.meta,),
+        )
+        .await
+        .doing("looking at the columns of the progress table")?;
+    let names = ADDED.iter().map(|(name, _)| *name);
+    Ok(names.filter(|name| !columns.iter().any(|c| c.eq_ignore_ascii_case(name))).collect())
+}
+
+/// The statement that adds columns which are lacking.
+fn upgrade(options: &SinkOptions, lacking: &[&str]) -> String {
+    let added = ADDED.iter().filter(|(name, _)| lacking.contains(name));
+    let added: Vec<String> = added.map(|(name, definition)| format!("ADD COLUMN {name} {definition}")).collect();
+    format!("ALTER TABLE {} {}", Names::new(options).progress, added.join(", "))
+}
+
+/// What a user who may not alter the table must have done.
+pub(super) fn upgrade_problem(options: &SinkOptions, lacking: &[&str]) -> Problem {
+    Problem::new(
+        format!("table {}, made by an earlier version", Names::new(options).progress),
+        format!("no column {}, and no right to add it", lacking.join(", ")),
+        "the column",
+        format!("GRANT ALTER ON that table to the user, or type: {}", upgrade(options, lacking)),
+    )
+}
+
+/// Creates what is missing; needs no right to create or alter when nothing is.
 pub(super) async fn ensure(conn: &mut Conn, options: &SinkOptions) -> Result<()> {
     let present = present(conn, options).await?;
     if present.is_none() {
@@ -129,5 +172,16 @@ pub(super) async fn ensure(conn: &mut Conn, options: &SinkOptions) -> Result<()>
                 .doing("creating the progress tables")?;
         }
     }
-    Ok(())
+    let lacking = lacking(conn, options).await?;
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    match conn.query_drop(upgrade(options, &lacking)).await {
+        // 1060: another process that starts at this moment was first.
+        Err(mysql_async::Error::Server(e)) if e.code == 1060 => Ok(()),
+        Err(mysql_async::Error::Server(e)) if matches!(e.code, 1044 | 1142 | 1227) => {
+            Err(Error::Target { problems: vec![upgrade_problem(options, &lacking)] })
+        }
+        altered => altered.doing("adding columns to the progress table"),
+    }
 }

@@ -25,6 +25,7 @@
 
 mod check;
 mod claim;
+mod collate;
 mod commit;
 mod compact;
 mod create;
@@ -32,6 +33,7 @@ mod delete;
 mod encode;
 mod fit;
 mod grants;
+mod key_hash;
 mod load;
 mod meta;
 mod progress;
@@ -53,6 +55,7 @@ use crate::position::Position;
 use crate::snapshot::SnapshotProgress;
 use crate::table::TableName;
 
+pub use key_hash::{INVISIBLE, KEY_HASH, KEY_HASH_BYTES, key_hash_field};
 pub use progress::{Progress, Stopped};
 pub use reset::{Reset, reset};
 
@@ -141,6 +144,10 @@ pub struct ProgressUpdate {
     pub converging: bool,
     /// The target shows the source as of this moment, in µs since 1970; `None` leaves the stored one.
     pub as_of: Option<i64>,
+    /// What aggregate steps keep with the position, stored as it is; `None` leaves the stored one.
+    pub aggregates: Option<serde_json::Value>,
+    /// A rebuild ends with this epoch: the target holds what the pipeline makes, and nothing else.
+    pub rebuilt: bool,
     /// Rows read from the source, added to the stored count.
     pub rows_in: u64,
     /// Rows skipped because of errors, added to the stored count.
@@ -221,7 +228,19 @@ impl Sink {
     /// missing, raises the fence, and returns the stored progress. `first` is the progress of
     /// a first start; an empty `incarnation` in it is replaced by a random one.
     pub async fn claim(options: SinkOptions, targets: Vec<Target>, first: Progress) -> Result<(Sink, Progress)> {
-        claim::claim(options, targets, first).await
+        claim::claim(options, targets, first, claim::Found::GoOn).await
+    }
+
+    /// Takes the pipeline over and starts it over: like [`claim`](Self::claim), but progress that is
+    /// there is replaced by `first` in the same transaction that raises the fence.
+    ///
+    /// The incarnation is a new one (that of `first`, or a random one), so that old state folders
+    /// don't match. Rows of the targets stay, and count as the pipeline's own; the counts of rows
+    /// and commits go on. [`Progress::rebuilding`] is true until an epoch with
+    /// [`ProgressUpdate::rebuilt`] is committed, whatever happens in between. [`check`](Self::check)
+    /// such a start with `first_start: false`.
+    pub async fn rebuild(options: SinkOptions, targets: Vec<Target>, first: Progress) -> Result<(Sink, Progress)> {
+        claim::claim(options, targets, first, claim::Found::StartOver).await
     }
 
     /// Writes an epoch and its progress, exactly once.

@@ -32,6 +32,11 @@ pub struct Progress {
     /// Seconds since the moment as of which the target shows the source, by the target's clock;
     /// `None` until the snapshot is complete.
     pub age_seconds: Option<f64>,
+    /// What aggregate steps keep with the position; means nothing to this crate.
+    pub aggregates: Option<serde_json::Value>,
+    /// A rebuild was begun ([`Sink::rebuild`](super::Sink::rebuild)) and not finished: rows of the
+    /// target may be left over from before it.
+    pub rebuilding: bool,
     /// Raised by each process that takes the pipeline over.
     pub fence: u64,
     /// Transactions committed.
@@ -61,16 +66,52 @@ pub struct Stopped {
     pub reason: String,
 }
 
-const COLUMNS: &str = "incarnation, plan_digest, source, position, snapshot, converge_until, fence, commits, \
-     rows_in, rows_out, split_transactions, skipped, CAST(updated_at AS CHAR), owner, \
-     CAST(stopped_at AS CHAR), stopped_reason, TIMESTAMPDIFF(MICROSECOND, as_of, UTC_TIMESTAMP(6)) / 1e6";
+/// What is selected: the columns, and for some how. In this order.
+const COLUMNS: [(&str, &str); 19] = [
+    ("incarnation", ""),
+    ("plan_digest", ""),
+    ("source", ""),
+    ("position", ""),
+    ("snapshot", ""),
+    ("converge_until", ""),
+    ("fence", ""),
+    ("commits", ""),
+    ("rows_in", ""),
+    ("rows_out", ""),
+    ("split_transactions", ""),
+    ("skipped", ""),
+    ("updated_at", "CAST(updated_at AS CHAR)"),
+    ("owner", ""),
+    ("stopped_at", "CAST(stopped_at AS CHAR)"),
+    ("stopped_reason", ""),
+    ("as_of", "TIMESTAMPDIFF(MICROSECOND, as_of, UTC_TIMESTAMP(6)) / 1e6"),
+    ("aggregates", ""),
+    ("rebuild_since", "rebuild_since IS NOT NULL"),
+];
+
+/// The row itself; columns that an earlier version did not have read as NULL.
+async fn read_row(conn: &mut Conn, options: &SinkOptions, lacking: &[&str]) -> mysql_async::Result<Option<Row>> {
+    let columns = COLUMNS.map(|(name, how)| match (lacking.contains(&name), how) {
+        (true, _) => "NULL",
+        (false, "") => name,
+        (false, how) => how,
+    });
+    let progress = meta::Names::new(options).progress;
+    let statement = format!("SELECT {} FROM {progress} WHERE pipeline = ? AND lane = 0", columns.join(", "));
+    conn.exec_first(statement, (&options.pipeline,)).await
+}
 
 /// Reads the progress; `None` if there are no tables or no row.
 pub(super) async fn read(conn: &mut Conn, options: &SinkOptions) -> Result<Option<Progress>> {
     const DOING: &str = "reading the progress";
     let names = meta::Names::new(options);
-    let statement = format!("SELECT {COLUMNS} FROM {} WHERE pipeline = ? AND lane = 0", names.progress);
-    let row: Option<Row> = match conn.exec_first(statement, (&options.pipeline,)).await {
+    let mut row = read_row(conn, options, &[]).await;
+    // no such column: the table was made by an earlier version, and nothing has run since
+    if matches!(&row, Err(mysql_async::Error::Server(e)) if e.code == 1054) {
+        let lacking = meta::lacking(conn, options).await?;
+        row = read_row(conn, options, &lacking).await;
+    }
+    let row = match row {
         Ok(row) => row,
         // no such schema, no such table
         Err(mysql_async::Error::Server(e)) if matches!(e.code, 1049 | 1146) => return Ok(None),
@@ -107,6 +148,8 @@ pub(super) async fn read(conn: &mut Conn, options: &SinkOptions) -> Result<Optio
         converge_until: stored(text(5)).map_err(|e| broken("converge_until", e))?,
         // A source whose clock is ahead is not in the future.
         age_seconds: row.get::<Option<f64>, _>(16).flatten().map(|age| age.max(0.0)),
+        aggregates: stored(text(17)).map_err(|e| broken("aggregates", e))?,
+        rebuilding: number(18) == 1,
         fence: number(6),
         commits: number(7),
         rows_in: number(8),

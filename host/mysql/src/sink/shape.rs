@@ -6,14 +6,12 @@ use mysql_async::prelude::Queryable;
 
 use super::compact::Rules;
 use super::grants::Grants;
+use super::key_hash::{self, KEY_HASH};
 use super::session::Session;
 use super::{Mode, SinkOptions, Target};
 use crate::endpoint::{Conn, Flavor};
 use crate::error::{Doing, Error, Result};
 use crate::table::{ColumnData, TableDef, TableName, quote, read_definition};
-
-/// The column that holds a hash of the key where key columns can be NULL.
-pub(super) const HASH_COLUMN: &str = "_key";
 
 /// A column that is written.
 #[derive(Debug, Clone)]
@@ -31,7 +29,7 @@ pub(super) struct Shape {
     /// Positions of the key's columns without ordinality.
     pub(super) event_key: Vec<usize>,
     pub(super) ordinality: Option<usize>,
-    /// The table has the hidden key column.
+    /// The table has the hidden key column, and it is computed here.
     pub(super) hashed: bool,
     pub(super) rules: Rules,
     /// `LOAD DATA … REPLACE` may be used; otherwise why not.
@@ -89,7 +87,7 @@ impl Surroundings {
 pub(super) fn matching_key(target: &Target, def: &TableDef, hashed: bool) -> Option<Vec<usize>> {
     let mut wanted: Vec<&str> = Vec::new();
     if hashed {
-        wanted.push(HASH_COLUMN);
+        wanted.push(KEY_HASH);
         wanted.extend(target.ordinality.map(|i| target.schema.field(i).name().as_str()));
     } else {
         wanted.extend(target.key.iter().map(|&i| target.schema.field(i).name().as_str()));
@@ -115,7 +113,7 @@ pub(super) fn position(def: &TableDef, name: &str) -> Option<usize> {
 /// Columns that nothing of ours writes: not the plan's, not generated, not the hidden key.
 pub(super) fn unwritten(target: &Target, def: &TableDef) -> Vec<usize> {
     let written = |name: &str| {
-        name == HASH_COLUMN || target.schema.fields().iter().any(|f| f.name().to_lowercase() == name.to_lowercase())
+        name == KEY_HASH || target.schema.fields().iter().any(|f| f.name().to_lowercase() == name.to_lowercase())
     };
     (0..def.columns.len()).filter(|&i| def.columns[i].generated.is_none() && !written(&def.columns[i].name)).collect()
 }
@@ -164,7 +162,8 @@ impl Shape {
         around: &Surroundings,
         session: &Session,
     ) -> Result<Shape> {
-        let hashed = position(def, HASH_COLUMN).is_some_and(|i| def.primary_key.contains(&i));
+        let hashed =
+            !key_hash::is_given(target) && position(def, KEY_HASH).is_some_and(|i| def.primary_key.contains(&i));
         let mut columns = Vec::with_capacity(target.schema.fields().len());
         for field in target.schema.fields() {
             let Some(i) = position(def, field.name()) else {
@@ -217,14 +216,14 @@ impl Shape {
     /// The columns by which an event's rows are found, quoted.
     pub(super) fn key_columns(&self) -> Vec<String> {
         if self.hashed {
-            return vec![quote(HASH_COLUMN)];
+            return vec![quote(KEY_HASH)];
         }
         self.event_key.iter().map(|&i| quote(&self.columns[i].name)).collect()
     }
 
     /// All columns in the order in which values are written: the hidden key last.
     fn names(&self) -> impl Iterator<Item = String> {
-        self.columns.iter().map(|c| quote(&c.name)).chain(self.hashed.then(|| quote(HASH_COLUMN)))
+        self.columns.iter().map(|c| quote(&c.name)).chain(self.hashed.then(|| quote(KEY_HASH)))
     }
 
     /// The file's name is only shown in the server's process list; the handler serves no file.
@@ -250,7 +249,7 @@ impl Shape {
         }
         if self.hashed {
             fields.push("@k".to_owned());
-            set.push(format!("{} = UNHEX(@k)", quote(HASH_COLUMN)));
+            set.push(format!("{} = UNHEX(@k)", quote(KEY_HASH)));
         }
         let mut statement = format!(
             "LOAD DATA LOCAL INFILE 'rowmill' REPLACE INTO TABLE {} CHARACTER SET utf8mb4 \

@@ -79,9 +79,14 @@ pub(super) fn begin_statements(
         Some(micros) => format!("as_of = '1970-01-01' + INTERVAL {micros} MICROSECOND, "),
         None => String::new(),
     };
+    let aggregates = match &update.aggregates {
+        Some(aggregates) => format!("aggregates = {}, ", json_literal(Some(aggregates))?),
+        None => String::new(),
+    };
+    let rebuilt = if update.rebuilt { "rebuild_since = NULL, " } else { "" };
     Ok(format!(
         "START TRANSACTION; \
-         UPDATE {progress} SET commits = commits + 1, {position}{as_of}snapshot = {}, converge_until = {}, \
+         UPDATE {progress} SET commits = commits + 1, {position}{as_of}{aggregates}{rebuilt}snapshot = {}, converge_until = {}, \
          rows_in = rows_in + {}, rows_out = rows_out + {rows_out}, skipped = skipped + {}, \
          split_transactions = split_transactions + {}, updated_at = UTC_TIMESTAMP(6) \
          WHERE pipeline = {pipeline} AND lane = 0 AND fence = {fence} AND commits = {commits}",

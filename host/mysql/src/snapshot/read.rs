@@ -38,17 +38,17 @@ impl Table {
     }
 
     /// `FROM … WHERE … ORDER BY key` of a range.
-    fn from(&self, after: Option<&Key>, through: Option<&Key>) -> String {
+    pub(super) fn from(&self, after: Option<&Key>, through: Option<&Key>) -> String {
         let order: Vec<String> = self.key.iter().map(|&i| quote(&self.def.columns[i].name)).collect();
         let bounds = keys::bounds(&self.def, &self.key, after, through);
         format!(" FROM {} FORCE INDEX ({}){bounds} ORDER BY {}", self.def.name, quote(&self.index), order.join(", "))
     }
 
-    fn key_select(&self) -> String {
+    pub(super) fn key_select(&self) -> String {
         self.key.iter().map(|&i| keys::select(&self.def.columns[i])).collect::<Vec<_>>().join(", ")
     }
 
-    fn key(&self, values: impl Fn(usize) -> Option<Value>) -> Result<Key> {
+    pub(super) fn key(&self, values: impl Fn(usize) -> Option<Value>) -> Result<Key> {
         let literal = |(n, &i): (usize, &usize)| keys::literal(&self.def.columns[i], &values(n).unwrap_or(Value::NULL));
         self.key.iter().enumerate().map(literal).collect()
     }

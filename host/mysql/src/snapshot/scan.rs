@@ -1,20 +1,24 @@
-//! A whole table as one session sees it, for `verify`: no lock, no chunks, no position.
+//! A whole table as one session sees it: no lock, no position.
+//!
+//! [`scan`] streams it, for `verify`. [`KeyScan`] asks for some rows at a time in the order of the key,
+//! for those who write between two batches or take long over one: nothing is held open on the server,
+//! and rows written meanwhile behind the scan are not met again.
 
 use arrow_array::RecordBatch;
 use futures_util::TryStreamExt;
 use mysql_async::Row;
 use mysql_async::prelude::Queryable;
 
-use super::ZeroDates;
-use super::read::{columns, finish, push};
+use super::read::{Table, columns, finish, push};
+use super::{Key, ZeroDates};
 use crate::endpoint::Conn;
-use crate::error::{Doing, Error};
+use crate::error::{Doing, Error, Result};
 use crate::table::{TableDef, quote};
 
 const DOING: &str = "reading a table";
 
 /// Opens a transaction in which all later reads of this session see the same moment.
-pub async fn begin_consistent_read(conn: &mut Conn) -> Result<(), Error> {
+pub async fn begin_consistent_read(conn: &mut Conn) -> Result<()> {
     for statement in [
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
@@ -49,4 +53,55 @@ pub async fn scan<E: From<Error>>(
         each(&finish(def, &mut builders)?)?;
     }
     Ok(())
+}
+
+/// Reads some columns of a table in the order of its key, batch by batch.
+#[derive(Debug)]
+pub struct KeyScan {
+    table: Table,
+    /// Only the columns that are read.
+    read: TableDef,
+    after: Option<Key>,
+    done: bool,
+}
+
+impl KeyScan {
+    /// A scan of the columns at these positions. The table must have a key ([`TableDef::row_key`]),
+    /// whose columns need not be among them.
+    pub fn new(def: &TableDef, columns: &[usize]) -> Result<KeyScan> {
+        Ok(KeyScan { table: Table::new(def)?, read: def.with_columns(columns), after: None, done: false })
+    }
+
+    /// What is read: a batch has [its schema](TableDef::schema).
+    pub fn definition(&self) -> &TableDef {
+        &self.read
+    }
+
+    /// The next rows, `batch_rows` of them while there are as many; `None` after the last. Any
+    /// session of the server will do.
+    pub async fn next(&mut self, conn: &mut Conn, batch_rows: usize) -> Result<Option<RecordBatch>> {
+        if self.done {
+            return Ok(None);
+        }
+        let mut selected: Vec<String> = self.read.columns.iter().map(|column| quote(&column.name)).collect();
+        selected.push(self.table.key_select());
+        let statement = format!(
+            "SELECT {}{} LIMIT {}",
+            selected.join(", "),
+            self.table.from(self.after.as_ref(), None),
+            batch_rows.max(1)
+        );
+        let mut builders = columns(&self.read, ZeroDates::Null)?;
+        let rows: Vec<Row> = conn.exec(statement, ()).await.doing(DOING)?;
+        for row in &rows {
+            push(&self.read, &mut builders, row)?;
+        }
+        let Some(last) = rows.last() else {
+            self.done = true;
+            return Ok(None);
+        };
+        self.done = rows.len() < batch_rows.max(1);
+        self.after = Some(self.table.key(|i| last.as_ref(self.read.columns.len() + i).cloned())?);
+        finish(&self.read, &mut builders).map(Some)
+    }
 }

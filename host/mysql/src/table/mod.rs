@@ -106,6 +106,18 @@ impl TableDef {
         self.unique_keys.iter().find(|k| !k.nullable && !k.partial && !k.columns.is_empty()).map(|k| k.columns.clone())
     }
 
+    /// The table as if it had only these columns, in this order; for reading only them.
+    pub fn with_columns(&self, columns: &[usize]) -> TableDef {
+        let kept = |key: &[usize]| key.iter().map(|i| columns.iter().position(|c| c == i)).collect::<Option<Vec<_>>>();
+        let unique = |key: &UniqueKey| Some(UniqueKey { columns: kept(&key.columns)?, ..key.clone() });
+        TableDef {
+            columns: columns.iter().filter_map(|&i| self.columns.get(i)).cloned().collect(),
+            primary_key: kept(&self.primary_key).unwrap_or_default(),
+            unique_keys: self.unique_keys.iter().filter_map(unique).collect(),
+            ..self.clone()
+        }
+    }
+
     /// How `other` differs from this definition in what matters for reading rows, in words;
     /// `None` if it does not. Defaults and visibility may change freely.
     pub fn difference(&self, other: &TableDef) -> Option<String> {

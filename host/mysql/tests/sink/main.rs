@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod broken;
+mod groups;
 mod keys;
 mod lost;
 mod model;
 mod preflight;
+mod rebuild;
 mod support;
 mod types;

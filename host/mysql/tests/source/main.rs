@@ -6,6 +6,7 @@ mod changes;
 mod preflight;
 mod snapshot;
 mod types;
+mod until;
 
 use std::time::Duration;
 
