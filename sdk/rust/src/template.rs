@@ -4,7 +4,7 @@
 //! here, beside the SDK that they use, so that one test keeps the two together.
 
 /// The kinds that there is a template for.
-pub const KINDS: [&str; 3] = ["scalar", "filter", "table"];
+pub const KINDS: [&str; 4] = ["scalar", "filter", "table", "aggregate"];
 
 /// The files of a new project: path and content. `name` is the package's name, `sdk` the value
 /// of its dependency on this crate, such as `"0.1"` or `{ path = "…" }`. `None` when there is no
@@ -25,6 +25,11 @@ pub fn files(name: &str, kind: &str, sdk: &str) -> Option<Vec<(&'static str, Str
             include_str!("../template/src/table.rs"),
             "words",
             "  - transform: { udf: ./{{file}}.wasm#words, args: [text], config: { shortest: 2 } }",
+        ),
+        "aggregate" => (
+            include_str!("../template/src/aggregate.rs"),
+            "mean_price",
+            "  - aggregate:\n      by: [article]\n      values:\n        mean: { udf: ./{{file}}.wasm#mean_price, args: [price, qty], config: { least: 2 } }",
         ),
         _ => return None,
     };

@@ -35,5 +35,5 @@ fn new_projects_pass_their_own_tests() {
 
 #[test]
 fn there_is_no_template_for_other_kinds() {
-    assert!(files("x", "aggregate", "\"0.1\"").is_none());
+    assert!(files("x", "window", "\"0.1\"").is_none());
 }

@@ -3,68 +3,13 @@
 
 use crate::aggregate_methods::{Methods, Migrate};
 use crate::binding::{self, Bindings};
+use crate::options::AggregateOptions as Options;
 use crate::parameter::{self, Parameter, Role};
 use crate::types;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::parse::{Parse, ParseStream};
-use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Ident, ItemImpl, LitInt, LitStr, Token, Type, parenthesized};
-
-/// `#[aggregate(name = "…", version = 2, like = parameter, shape(k), results(a, b))]`.
-pub(crate) struct Options {
-    /// The function's name in pipeline files, when it is not the type's in snake case.
-    name: Option<LitStr>,
-    /// The version of the state.
-    version: u32,
-    /// The parameter whose facts the result takes over.
-    like: Option<Ident>,
-    /// Literals and configuration keys that shape the state.
-    shape: Vec<Ident>,
-    /// The names of the result columns.
-    results: Option<(Ident, Vec<Ident>)>,
-}
-
-impl Parse for Options {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let mut options = Self { name: None, version: 1, like: None, shape: Vec::new(), results: None };
-        let names = |input: ParseStream<'_>| -> syn::Result<Vec<Ident>> {
-            let names;
-            parenthesized!(names in input);
-            Ok(Punctuated::<Ident, Token![,]>::parse_terminated(&names)?.into_iter().collect())
-        };
-        while !input.is_empty() {
-            let key: Ident = input.parse()?;
-            let text = key.to_string();
-            match text.as_str() {
-                "results" => options.results = Some((key, names(input)?)),
-                "shape" => options.shape = names(input)?,
-                "name" | "version" | "like" => {
-                    input.parse::<Token![=]>()?;
-                    match text.as_str() {
-                        "name" => options.name = Some(input.parse()?),
-                        "like" => options.like = Some(input.parse()?),
-                        _ => options.version = input.parse::<LitInt>()?.base10_parse()?,
-                    }
-                }
-                other => {
-                    return Err(syn::Error::new(
-                        key.span(),
-                        format!(
-                            "there is no option `{other}`; allowed: name = \"…\", version = 1, \
-                             like = parameter, shape(key, …), results(name, …)"
-                        ),
-                    ));
-                }
-            }
-            if !input.is_empty() {
-                input.parse::<Token![,]>()?;
-            }
-        }
-        Ok(options)
-    }
-}
+use syn::{Ident, ItemImpl, Type};
 
 /// The methods, and beside them the adapter or what is wrong.
 pub(crate) fn expand(options: &Options, mut item: ItemImpl) -> TokenStream {

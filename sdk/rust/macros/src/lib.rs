@@ -2,7 +2,8 @@
 //!
 //! An attribute leaves the function as it is, apart from the attributes of its parameters, and
 //! puts a type of the same name beside it (functions and types have separate names in Rust),
-//! which implements `rowmill_sdk::RowFunction`. The generated code only names types and calls
+//! which implements `rowmill_sdk::RowFunction`. `#[aggregate]` does the same above an `impl`, with a
+//! type named after it in snake case. The generated code only names types and calls
 //! `rowmill_sdk::adapter`; what can be a trait bound is one, so that the compiler points at the
 //! author's type.
 
@@ -54,7 +55,7 @@ pub fn config(options: TokenStream, item: TokenStream) -> TokenStream {
 /// An accumulator whose methods make an aggregate.
 #[proc_macro_attribute]
 pub fn aggregate(options: TokenStream, item: TokenStream) -> TokenStream {
-    let options = parse_macro_input!(options as aggregate::Options);
+    let options = parse_macro_input!(options as options::AggregateOptions);
     let item = parse_macro_input!(item as syn::ItemImpl);
     aggregate::expand(&options, item).into()
 }

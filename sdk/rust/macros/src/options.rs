@@ -2,7 +2,7 @@
 
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Ident, LitStr, Token, parenthesized};
+use syn::{Ident, LitInt, LitStr, Token, parenthesized};
 
 /// Which attribute it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,60 @@ impl Parse for Options {
                         format!(
                             "there is no option `{other}`; allowed: columns, name = \"…\", \
                              like = parameter, results(name, …)"
+                        ),
+                    ));
+                }
+            }
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// `#[aggregate(name = "…", version = 2, like = parameter, shape(k), results(a, b))]`.
+pub(crate) struct AggregateOptions {
+    /// The function's name in pipeline files, when it is not the type's in snake case.
+    pub(crate) name: Option<LitStr>,
+    /// The version of the state.
+    pub(crate) version: u32,
+    /// The parameter whose facts the result takes over.
+    pub(crate) like: Option<Ident>,
+    /// Literals and configuration keys that shape the state.
+    pub(crate) shape: Vec<Ident>,
+    /// The names of the result columns.
+    pub(crate) results: Option<(Ident, Vec<Ident>)>,
+}
+
+impl Parse for AggregateOptions {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut options = Self { name: None, version: 1, like: None, shape: Vec::new(), results: None };
+        let names = |input: ParseStream<'_>| -> syn::Result<Vec<Ident>> {
+            let names;
+            parenthesized!(names in input);
+            Ok(Punctuated::<Ident, Token![,]>::parse_terminated(&names)?.into_iter().collect())
+        };
+        while !input.is_empty() {
+            let key: Ident = input.parse()?;
+            let text = key.to_string();
+            match text.as_str() {
+                "results" => options.results = Some((key, names(input)?)),
+                "shape" => options.shape = names(input)?,
+                "name" | "version" | "like" => {
+                    input.parse::<Token![=]>()?;
+                    match text.as_str() {
+                        "name" => options.name = Some(input.parse()?),
+                        "like" => options.like = Some(input.parse()?),
+                        _ => options.version = input.parse::<LitInt>()?.base10_parse()?,
+                    }
+                }
+                other => {
+                    return Err(syn::Error::new(
+                        key.span(),
+                        format!(
+                            "there is no option `{other}`; allowed: name = \"…\", version = 1, \
+                             like = parameter, shape(key, …), results(name, …)"
                         ),
                     ));
                 }

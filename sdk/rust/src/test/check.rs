@@ -62,6 +62,7 @@ pub fn aggregate_of(function: impl AggregateFunction + 'static) -> Check {
     Check {
         function: Box::new(function),
         args: Vec::new(),
+        attributes: Vec::new(),
         config: serde_json::Value::Object(serde_json::Map::new()),
         seed: 1,
         cases: 100,
@@ -72,6 +73,7 @@ pub fn aggregate_of(function: impl AggregateFunction + 'static) -> Check {
 pub struct Check {
     function: Box<dyn AggregateFunction>,
     args: Vec<Given>,
+    attributes: Vec<(usize, String, String)>,
     config: serde_json::Value,
     seed: u64,
     cases: usize,
@@ -115,6 +117,14 @@ impl Check {
         let (rows, column) = column_of([value]);
         let (field, column) = self.field::<N>(rows, column);
         self.args.push(Given::Literal(Argument { field, literal: Some(column) }));
+        self
+    }
+
+    /// Adds a fact to the last argument, such as `collation`.
+    #[must_use]
+    pub fn attribute(mut self, key: &str, value: &str) -> Self {
+        let position = self.args.len().checked_sub(1).expect("an argument comes before its attributes");
+        self.attributes.push((position, key.to_owned(), value.to_owned()));
         self
     }
 
@@ -213,7 +223,11 @@ impl Check {
                 (Argument { field, literal: None }, generate::column(random, *data_type, ROWS))
             }
         };
-        types.iter().enumerate().map(one).unzip()
+        let (mut args, columns): (Vec<Argument>, Vec<Column>) = types.iter().enumerate().map(one).unzip();
+        for (position, key, value) in &self.attributes {
+            args[*position].field = args[*position].field.clone().with(key, value);
+        }
+        (args, columns)
     }
 
     fn report(&self, seed: u64, law: &str, subject: &Subject<'_>, items: &[Item], difference: &str) -> String {
