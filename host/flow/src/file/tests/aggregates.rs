@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::windows::wrong_window;
 use super::*;
 use crate::plan::{
     AGGREGATE_MEMORY, Aggregate, AggregateCall, Arg, Call, Collate, ComponentRef, Emit, Late, StepKind, Window,

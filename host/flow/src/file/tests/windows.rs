@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::aggregates::{WINDOW, aggregate, refused, totals, with};
-use super::*;
 use crate::plan::WindowShape;
 
 #[track_caller]
@@ -12,7 +11,7 @@ fn shape(window: &str) -> WindowShape {
 }
 
 #[track_caller]
-fn wrong_window(window: &str, expected: &str) {
+pub(super) fn wrong_window(window: &str, expected: &str) {
     refused(&with(WINDOW, window), expected);
 }
 
