@@ -76,7 +76,6 @@ impl Writer {
 /// A column to read.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    data_type: DataType,
     column: Column,
     width: usize,
 }
@@ -95,7 +94,7 @@ impl Reader {
         if column.values.len() != values || !validity {
             return Err(format!("a {data_type} column does not fit {rows} rows"));
         }
-        Ok(Self { data_type, column, width })
+        Ok(Self { column, width })
     }
 
     /// Which rows have a value; `None` = all.
@@ -141,10 +140,6 @@ impl Reader {
     pub(crate) fn i64(&self, row: usize) -> i64 {
         i64::from_le_bytes(self.array(row))
     }
-
-    pub(crate) fn data_type(&self) -> DataType {
-        self.data_type
-    }
 }
 
 #[cfg(test)]
@@ -160,7 +155,7 @@ mod tests {
         let texts = Reader::open(texts.finish(), DataType::Utf8, 3).unwrap();
         assert_eq!((texts.bytes(0), texts.is_null(1), texts.bytes(2)), (&b"one"[..], true, &b"three"[..]));
         let mut bits = Writer::new(DataType::Boolean);
-        [true, false, true].map(|bit| bits.push_bool(bit));
+        [true, false, true].iter().for_each(|bit| bits.push_bool(*bit));
         bits.push_null();
         let bits = Reader::open(bits.finish(), DataType::Boolean, 4).unwrap();
         assert_eq!((bits.bool(0), bits.bool(1), bits.bool(2), bits.is_null(3)), (true, false, true, true));

@@ -43,6 +43,32 @@ impl<const N: usize> Int<N> {
         }
     }
 
+    /// The square, for which `M` limbs are enough.
+    #[inline(always)]
+    pub(crate) fn square<const M: usize>(self) -> Int<M> {
+        let mut magnitude = self;
+        if self.is_negative() {
+            magnitude = Self::default();
+            magnitude.subtract(self);
+        }
+        let mut square = [0u64; M];
+        let product = |a: u64, b: u64| u128::from(a) * u128::from(b);
+        if magnitude.0[1..].iter().all(|limb| *limb == 0) {
+            let low = product(magnitude.0[0], magnitude.0[0]);
+            (square[0], square[1]) = (low as u64, (low >> 64) as u64);
+            return Int(square);
+        }
+        for (position, a) in magnitude.0.iter().enumerate() {
+            let mut carry = 0u64;
+            for (offset, b) in magnitude.0.iter().chain(&[0]).enumerate() {
+                let Some(limb) = square.get_mut(position + offset) else { break };
+                let sum = product(*a, *b) + u128::from(*limb) + u128::from(carry);
+                (*limb, carry) = (sum as u64, (sum >> 64) as u64);
+            }
+        }
+        Int(square)
+    }
+
     pub(crate) fn is_negative(&self) -> bool {
         self.0[N - 1] >> 63 == 1
     }
@@ -170,6 +196,25 @@ mod tests {
             assert_eq!(Int::from_bytes(&bytes), Some(int), "{value}");
         }
         assert_eq!(Int::<1>::from_bytes(&[0; 9]), None);
+    }
+
+    #[test]
+    fn squares_agree_with_products() {
+        for text in [
+            "0",
+            "1",
+            "-7",
+            "18446744073709551615",
+            "-99999999999999999999999999999999999999",
+            "340282366920938463463374607431768211457",
+        ] {
+            let wide: Wide = text.parse().unwrap();
+            let value: Int<5> = wide.to_int();
+            let square: Int<8> = value.square();
+            assert_eq!(square.magnitude(), value.magnitude().multiply(&value.magnitude()), "{text}");
+        }
+        assert_eq!(Whole::to_int::<2>(u64::MAX).square::<3>().0, [1, u64::MAX - 1, 0]);
+        assert_eq!(Whole::to_int::<2>(i64::MIN).square::<3>().0, [0, 1 << 62, 0]);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use rowmill_sdk::bitmap::Bitmap;
 use crate::columns::{Reader, Writer};
 use crate::groups::Rows;
 use crate::numbers::only;
-use crate::order::{Order, Quad, Word};
+use crate::order::Order;
+pub(crate) use crate::order::{Quad, Word};
 
 /// A value that a set holds, as [`Order`] makes it of a column.
 pub(crate) trait Key: Ord + Clone + Borrow<Self::Part> + 'static {

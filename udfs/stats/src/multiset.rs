@@ -30,20 +30,19 @@ impl<K> Default for Multiset<K> {
 }
 
 impl<K: Key> Multiset<K> {
-    /// Counts a value up or down.
-    pub(crate) fn change(&mut self, value: &K::Part, by: i64) {
-        if by == 0 {
-            return;
-        }
+    /// Counts a value up or down, and returns its count.
+    pub(crate) fn change(&mut self, value: &K::Part, by: i64) -> i64 {
         match self {
             Self::Few(few) => match few.binary_search_by(|(key, _)| key.borrow().cmp(value)) {
                 Ok(found) => {
-                    let count = &mut few[found].1;
-                    *count = count.wrapping_add(by);
-                    if *count == 0 {
+                    let count = few[found].1.wrapping_add(by);
+                    few[found].1 = count;
+                    if count == 0 {
                         few.remove(found);
                     }
+                    return count;
                 }
+                Err(_) if by == 0 => {}
                 Err(place) if few.len() < FEW => {
                     if few.len() == few.capacity() {
                         few.reserve_exact(few.len().max(1));
@@ -57,17 +56,21 @@ impl<K: Key> Multiset<K> {
                 }
             },
             Self::Many(many) => match many.get_mut(value) {
-                Some(count) => {
-                    *count = count.wrapping_add(by);
-                    if *count == 0 {
+                Some(found) => {
+                    let count = found.wrapping_add(by);
+                    *found = count;
+                    if count == 0 {
                         many.remove(value);
                     }
+                    return count;
                 }
+                None if by == 0 => {}
                 None => {
                     many.insert(K::own(value), by);
                 }
             },
         }
+        by
     }
 
     /// The values with their counts, by rising value.
@@ -94,12 +97,18 @@ mod tests {
     fn counts_cancel_out_in_any_order_and_at_any_size() {
         for size in [1u64, 15, 16, 17, 200] {
             let mut set: Multiset<u64> = Multiset::default();
-            (0..size).rev().for_each(|value| set.change(&value, -1));
+            (0..size).rev().for_each(|value| {
+                set.change(&value, -1);
+            });
             assert_eq!(set.present().count(), 0);
-            (0..size).for_each(|value| set.change(&value, 3));
+            (0..size).for_each(|value| {
+                set.change(&value, 3);
+            });
             assert!(set.present().map(|(value, count)| (*value, count)).eq((0..size).map(|value| (value, 2))));
             assert_eq!(set.iter().next_back(), Some((&(size - 1), 2)));
-            (0..size).for_each(|value| set.change(&value, -2));
+            (0..size).for_each(|value| {
+                set.change(&value, -2);
+            });
             assert_eq!(set.iter().next(), None);
         }
     }

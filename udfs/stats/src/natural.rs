@@ -42,11 +42,6 @@ impl Natural {
         self.0.is_empty()
     }
 
-    /// The limbs, the lowest first.
-    pub(crate) fn limbs(&self) -> &[u64] {
-        &self.0
-    }
-
     /// How many bits the number has.
     pub(crate) fn bits(&self) -> usize {
         self.0.last().map_or(0, |top| self.0.len() * 64 - top.leading_zeros() as usize)

@@ -2,7 +2,7 @@
 
 use rowmill_sdk::bitmap::Bitmap;
 use rowmill_sdk::column::{Values, View};
-use rowmill_sdk::{Batch, Column, DataType, Fixed};
+use rowmill_sdk::{Batch, Column, DataType, Fixed, FlaggedRow, RowError};
 
 use crate::groups::Rows;
 
@@ -19,6 +19,22 @@ impl<T: Fixed> Numbers<T> {
             column = Column { values: (0..rows).map(|row| u8::from(bits.get(row))).collect(), ..column };
         }
         Values::open(column, rows, T::DATA_TYPE).map(Self)
+    }
+
+    /// The same rows but those that `refuse` has an error for, which is pushed.
+    pub(crate) fn refuse(self, errors: &mut Vec<FlaggedRow>, refuse: impl Fn(T) -> Option<RowError>) -> Self {
+        let mut valid = self.0.validity().cloned().unwrap_or_else(|| Bitmap::all(self.0.rows(), true));
+        for row in 0..self.0.rows() {
+            if valid.get(row)
+                && let Some(error) = refuse(self.0.value(row))
+            {
+                valid.set(row, false);
+                let (code, message) = (error.code.into_owned(), error.message.into_owned());
+                // A batch counts its rows in 32 bits.
+                errors.push(FlaggedRow { row: row as u32, code, message });
+            }
+        }
+        Self(self.0.with_validity((!valid.is_full()).then_some(valid)))
     }
 }
 

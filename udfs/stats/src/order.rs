@@ -10,6 +10,8 @@
 //!
 //! Floating-point numbers are ordered by IEEE 754's total order with one NaN above all: -0 is below 0.
 
+use std::borrow::Cow;
+
 use rowmill_collation::{Collation, Rule};
 use rowmill_sdk::{BindError, DataType, Field};
 
@@ -85,17 +87,30 @@ impl Order {
         }
     }
 
+    /// The same for values that are equal: -0 becomes 0.
+    pub(crate) fn equal_word(self, column: &Reader, row: usize) -> Word {
+        let word = self.word(column, row);
+        let float = matches!(self.data_type, DataType::Float32 | DataType::Float64);
+        if float && word == !SIGN { SIGN } else { word }
+    }
+
+    /// The bytes of the value that [`Self::word`] gave.
+    fn word_bytes(self, word: Word) -> [u8; 8] {
+        match self.data_type {
+            DataType::Boolean | DataType::Uint8 | DataType::Uint16 | DataType::Uint32 | DataType::Uint64 => {
+                word.to_le_bytes()
+            }
+            DataType::Float32 => u64::from((unfloat(word) as f32).to_bits()).to_le_bytes(),
+            DataType::Float64 => unfloat(word).to_le_bytes(),
+            _ => (word ^ SIGN).to_le_bytes(),
+        }
+    }
+
     /// Appends the value that [`Self::word`] gave.
     pub(crate) fn write_word(self, word: Word, out: &mut Writer) {
-        let signed = (word ^ SIGN).to_le_bytes();
         match self.data_type {
             DataType::Boolean => out.push_bool(word != 0),
-            DataType::Uint8 | DataType::Uint16 | DataType::Uint32 | DataType::Uint64 => {
-                out.push(&word.to_le_bytes()[..self.data_type.width().unwrap_or(8)]);
-            }
-            DataType::Float32 => out.push(&(unfloat(word) as f32).to_le_bytes()),
-            DataType::Float64 => out.push(&unfloat(word).to_le_bytes()),
-            other => out.push(&signed[..other.width().unwrap_or(8)]),
+            other => out.push(&self.word_bytes(word)[..other.width().unwrap_or(8)]),
         }
     }
 
@@ -136,11 +151,7 @@ impl Order {
             (Form::Bytes, DataType::Utf8 | DataType::Binary | DataType::Json) => {
                 self.append_part(column.bytes(row), out);
             }
-            (Form::Word, DataType::Float32 | DataType::Float64) => {
-                // -0 equals 0.
-                let word = self.word(column, row);
-                out.extend_from_slice(&if word == !SIGN { SIGN } else { word }.to_be_bytes());
-            }
+            (Form::Word, _) => out.extend_from_slice(&self.equal_word(column, row).to_be_bytes()),
             _ => self.append(column, row, out),
         }
     }
@@ -164,19 +175,34 @@ impl Order {
         out.extend_from_slice(&[0, 0]);
     }
 
-    /// Appends the value whose bytes [`Self::append`] gave.
-    pub(crate) fn write(self, key: &[u8], out: &mut Writer) {
+    /// The bytes of the value whose key [`Self::append`] gave, as a column has them; a boolean is one.
+    pub(crate) fn raw(self, key: &[u8]) -> Cow<'_, [u8]> {
         match self.form() {
-            Form::Word => self.write_word(key.first_chunk().map_or(0, |word| u64::from_be_bytes(*word)), out),
-            Form::Quad => self.write_quad(key.first_chunk().map_or(0, |quad| u128::from_be_bytes(*quad)), out),
+            Form::Word => {
+                let bytes = self.word_bytes(key.first_chunk().map_or(0, |word| u64::from_be_bytes(*word)));
+                Cow::Owned(bytes[..self.data_type.width().unwrap_or(1)].to_vec())
+            }
+            Form::Quad => {
+                let quad = key.first_chunk().map_or(0, |quad| u128::from_be_bytes(*quad));
+                Cow::Owned((quad ^ 1 << 127).to_le_bytes().to_vec())
+            }
             Form::Bytes if matches!(self.data_type, DataType::Decimal(_)) => {
-                let mut bytes = [0; 32];
+                let mut bytes = vec![0; 32];
                 bytes.iter_mut().zip(key.iter().rev()).for_each(|(byte, key)| *byte = *key);
                 bytes[31] ^= 0x80;
-                out.push(&bytes);
+                Cow::Owned(bytes)
             }
-            Form::Bytes if self.rule.is_bytes() => out.push(key),
-            Form::Bytes => out.push(after_part(key)),
+            Form::Bytes if self.rule.is_bytes() => Cow::Borrowed(key),
+            Form::Bytes => Cow::Borrowed(after_part(key)),
+        }
+    }
+
+    /// Appends the value whose key [`Self::append`] gave.
+    pub(crate) fn write(self, key: &[u8], out: &mut Writer) {
+        let raw = self.raw(key);
+        match self.data_type {
+            DataType::Boolean => out.push_bool(*raw != [0]),
+            _ => out.push(&raw),
         }
     }
 

@@ -167,3 +167,76 @@ fn extremes_follow_from_the_rows() {
         each(&Max, &types, &config);
     }
 }
+
+#[test]
+fn spreads_follow_from_the_rows() {
+    for function in [&VarPop as &'static dyn AggregateFunction, &VarSamp, &StddevPop, &StddevSamp] {
+        each(function, &numbers(), &json!({}));
+    }
+}
+
+#[test]
+fn distinct_counts_follow_from_the_rows() {
+    each(&CountDistinct, &all_types(), &json!({}));
+    for precision in [4, 7, 12] {
+        each(&ApproxCountDistinct, &all_types(), &json!({ "precision": precision }));
+    }
+    let fields = vec![
+        Field::new("text", DataType::Utf8).with("collation", "utf8mb4_0900_ai_ci"),
+        Field::new("number", DataType::Int16),
+        Field::new("price", decimal(10, 2)),
+    ];
+    check(&Call { function: &CountDistinct, fields: fields.clone(), config: json!({}) }, 50);
+    check(&Call { function: &ApproxCountDistinct, fields, config: json!({}) }, 50);
+}
+
+#[test]
+fn percentiles_follow_from_the_rows() {
+    for config in [json!({"p": 0}), json!({"p": 0.5}), json!({"p": 0.95, "accuracy": 0.001})] {
+        each(&Percentile, &numbers(), &config);
+    }
+    each(&Median, &numbers(), &json!({}));
+}
+
+#[test]
+fn bits_and_truths_follow_from_the_rows() {
+    let integers = &numbers()[..9];
+    for function in [&BitAnd as &'static dyn AggregateFunction, &BitOr, &BitXor, &BoolAnd, &BoolOr] {
+        each(function, integers, &json!({}));
+    }
+}
+
+/// Over each type alone and by an order column of some types.
+fn lists(function: &'static dyn AggregateFunction, types: &[DataType], config: &Json, alone: bool) {
+    if alone {
+        each(function, types, config);
+    }
+    let orders = [
+        Field::new("by", DataType::Int32),
+        Field::new("by", DataType::Float64),
+        Field::new("by", decimal(50, 2)),
+        Field::new("by", DataType::Utf8).with("collation", "utf8mb4_0900_ai_ci"),
+    ];
+    for data_type in types {
+        for order in &orders {
+            let fields = vec![Field::new("value", *data_type), order.clone()];
+            check(&Call { function, fields, config: config.clone() }, 10);
+        }
+    }
+}
+
+#[test]
+fn the_first_and_the_last_follow_from_the_rows() {
+    lists(&First, &all_types(), &json!({}), false);
+    lists(&Last, &all_types(), &json!({}), false);
+}
+
+#[test]
+fn lists_follow_from_the_rows() {
+    let types: Vec<_> = all_types().into_iter().filter(|data_type| *data_type != DataType::Binary).collect();
+    lists(&StringAgg, &types, &json!({"separator": " | "}), true);
+    lists(&GroupConcat, &types, &json!({"order": "desc", "max_length": 40}), true);
+    lists(&JsonArrayagg, &types, &json!({}), true);
+    lists(&TopK, &types, &json!({"k": 3}), true);
+    lists(&TopK, &types, &json!({"k": 3, "order": "asc"}), true);
+}

@@ -9,14 +9,14 @@ use rowmill_sdk::{
 };
 
 /// The values of a row, one for each argument: their bytes, or NULL. A boolean is one byte.
-pub type Row = Vec<Option<Vec<u8>>>;
+pub(crate) type Row = Vec<Option<Vec<u8>>>;
 
 /// Pseudorandom numbers (splitmix64).
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     /// The next 64 bits.
-    pub fn bits(&mut self) -> u64 {
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -25,22 +25,22 @@ impl Random {
     }
 
     /// A number below `limit`.
-    pub fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.bits() % limit as u64) as usize
     }
 
     /// One of these.
-    pub fn one_of<'a, T>(&mut self, values: &'a [T]) -> &'a T {
+    pub(crate) fn one_of<'a, T>(&mut self, values: &'a [T]) -> &'a T {
         &values[self.below(values.len())]
     }
 
     /// In another order.
-    pub fn shuffle<T>(&mut self, values: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, values: &mut [T]) {
         (1..values.len()).for_each(|i| values.swap(i, self.below(i + 1)));
     }
 
     /// A value of the type: extremes, few that occur often, and any.
-    pub fn value(&mut self, data_type: DataType) -> Vec<u8> {
+    pub(crate) fn value(&mut self, data_type: DataType) -> Vec<u8> {
         let integer = |random: &mut Self, low: i128, high: i128| match random.below(8) {
             0 => low,
             1 => high,
@@ -66,7 +66,11 @@ impl Random {
             DataType::Decimal(DecimalType { precision, .. }) => {
                 let limit = 10i128.pow(u32::from(precision.min(38))) - 1;
                 let value = integer(self, -limit, limit);
-                if precision > 38 { [value.to_le_bytes(), (value >> 127).to_le_bytes()].concat() } else { of(value, 16) }
+                if precision > 38 {
+                    [value.to_le_bytes(), (value >> 127).to_le_bytes()].concat()
+                } else {
+                    of(value, 16)
+                }
             }
             DataType::Date => of(integer(self, -719_528, 2_932_896), 4),
             DataType::Time => of(integer(self, -3_020_399_000_000, 3_020_399_000_000), 8),
@@ -91,13 +95,13 @@ impl Random {
     }
 
     /// A row of the fields, of which those that can be NULL sometimes are.
-    pub fn row(&mut self, fields: &[Field]) -> Row {
+    pub(crate) fn row(&mut self, fields: &[Field]) -> Row {
         fields.iter().map(|f| (!f.nullable || self.below(6) > 0).then(|| self.value(f.data_type))).collect()
     }
 }
 
 /// A column of values.
-pub fn column<'a>(data_type: DataType, values: impl Iterator<Item = Option<&'a [u8]>> + Clone) -> Column {
+pub(crate) fn column<'a>(data_type: DataType, values: impl Iterator<Item = Option<&'a [u8]>> + Clone) -> Column {
     let validity: Vec<bool> = values.clone().map(|value| value.is_some()).collect();
     let bits = |bits: &[bool]| Bitmap::from_fn(bits.len(), |row| bits[row]).into_bytes();
     let mut bytes = Vec::new();
@@ -118,7 +122,7 @@ pub fn column<'a>(data_type: DataType, values: impl Iterator<Item = Option<&'a [
 }
 
 /// The values of a column.
-pub fn values(column: &Column, data_type: DataType, rows: usize) -> Vec<Option<Vec<u8>>> {
+pub(crate) fn values(column: &Column, data_type: DataType, rows: usize) -> Vec<Option<Vec<u8>>> {
     let bit = |bytes: &[u8], row: usize| bytes[row / 8] >> (row % 8) & 1 == 1;
     let offset = |row: usize| {
         let bytes = column.offsets.as_ref().unwrap();
@@ -135,33 +139,33 @@ pub fn values(column: &Column, data_type: DataType, rows: usize) -> Vec<Option<V
 
 /// A function with the fields of its arguments and its configuration.
 #[derive(Clone)]
-pub struct Call {
+pub(crate) struct Call {
     /// The function.
-    pub function: &'static dyn AggregateFunction,
+    pub(crate) function: &'static dyn AggregateFunction,
     /// Its arguments.
-    pub fields: Vec<Field>,
+    pub(crate) fields: Vec<Field>,
     /// Its configuration.
-    pub config: Json,
+    pub(crate) config: Json,
 }
 
 /// A change of one row: to which group, taken out, the row.
-pub type Change = (u32, bool, Row);
+pub(crate) type Change = (u32, bool, Row);
 
 impl Call {
     /// Binds the function.
-    pub fn bind(&self) -> Box<dyn BoundAggregate> {
+    pub(crate) fn bind(&self) -> Box<dyn BoundAggregate> {
         let args: Vec<_> = self.fields.iter().map(|field| Argument { field: field.clone(), literal: None }).collect();
         self.function.bind(&args, self.config.clone()).unwrap_or_else(|error| panic!("{}: {error}", self.name()))
     }
 
     /// Function and argument types, for messages.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let types: Vec<_> = self.fields.iter().map(|field| field.data_type.to_string()).collect();
         format!("{}({}) {}", self.function.info().name, types.join(", "), self.config)
     }
 
     /// Sends changes as one batch.
-    pub fn update(&self, bound: &mut dyn BoundAggregate, changes: &[Change]) -> Vec<FlaggedRow> {
+    pub(crate) fn update(&self, bound: &mut dyn BoundAggregate, changes: &[Change]) -> Vec<FlaggedRow> {
         let groups: Vec<u32> = changes.iter().map(|change| change.0).collect();
         let count = groups.iter().max().map_or(0, |max| max + 1);
         let reads = bound.signature().call.reads;
@@ -178,7 +182,7 @@ impl Call {
     }
 
     /// The result of rows that are taken in, as bytes, or the code of its error.
-    pub fn result(&self, rows: &[Row]) -> Result<Option<Vec<u8>>, String> {
+    pub(crate) fn result(&self, rows: &[Row]) -> Result<Option<Vec<u8>>, String> {
         let mut bound = self.bind();
         let changes: Vec<Change> = rows.iter().map(|row| (0, false, row.clone())).collect();
         self.update(bound.as_mut(), &changes);
