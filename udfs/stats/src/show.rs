@@ -198,7 +198,7 @@ mod tests {
             (DataType::Float64, "", 123456.789f64.to_le_bytes().to_vec(), "123456.789", "123456.789"),
             (DataType::Float64, "", (-0.0f64).to_le_bytes().to_vec(), "-0", "-0.0"),
             (DataType::Float32, "", 0.1f32.to_le_bytes().to_vec(), "0.1", "0.10000000149011612"),
-            (DataType::Float32, "", 123456.789f32.to_le_bytes().to_vec(), "123457", "123456.7890625"),
+            (DataType::Float32, "", 123_456.79_f32.to_le_bytes().to_vec(), "123457", "123456.7890625"),
             (DataType::Date, "", (-1i32).to_le_bytes().to_vec(), "1969-12-31", "\"1969-12-31\""),
             (
                 DataType::Datetime,
