@@ -202,3 +202,47 @@ fn decode_pin(record: &[u8]) -> Option<(u64, u64)> {
     let (sequence, pin) = record.split_first_chunk()?;
     Some((u64::from_le_bytes(*sequence), u64::from_le_bytes(pin.try_into().ok()?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, Store};
+
+    /// Opens a state after something was done to its database behind the store's back.
+    fn opened_after(change: impl FnOnce(&WriteTransaction)) -> Error {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Store::open(folder.path(), Options::default()).unwrap());
+        let database = redb::Database::open(folder.path().join("state.redb")).unwrap();
+        let transaction = database.begin_write().unwrap();
+        change(&transaction);
+        transaction.commit().unwrap();
+        drop(database);
+        Store::open(folder.path(), Options::default()).unwrap_err()
+    }
+
+    #[test]
+    fn another_format_is_refused_by_its_number() {
+        let error = opened_after(|transaction| put(transaction, FORMAT_KEY, &2_u32.to_le_bytes()).ok().unwrap());
+        assert!(matches!(error, Error::Version { found: 2, supported: 1, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_database_of_something_else_is_no_state() {
+        let error = opened_after(|transaction| assert!(transaction.delete_table(META).unwrap()));
+        assert!(matches!(&error, Error::Damaged { what, .. } if what.contains("rowmill")), "{error}");
+        let error = opened_after(|transaction| {
+            transaction.open_table(META).unwrap().insert(FORMAT_KEY, [7; 12].as_slice()).unwrap();
+        });
+        assert!(matches!(&error, Error::Damaged { what, .. } if what.contains("checksum")), "{error}");
+    }
+
+    #[test]
+    fn a_checkpoint_that_lost_its_pin_is_damage_and_not_a_guess() {
+        let error = opened_after(|transaction| {
+            let checkpoint = Checkpoint { sequence: 3, manifest: Vec::new(), written_at_ms: 0 };
+            record(transaction, &checkpoint, None).ok().unwrap();
+            put(transaction, NEWEST_PIN, &encode_pin(3, 77)).ok().unwrap();
+        });
+        assert!(matches!(&error, Error::Damaged { what, .. } if what.contains("pin of checkpoint 3")), "{error}");
+    }
+}

@@ -47,6 +47,23 @@ impl Database {
         Ok(Self { inner: Some(inner), file })
     }
 
+    /// A database over something other than a file, new if that is empty.
+    #[cfg(test)]
+    pub(crate) fn over(folder: &Folder, backend: impl redb::StorageBackend) -> Result<Self, Error> {
+        let file = folder.state();
+        guarded(&file, "opening", || {
+            let is_new = backend.len().map_err(|error| Error::io("reading", &file, error))? == 0;
+            let inner = builder(1 << 20).create_with_backend(backend)?;
+            let database = Self { inner: Some(inner), file: file.clone() };
+            if is_new {
+                let transaction = database.begin(Durable::Yes)?;
+                checkpoint::initialize(&transaction)?;
+                transaction.commit()?;
+            }
+            Ok(database)
+        })
+    }
+
     /// The same database, after its file got another name.
     pub(crate) fn renamed(mut self, file: PathBuf) -> Self {
         self.file = file;

@@ -71,6 +71,8 @@ mod record;
 mod savepoint;
 mod store;
 mod table;
+#[cfg(test)]
+mod torn;
 
 pub use error::Error;
 pub use folder::remove;

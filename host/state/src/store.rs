@@ -60,8 +60,7 @@ impl Store {
     /// the state. What was written after the newest checkpoint is forgotten.
     pub fn open(folder: &Path, options: Options) -> Result<Self, Error> {
         let folder = Folder::take(folder)?;
-        let file = folder.state();
-        let database = if file.exists() {
+        let database = if folder.state().exists() {
             folder.discard_new()?;
             Database::open(&folder, options.cache_bytes)?
         } else {
@@ -70,14 +69,14 @@ impl Store {
             }
             begin(&folder, options.cache_bytes)?
         };
+        Self::start(folder, database, options.cache_bytes)
+    }
+
+    /// A store on an open database, at its newest checkpoint.
+    pub(crate) fn start(folder: Folder, database: Database, cache_bytes: usize) -> Result<Self, Error> {
+        let file = folder.state();
         let current = guarded(&file, "opening", || recover(database))?;
-        Ok(Self {
-            current: RwLock::new(current),
-            writer: Mutex::default(),
-            file,
-            cache_bytes: options.cache_bytes,
-            folder,
-        })
+        Ok(Self { current: RwLock::new(current), writer: Mutex::default(), file, cache_bytes, folder })
     }
 
     /// The newest checkpoint. None: nothing was committed yet, and the contents, if there are any,
