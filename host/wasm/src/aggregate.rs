@@ -319,3 +319,30 @@ fn signature(found: wit::AggregateSignature, call: &Call) -> Result<AggregateSig
         merge: found.abilities.contains(wit::Ability::MERGE),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_schema::{DataType, Field};
+
+    use super::*;
+    use crate::engine::{Engine, EngineOptions};
+
+    /// No guest can do this: nothing tells it which of its instances it is. A bug of the
+    /// host, or of the sandbox, could.
+    #[tokio::test]
+    async fn another_signature_at_a_renewal_is_refused_and_leaves_it_spent() {
+        let engine = Engine::new(EngineOptions { cache: None }).expect("an engine");
+        let component = engine.load("honest", rowmill_test_guests::HONEST).await.expect("loads");
+        let args = [Argument { field: Field::new("x", DataType::Int64, true), literal: None }];
+        let (identity, limits) = (Identity::default(), Limits::default());
+        let mut sum = Aggregate::bind(&component, &identity, &limits, "sum", &args, &serde_json::Value::Null)
+            .await
+            .expect("binds");
+        sum.renew().await.expect("the same");
+        sum.signature.state.version += 1;
+        let error = sum.renew().await.expect_err("another");
+        assert!(matches!(error, Error::WrongAnswer { .. }), "{error}");
+        assert!(error.to_string().contains("another signature"), "{error}");
+        assert!(sum.is_spent());
+    }
+}

@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
-use arrow_array::{ArrayRef, Int64Array};
+use arrow_array::{ArrayRef, Int64Array, UInt32Array};
 use arrow_schema::{DataType, Field};
-use rowmill_wasm::{Argument, Component, Engine, EngineOptions, Error, Function, Identity, Input, Limits, Output};
+use rowmill_wasm::{
+    Aggregate, Argument, Component, Engine, EngineOptions, Error, Function, Identity, Input, Limits, Output, RowError,
+};
 use serde_json::{Value, json};
 
 /// The bytes of a guest.
@@ -78,4 +80,35 @@ pub(crate) async fn error_of(function: &str, limits: &Limits) -> Error {
     assert_eq!(output.columns[0].len(), 9);
     assert!(output.errors.is_empty());
     error
+}
+
+pub(crate) async fn bind_aggregate_with(
+    guest: &'static str,
+    function: &str,
+    data_type: DataType,
+    limits: &Limits,
+    config: Value,
+) -> Result<Aggregate, Error> {
+    let component = component(guest).await;
+    Aggregate::bind(&component, &identity(), limits, function, &[column("x", data_type)], &config).await
+}
+
+/// An aggregate of the hostile guest that misbehaves in one of its calls.
+pub(crate) async fn bind_hostile(function: &str, call: &str) -> Aggregate {
+    let config = json!({ "in": call });
+    bind_aggregate_with("hostile", function, DataType::Int64, &Limits::default(), config).await.expect("binds")
+}
+
+pub(crate) fn groups(numbers: impl IntoIterator<Item = u32>) -> UInt32Array {
+    UInt32Array::from_iter_values(numbers)
+}
+
+/// Takes rows of one column into groups below 100.
+pub(crate) async fn update(
+    aggregate: &mut Aggregate,
+    groups: &UInt32Array,
+    column: ArrayRef,
+) -> Result<Vec<RowError>, Error> {
+    let input = Input { rows: column.len(), columns: &[column], ..Input::default() };
+    aggregate.update(100, groups, None, &input).await
 }

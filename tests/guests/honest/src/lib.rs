@@ -2,7 +2,9 @@
 #![cfg(target_family = "wasm")]
 #![allow(missing_docs, unsafe_code, clippy::all, clippy::unwrap_used, unused_qualifications)]
 
-wit_bindgen::generate!({ path: "../../../wit", world: "rows" });
+wit_bindgen::generate!({ path: "../../../wit", world: "udf" });
+
+mod aggregates;
 
 use exports::rowmill::udf::catalog;
 use exports::rowmill::udf::row_function::{self, BoundFunction, GuestBoundFunction};
@@ -51,6 +53,10 @@ impl catalog::Guest for Honest {
                 info("facts", Kind::Scalar, any()),
                 info("literal", Kind::Scalar, any()),
                 info("wide", Kind::Scalar, decimal),
+                info("sum", Kind::Aggregate, vec![qty()]),
+                info("max", Kind::Aggregate, vec![qty()]),
+                info("texts", Kind::Aggregate, text()),
+                info("seeds", Kind::Aggregate, Vec::new()),
             ],
         }
     }

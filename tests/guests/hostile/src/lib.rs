@@ -7,7 +7,9 @@
 #![allow(missing_docs, unsafe_code, unconditional_recursion, clippy::all, clippy::unwrap_used)]
 #![allow(clippy::print_stdout, unused_qualifications)]
 
-wit_bindgen::generate!({ path: "../../../wit", world: "rows" });
+wit_bindgen::generate!({ path: "../../../wit", world: "udf" });
+
+mod aggregates;
 
 use exports::rowmill::udf::catalog;
 use exports::rowmill::udf::row_function::{self, BoundFunction, GuestBoundFunction};
@@ -96,7 +98,7 @@ impl catalog::Guest for Hostile {
         let mut functions: Vec<_> = SCALARS.iter().map(|n| info(n, catalog::Kind::Scalar)).collect();
         functions.extend(TABLES.iter().map(|n| info(n, catalog::Kind::Table)));
         functions.push(info("filter-of-two", catalog::Kind::Filter));
-        functions.push(info("sum", catalog::Kind::Aggregate));
+        functions.extend(aggregates::NAMES.iter().map(|n| info(n, catalog::Kind::Aggregate)));
         catalog::Description { version: "0.1.0".to_owned(), docs: "breaks every rule".to_owned(), functions }
     }
 }
