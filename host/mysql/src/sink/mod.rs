@@ -166,7 +166,10 @@ pub struct ProgressUpdate {
 pub struct Write {
     /// Index into the targets.
     pub target: usize,
-    /// The key's columns without `ordinality`, one value per event.
+    /// The key's columns without `ordinality`, one value per event: in the order of
+    /// [`Target::event_key`], of exactly the Arrow types of those fields of the target's schema
+    /// (nothing is cast), and spelled as the rows to be found were written. NULL is a value like
+    /// any other where the target can hold it, since rows are then found by a hash.
     pub keys: Vec<ArrayRef>,
     /// The key held nothing before this event, so nothing must be deleted if it is the key's
     /// only event in the epoch. In [`Mode::Append`]: the event is an insert.
