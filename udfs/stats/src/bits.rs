@@ -9,9 +9,7 @@
 use std::marker::PhantomData;
 
 use rowmill_sdk::serde_json::Value as Json;
-use rowmill_sdk::{
-    Argument, Arity, Batch, BindError, BoundAggregate, DataType, Fixed, FlaggedRow, FunctionInfo, RowError,
-};
+use rowmill_sdk::{Argument, Batch, BindError, BoundAggregate, DataType, Fixed, FlaggedRow, FunctionInfo, RowError};
 
 use crate::aggregate::{Bound, Function, Layout};
 use crate::call::{self, Config};
@@ -49,7 +47,7 @@ pub(crate) fn info(operation: Operation) -> FunctionInfo {
             "{what}, as uint64; negative integers are taken as 64-bit two's complement, NULL is left out. Never NULL: \
              without values {empty}, as in MySQL. Exact under retraction; {memory}."
         ),
-        vec![call::parameter("value", "Integers.", Arity::One)],
+        vec![call::integer("Integers.")],
         "uint64",
         Vec::new(),
     )

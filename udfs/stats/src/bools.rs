@@ -3,9 +3,7 @@
 use std::marker::PhantomData;
 
 use rowmill_sdk::serde_json::Value as Json;
-use rowmill_sdk::{
-    Argument, Arity, Batch, BindError, BoundAggregate, DataType, Fixed, FlaggedRow, FunctionInfo, RowError,
-};
+use rowmill_sdk::{Argument, Batch, BindError, BoundAggregate, DataType, Fixed, FlaggedRow, FunctionInfo, RowError};
 
 use crate::aggregate::{Bound, Function, Layout};
 use crate::call::{self, Config};
@@ -28,7 +26,7 @@ pub(crate) fn info(quantifier: Quantifier) -> FunctionInfo {
             "Whether {what} true, that is, not 0. NULL is left out; NULL when there is no value. Exact under \
              retraction; 16 bytes per group."
         ),
-        vec![call::parameter("value", "Booleans or integers.", Arity::One)],
+        vec![call::integer("Booleans or integers.")],
         "boolean",
         Vec::new(),
     )

@@ -1,7 +1,7 @@
 //! What `bind` gets: arguments and configuration, with errors that say where and what.
 
 use rowmill_sdk::serde_json::Value as Json;
-use rowmill_sdk::{Argument, Arity, BindError, ConfigKey, DataType, Field, FunctionInfo, Kind, Parameter};
+use rowmill_sdk::{Argument, Arity, BindError, ConfigKey, DataType, DecimalType, Field, FunctionInfo, Kind, Parameter};
 
 /// The entry of a function in the catalog.
 pub(crate) fn info(
@@ -14,9 +14,28 @@ pub(crate) fn info(
     FunctionInfo { parameters, results: results.to_owned(), config, ..FunctionInfo::new(name, Kind::Aggregate, docs) }
 }
 
-/// A parameter that takes every type as it is: what a function can do with it, `bind` decides.
+/// A parameter that takes every type as it is; what a function can't do anything with, `bind` refuses.
 pub(crate) fn parameter(name: &str, docs: &str, arity: Arity) -> Parameter {
     Parameter { name: name.to_owned(), docs: docs.to_owned(), accepts: Vec::new(), arity }
+}
+
+/// A parameter that takes one number, each type as it is.
+pub(crate) fn number() -> Parameter {
+    let decimal = DataType::Decimal(DecimalType { precision: 0, scale: 0 });
+    let accepts = integers().into_iter().chain([decimal, DataType::Float64, DataType::Float32]).collect();
+    let docs = "Integers, decimals or floating-point numbers.".to_owned();
+    Parameter { name: "value".to_owned(), docs, accepts, arity: Arity::One }
+}
+
+/// A parameter that takes one integer, each type as it is.
+pub(crate) fn integer(docs: &str) -> Parameter {
+    Parameter { name: "value".to_owned(), docs: docs.to_owned(), accepts: integers(), arity: Arity::One }
+}
+
+/// The most used first; a condition's truth counts as 1.
+fn integers() -> Vec<DataType> {
+    use DataType::{Boolean, Int8, Int16, Int32, Int64, Uint8, Uint16, Uint32, Uint64};
+    vec![Int64, Uint64, Int32, Uint32, Int16, Uint16, Int8, Uint8, Boolean]
 }
 
 /// A configuration key that can be left out.

@@ -145,23 +145,19 @@ impl Exact {
         self.0 = Window::Many { base: base as u16, limbs: limbs.into() };
     }
 
-    /// Whether the sum is below 0, and its magnitude over the unit.
-    pub(crate) fn to_natural(&self) -> (bool, Natural) {
+    /// Whether the sum is below 0; its magnitude; and how many bits that is to be shifted left by, over the unit.
+    pub(crate) fn to_natural(&self) -> (bool, Natural, usize) {
         let (base, limbs) = self.trimmed();
         let negative = limbs.last().is_some_and(|top| sign_of(*top) != 0);
-        let mut magnitude = vec![0; base];
+        let mut magnitude = limbs.to_vec();
         if negative {
             let mut carry = true;
-            for limb in limbs {
-                let negated;
-                (negated, carry) = carrying_add(!limb, 0, carry);
-                magnitude.push(negated);
+            for limb in &mut magnitude {
+                (*limb, carry) = carrying_add(!*limb, 0, carry);
             }
             magnitude.push(u64::from(carry));
-        } else {
-            magnitude.extend_from_slice(limbs);
         }
-        (negative, Natural::from_limbs(magnitude))
+        (negative, Natural::from_limbs(magnitude), base * 64)
     }
 
     /// Appends the one form that the sum has: where its bytes begin, as two bytes, and the bytes,
@@ -267,8 +263,8 @@ mod tests {
     }
 
     fn sum(exact: &Exact) -> Option<f64> {
-        let (negative, magnitude) = exact.to_natural();
-        magnitude.to_f64(-UNIT, false).map(|sum| if negative { -sum } else { sum })
+        let (negative, magnitude, shift) = exact.to_natural();
+        magnitude.to_f64(shift as i64 - UNIT, false).map(|sum| if negative { -sum } else { sum })
     }
 
     #[test]
@@ -338,11 +334,11 @@ mod tests {
             for value in doubles(seed).take(20) {
                 let mut exact = Exact::default();
                 exact.add_square(value, false);
-                let (negative, magnitude) = exact.to_natural();
+                let (negative, magnitude, shift) = exact.to_natural();
                 let (mantissa, position, _) = parts(value);
                 let mantissa = Natural::from(mantissa);
                 assert!(!negative);
-                assert_eq!(magnitude, mantissa.multiply(&mantissa).shift_left(2 * position as usize));
+                assert_eq!(magnitude.shift_left(shift), mantissa.multiply(&mantissa).shift_left(2 * position as usize));
                 exact.add_square(-value, true);
                 assert!(bytes(&exact).is_empty());
             }

@@ -13,7 +13,7 @@ use crate::columns::{Reader, Writer};
 use crate::key::{Key, Keys};
 use crate::multiset::Multiset;
 use crate::order::{Form, Order, Quad, Word};
-use crate::types::required;
+use crate::types::{self, required};
 
 /// Which end of the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,16 +75,18 @@ pub(crate) fn bind(end: End, args: &[Argument], config: &Json) -> Result<Box<dyn
 }
 
 fn bound<K: Key>(end: End, order: Order, field: &Field, append_only: bool) -> Box<dyn BoundAggregate> {
+    let result = Field { name: end.name().to_owned(), nullable: true, ..field.clone() };
     // Another collation is another order: its states are other states.
-    let attributes = || field.attributes.clone();
-    let result = Field { name: end.name().to_owned(), nullable: true, attributes: attributes(), ..field.clone() };
+    let with_collation = |state: Field| match field.attribute("collation") {
+        Some(collation) => state.with("collation", collation),
+        None => state,
+    };
     if append_only {
-        let state = vec![Field { attributes: attributes(), ..Field::new("value", field.data_type) }];
+        let state = vec![with_collation(types::result("value", field.data_type))];
         let function = Alone { end, order, key: PhantomData::<K> };
         return Bound::new(function, vec![0], result, Layout::Single, state).append_only().boxed();
     }
-    let value = Field { attributes: attributes(), ..required("value", field.data_type) };
-    let state = vec![value, required("count", DataType::Int64)];
+    let state = vec![with_collation(required("value", field.data_type)), required("count", DataType::Int64)];
     let function = Extreme { end, order, key: PhantomData::<K> };
     Bound::new(function, vec![0], result, Layout::Several, state).boxed()
 }

@@ -121,10 +121,11 @@ impl<T: Fixed + Into<f64>> Function for FloatSum<T> {
             return Ok(());
         };
         let result = group.special.sum().or_else(|| {
-            let (negative, magnitude) = group.sum.to_natural();
+            let (negative, magnitude, shift) = group.sum.to_natural();
+            let exponent = shift as i64 - UNIT;
             let result = match self.kind {
-                Kind::Sum => magnitude.to_f64(-UNIT, false),
-                Kind::Average => magnitude.ratio_to_f64(&Natural::from(rows), -UNIT),
+                Kind::Sum => magnitude.to_f64(exponent, false),
+                Kind::Average => magnitude.ratio_to_f64(&Natural::from(rows), exponent),
             };
             result.map(|result| if negative { -result } else { result })
         });

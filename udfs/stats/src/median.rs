@@ -3,9 +3,7 @@
 use std::marker::PhantomData;
 
 use rowmill_sdk::serde_json::Value as Json;
-use rowmill_sdk::{
-    Argument, Arity, Batch, BindError, BoundAggregate, DataType, Field, FlaggedRow, FunctionInfo, RowError,
-};
+use rowmill_sdk::{Argument, Batch, BindError, BoundAggregate, DataType, Field, FlaggedRow, FunctionInfo, RowError};
 
 use crate::aggregate::{Bound, Function, Layout};
 use crate::call::{self, Config};
@@ -26,7 +24,7 @@ pub(crate) fn info() -> FunctionInfo {
          middle; NULL when there is none. NaN is above all numbers. Exact under retraction: every distinct value of a \
          group is kept with its count (16 bytes and up) and walked for each result; `percentile` with p 0.5 is the \
          approximate variant for large groups.",
-        vec![call::parameter("value", "Integers, decimals or floating-point numbers.", Arity::One)],
+        vec![call::number()],
         "float64",
         Vec::new(),
     )

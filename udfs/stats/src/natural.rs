@@ -186,6 +186,10 @@ impl Natural {
                 (self.shift_right(right), self.any_below(right))
             }
         };
+        if let [divisor] = *divisor.0 {
+            let more = rest.divide_small(divisor) != 0;
+            return rest.to_f64(exponent - shift, lost || more);
+        }
         let mut quotient = 0u128;
         let mut step = divisor.shift_left(QUOTIENT - 1);
         for bit in (0..QUOTIENT).rev() {
@@ -193,10 +197,21 @@ impl Natural {
                 rest.subtract(&step);
                 quotient |= 1 << bit;
             }
-            step = step.shift_right(1);
+            step.halve();
         }
         let quotient = Self::from_limbs(vec![quotient as u64, (quotient >> 64) as u64]);
         quotient.to_f64(exponent - shift, lost || !rest.is_zero())
+    }
+
+    /// Shifts right by one, in place.
+    fn halve(&mut self) {
+        let mut above = 0;
+        for limb in self.0.iter_mut().rev() {
+            let bit = *limb << 63;
+            *limb = *limb >> 1 | above;
+            above = bit;
+        }
+        self.trim();
     }
 
     /// As a two's complement integer of `WIDTH` little-endian bytes with this sign; `None` beyond it.

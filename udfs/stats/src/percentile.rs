@@ -12,8 +12,8 @@ use std::marker::PhantomData;
 
 use rowmill_sdk::serde_json::{Value as Json, json};
 use rowmill_sdk::{
-    Argument, Arity, Batch, BindError, BoundAggregate, ConfigKey, DataType, DecimalType, Fixed, FlaggedRow,
-    FunctionInfo, RowError,
+    Argument, Batch, BindError, BoundAggregate, ConfigKey, DataType, DecimalType, Fixed, FlaggedRow, FunctionInfo,
+    RowError,
 };
 
 use crate::aggregate::{Bound, Function, Layout};
@@ -48,7 +48,7 @@ pub(crate) fn info() -> FunctionInfo {
          errors (`not-finite`); what is smaller than 2.3e-308 counts as 0. Retraction leaves no trace; 16 bytes per \
          group and bucket, of which values of one order of magnitude need some 130 at an accuracy of 0.01. `median` \
          is exact.",
-        vec![call::parameter("value", "Integers, decimals or floating-point numbers.", Arity::One)],
+        vec![call::number()],
         "float64",
         vec![p, accuracy],
     )

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use rowmill_sdk::serde_json::Value as Json;
 use rowmill_sdk::{
-    Argument, Arity, Batch, BindError, BoundAggregate, DataType, DecimalType, Field, FlaggedRow, FunctionInfo, RowError,
+    Argument, Batch, BindError, BoundAggregate, DataType, DecimalType, Field, FlaggedRow, FunctionInfo, RowError,
 };
 
 use crate::aggregate::{Bound, Function, Layout};
@@ -48,7 +48,7 @@ pub(crate) fn info(kind: Kind) -> FunctionInfo {
              rows nor rows taken out again leave a trace. Exact under retraction; 24 to 48 bytes per group, more \
              where floats of very different sizes meet."
         ),
-        vec![call::parameter("value", "Integers, decimals or floating-point numbers.", Arity::One)],
+        vec![call::number()],
         &format!("{result}, or float64"),
         Vec::new(),
     )

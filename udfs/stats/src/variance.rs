@@ -9,8 +9,7 @@ use std::marker::PhantomData;
 
 use rowmill_sdk::serde_json::Value as Json;
 use rowmill_sdk::{
-    Argument, Arity, Batch, BindError, BoundAggregate, DataType, DecimalType, Field, Fixed, FlaggedRow, FunctionInfo,
-    RowError,
+    Argument, Batch, BindError, BoundAggregate, DataType, DecimalType, Field, Fixed, FlaggedRow, FunctionInfo, RowError,
 };
 
 use crate::aggregate::{Bound, Function, Layout};
@@ -45,7 +44,7 @@ pub(crate) fn info(spread: Spread) -> FunctionInfo {
              taken out again leave a trace. Beyond float64 it is an error of the group (`out-of-range`). Exact under \
              retraction; 48 to 112 bytes per group, more where floats of very different sizes meet."
         ),
-        vec![call::parameter("value", "Integers, decimals or floating-point numbers.", Arity::One)],
+        vec![call::number()],
         "float64",
         Vec::new(),
     )
@@ -102,10 +101,11 @@ fn float<T: Fixed + Into<f64>>(spread: Spread) -> Box<dyn BoundAggregate> {
 }
 
 impl Spread {
-    /// Appends the result of sums over a unit whose square is `10^-(2 * scale) * 2^exponent`.
+    /// Appends the result of the square of the sum and the sum of the squares, over the unit
+    /// `10^-(2 * scale) * 2^exponent`.
     fn evaluate(
         self,
-        sum: &Natural,
+        square: &Natural,
         squares: &Natural,
         rows: i64,
         scale: u8,
@@ -117,12 +117,11 @@ impl Spread {
         // (rows * squares - sum^2) / (rows * divisor)
         let mut deviation = squares.clone();
         deviation.multiply_small(rows);
-        let square = sum.multiply(sum);
-        if divisor == 0 || deviation < square {
+        if divisor == 0 || deviation < *square {
             out.push_null();
             return Ok(());
         }
-        deviation.subtract(&square);
+        deviation.subtract(square);
         let mut denominator = Natural::power_of_ten(2 * u32::from(scale));
         denominator.multiply_small(rows);
         denominator.multiply_small(divisor);
@@ -178,7 +177,7 @@ impl<T: Whole, const N: usize, const M: usize> Function for ExactSpread<T, N, M>
 
     fn evaluate(&self, group: &Moments<N, M>, out: &mut Writer) -> Result<(), RowError> {
         let (sum, squares) = (group.sum.magnitude(), group.squares.magnitude());
-        self.spread.evaluate(&sum, &squares, group.rows, self.scale, 0, out)
+        self.spread.evaluate(&sum.multiply(&sum), &squares, group.rows, self.scale, 0, out)
     }
 
     fn snapshot(&self, group: &Moments<N, M>, out: &mut [Writer]) -> u32 {
@@ -248,8 +247,12 @@ impl<T: Fixed + Into<f64>> Function for FloatSpread<T> {
             self.spread.push(f64::NAN, out);
             return Ok(());
         }
-        let ((_, sum), (_, squares)) = (group.sum.to_natural(), group.squares.to_natural());
-        self.spread.evaluate(&sum, &squares, group.rows, 0, -2 * UNIT, out)
+        let ((_, sum, low), (_, squares, own)) = (group.sum.to_natural(), group.squares.to_natural());
+        // Both over the smaller of their units.
+        let shift = usize::min(2 * low, own);
+        let square = sum.multiply(&sum).shift_left(2 * low - shift);
+        let squares = squares.shift_left(own - shift);
+        self.spread.evaluate(&square, &squares, group.rows, 0, shift as i64 - 2 * UNIT, out)
     }
 
     fn snapshot(&self, group: &FloatMoments, out: &mut [Writer]) -> u32 {

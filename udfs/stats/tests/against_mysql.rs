@@ -14,6 +14,7 @@ use rowmill_sdk::serde_json::{self, Value as Json, json};
 use rowmill_sdk::{AggregateFunction, DataType, DecimalType, Field};
 use rowmill_udf_stats::*;
 use shop::{Column, GROUPS, Table};
+use support::show::{hex, show, unhex};
 use support::{Call, Change, Random};
 
 #[test]
@@ -154,7 +155,7 @@ fn compare(kind: Kind) {
             let column = check.columns.first().map(|at| &table.columns[*at]);
             for (group, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
                 if !same(ours, theirs, &result, column, check.compared) {
-                    let ours = ours.as_ref().map(|raw| shop::show(&result, raw));
+                    let ours = ours.as_ref().map(|raw| show(&result, raw));
                     let _ = writeln!(
                         failures,
                         "{} of group {group}, seed {seed}: ours {ours:?}, theirs {theirs}",
@@ -205,18 +206,18 @@ fn results(call: &Call, table: &Table, seed: u64) -> Vec<Option<Vec<u8>>> {
 fn same(ours: &Option<Vec<u8>>, theirs: &str, result: &Field, column: Option<&Column>, compared: As) -> bool {
     let Some(raw) = ours else { return theirs == "NULL" };
     match compared {
-        As::Text => shop::show(result, raw) == theirs,
+        As::Text => show(result, raw) == theirs,
         As::Double => {
-            let (Ok(ours), Ok(theirs)) = (shop::show(result, raw).parse::<f64>(), theirs.parse::<f64>()) else {
+            let (Ok(ours), Ok(theirs)) = (show(result, raw).parse::<f64>(), theirs.parse::<f64>()) else {
                 return false;
             };
             (ours - theirs).abs() <= 1e-12 * ours.abs().max(theirs.abs())
         }
-        As::Hex => shop::hex(raw) == theirs,
+        As::Hex => hex(raw) == theirs,
         As::Collated => {
             let name = column.and_then(|column| column.field.attribute("collation")).unwrap_or("binary");
             let rule = Collation::named(name).rule().unwrap();
-            let theirs = shop::unhex(theirs);
+            let theirs = unhex(theirs);
             rule.compare(std::str::from_utf8(raw).unwrap(), std::str::from_utf8(&theirs).unwrap()).is_eq()
         }
         As::Json => {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+pub(crate) mod show;
+
 use rowmill_sdk::bitmap::Bitmap;
 use rowmill_sdk::serde_json::Value as Json;
 use rowmill_sdk::{
