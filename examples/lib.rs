@@ -43,4 +43,7 @@ pub const EXAMPLES: &[Example] = &[
         &[("order_price.wasm", include_bytes!(concat!(env!("OUT_DIR"), "/order_price.wasm")))]
     ),
     example!("alerts", "payment_alerts", "an alert table fed by a filter over payments", &[]),
+    example!("revenue", "revenue_per_hour", "revenue per hour and status, in windows on the time of purchase", &[]),
+    example!("totals", "customer_alerts", "totals per customer, those above a threshold in the mart", &[]),
+    example!("top-products", "top_products", "the best products of each day: an aggregate of an aggregate", &[]),
 ];

@@ -10,4 +10,5 @@ mod kills;
 mod load;
 mod restart;
 mod starts;
+mod state;
 mod takeover;

@@ -1,14 +1,17 @@
 //! The command line: what can be typed, what it means, and the help that teaches it.
 //!
-//! Only parsing happens here. What a later version brings (aggregates, other languages) is not
-//! offered; a value that people will try anyway is refused by name.
+//! Only parsing happens here. What a later version brings (other languages) is not offered; a
+//! value that people will try anyway is refused by name.
 
-use std::net::{Ipv4Addr, SocketAddr};
+mod values;
+
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
-use rowmill_flow::plan::Limits;
-use rowmill_flow::units::{parse_duration, parse_size};
+
+pub(crate) use values::{Argument, Arguments, Columns, RunLimits};
+use values::{arguments, columns, json_object, kind, language, limits, metrics_address, project_name};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -87,7 +90,7 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Run a pipeline until Ctrl-C (SIGINT) or SIGTERM; it then finishes the epoch and exits 0.
     #[command(
-        after_help = "Examples:\n  rowmill run orders.yaml\n  rowmill run orders.yaml --until-caught-up && rowmill verify orders.yaml\n  rowmill run orders.yaml --log json --metrics 9400"
+        after_help = "Examples:\n  rowmill run orders.yaml\n  rowmill run orders.yaml --until-caught-up && rowmill verify orders.yaml\n  rowmill run orders.yaml --log json --metrics 9400\n  rowmill run totals.yaml --rebuild"
     )]
     Run {
         /// The pipeline file (YAML).
@@ -95,13 +98,20 @@ pub(crate) enum Command {
         /// Exit 0 when everything that the source had at the start is committed in the target.
         #[arg(long)]
         until_caught_up: bool,
+        /// Forget the state of the aggregates and make it anew; the way out when it is lost or damaged.
+        ///
+        /// Reads a new snapshot into the aggregates, writes every group into the target and deletes the
+        /// target's rows that belong to none, so that it is right whatever it holds. Readers of the
+        /// target see the old rows until then. For pipelines with aggregates only.
+        #[arg(long)]
+        rebuild: bool,
     },
     /// Check everything that `run` checks before it moves a row, and report all problems at once.
     Check {
         /// The pipeline file (YAML).
         file: PathBuf,
     },
-    /// Show the plan: per step its columns in and out, function, component digest, limits.
+    /// Show the plan: per step its columns in and out, function, component digest, limits, state.
     Plan {
         /// The pipeline file (YAML).
         file: PathBuf,
@@ -127,7 +137,22 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Forget the progress of a pipeline, so that its next run starts anew.
+    /// Look at the state of the aggregates, or move it: list, export DIR, import DIR.
+    ///
+    /// The accumulators of all groups lie in the pipeline's state folder: `state:` in its file, else
+    /// ~/.local/state/rowmill/NAME. The pipeline must be stopped.
+    #[command(
+        arg_required_else_help = true,
+        after_help = "Examples:\n  rowmill state totals.yaml list\n  rowmill state totals.yaml export /backup/totals     on the old machine, the pipeline stopped\n  rowmill state totals.yaml import /backup/totals     on the new one; `rowmill run` then goes on\n\nA savepoint goes with the target's progress that it was made with. A state that is lost can be made\nanew from the source at any time: rowmill run FILE --rebuild"
+    )]
+    State {
+        /// The pipeline file (YAML).
+        file: PathBuf,
+        /// What to do with it.
+        #[command(subcommand)]
+        command: State,
+    },
+    /// Forget the progress of a pipeline and the state of its aggregates, so that its next run starts anew.
     Reset {
         /// The pipeline file (YAML).
         file: PathBuf,
@@ -149,6 +174,33 @@ pub(crate) enum Command {
         /// On which server; MySQL if it is installed, else MariaDB.
         #[arg(long, value_name = "KIND")]
         server: Option<ServerKind>,
+    },
+}
+
+/// What `state` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum State {
+    /// Show the state folder: its checkpoints, and how many entries each aggregate keeps.
+    List {
+        /// As JSON, for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the newest checkpoint into a new folder: a savepoint, which can be moved to another machine.
+    Export {
+        /// Where to; must be empty or missing.
+        dir: PathBuf,
+        /// Say what was written as JSON, for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read a savepoint into the pipeline's state folder, which must be empty or missing.
+    Import {
+        /// A folder that `export` wrote.
+        dir: PathBuf,
+        /// Say what was read as JSON, for programs.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -186,8 +238,9 @@ pub(crate) enum Udf {
     ///
     /// Results are JSON lines on stdout; what they cost (ns/row, CPU, peak memory) is on stderr.
     /// Columns get their types from the values; `price:decimal(10,2)` in --args names another.
+    /// An aggregate runs over all rows as one group, or by the columns of --by.
     #[command(
-        after_help = "Examples:\n  rowmill udf run ./price.wasm#total --input orders.jsonl --args price,qty\n  rowmill udf run std/text#trim --input people.csv --args name\n  rowmill udf run std/sql#filter --input orders.csv --config '{\"where\": \"qty > 3\"}'\n  rowmill udf run ./fx.wasm#convert --input o.csv --args 'price:decimal(10,2),=\"EUR\"' --limits wall=1s"
+        after_help = "Examples:\n  rowmill udf run ./price.wasm#total --input orders.jsonl --args price,qty\n  rowmill udf run std/text#trim --input people.csv --args name\n  rowmill udf run std/sql#filter --input orders.csv --config '{\"where\": \"qty > 3\"}'\n  rowmill udf run std/stats#sum --input orders.csv --args 'price:decimal(10,2)' --by country\n  rowmill udf run ./fx.wasm#convert --input o.csv --args 'price:decimal(10,2),=\"EUR\"' --limits wall=1s"
     )]
     Run {
         /// Component and function: ./price.wasm#total, std/text#trim.
@@ -202,16 +255,20 @@ pub(crate) enum Udf {
         /// Arguments, separated by commas: a column, column:type, or =JSON for a literal [default: all columns].
         #[arg(long, value_name = "LIST", value_parser = arguments)]
         args: Option<Arguments>,
-        /// Limits other than the defaults: memory=64MiB,cpu_base=100ms,cpu_per_row=50us,wall=5s,output=64MiB.
+        /// Columns that make a group, for an aggregate: country,status [default: one group of all rows].
+        #[arg(long, value_name = "LIST", value_parser = columns)]
+        by: Option<Columns>,
+        /// Limits other than the defaults: memory=64MiB,cpu_base=100ms,cpu_per_row=50us,wall=5s,output=64MiB
+        /// (memory=256MiB for aggregates).
         #[arg(long, value_name = "LIST", default_value = "", value_parser = limits, hide_default_value = true)]
-        limits: Limits,
+        limits: RunLimits,
         /// Rows per call.
         #[arg(long, value_name = "ROWS", default_value_t = 8192, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         batch: u32,
     },
     /// Write a project for a new component, one that builds and passes its own test.
     #[command(
-        after_help = "Examples:\n  rowmill udf new price --lang rust\n  rowmill udf new keep_big --lang rust --kind filter"
+        after_help = "Examples:\n  rowmill udf new price --lang rust\n  rowmill udf new keep_big --lang rust --kind filter\n  rowmill udf new mean --lang rust --kind aggregate"
     )]
     New {
         /// The component's name; also that of the folder.
@@ -220,7 +277,8 @@ pub(crate) enum Udf {
         /// The language.
         #[arg(long, value_parser = language)]
         lang: Language,
-        /// What the function does: scalar (n rows in, n values out), filter (n bits out) or table (rows out).
+        /// What the function does: scalar (n rows in, n values out), filter (n bits out), table (rows out)
+        /// or aggregate (a value per group).
         #[arg(long, default_value = "scalar", value_parser = kind)]
         kind: Kind,
     },
@@ -242,6 +300,8 @@ pub(crate) enum Kind {
     Filter,
     /// One row in, any number out.
     Table,
+    /// The rows of a group in, one value out.
+    Aggregate,
 }
 
 impl Kind {
@@ -251,144 +311,9 @@ impl Kind {
             Self::Scalar => "scalar",
             Self::Filter => "filter",
             Self::Table => "table",
+            Self::Aggregate => "aggregate",
         }
     }
-}
-
-/// The arguments of `udf run`.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Arguments(pub(crate) Vec<Argument>);
-
-/// One of them.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Argument {
-    /// A column of the file, and its type if not the one that its values suggest.
-    Column { name: String, data_type: Option<arrow_schema::DataType> },
-    /// A constant.
-    Literal(serde_json::Value),
-}
-
-/// `9400` or `127.0.0.1:9400`.
-fn metrics_address(text: &str) -> Result<SocketAddr, String> {
-    if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
-        return Ok((Ipv4Addr::LOCALHOST, port).into());
-    }
-    text.parse().map_err(|_| "needed a port such as 9400, or an address such as 127.0.0.1:9400".to_owned())
-}
-
-fn json_object(text: &str) -> Result<serde_json::Value, String> {
-    let value: serde_json::Value =
-        serde_json::from_str(text).map_err(|error| format!("needed a JSON object: {error}"))?;
-    if value.is_object() { Ok(value) } else { Err("needed a JSON object such as {\"threshold\": 0.9}".to_owned()) }
-}
-
-fn language(text: &str) -> Result<Language, String> {
-    match text {
-        "rust" => Ok(Language::Rust),
-        "c" | "go" | "python" | "js" => Err(format!("{text} is not supported in this version; needed rust")),
-        _ => Err("needed rust".to_owned()),
-    }
-}
-
-fn kind(text: &str) -> Result<Kind, String> {
-    match text {
-        "scalar" => Ok(Kind::Scalar),
-        "filter" => Ok(Kind::Filter),
-        "table" => Ok(Kind::Table),
-        "aggregate" => Err("aggregate is not supported in this version; needed scalar, filter or table".to_owned()),
-        _ => Err("needed scalar, filter or table".to_owned()),
-    }
-}
-
-fn project_name(text: &str) -> Result<String, String> {
-    let valid = (1..=64).contains(&text.len())
-        && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
-    if valid {
-        Ok(text.to_owned())
-    } else {
-        Err("needed 1 to 64 of a-z, 0-9, - and _, beginning with a letter".to_owned())
-    }
-}
-
-/// Splits at commas that stand outside of parentheses, braces, brackets and JSON strings.
-fn split(text: &str) -> Vec<&str> {
-    let (mut parts, mut start, mut depth, mut quoted, mut escaped) = (Vec::new(), 0, 0i32, false, false);
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            '(' | '[' | '{' if !quoted => depth += 1,
-            ')' | ']' | '}' if !quoted => depth -= 1,
-            ',' if !quoted && depth == 0 => {
-                parts.push(text[start..at].trim());
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(text[start..].trim());
-    parts
-}
-
-fn arguments(text: &str) -> Result<Arguments, String> {
-    if text.trim().is_empty() {
-        return Ok(Arguments(Vec::new()));
-    }
-    split(text).into_iter().map(argument).collect::<Result<_, _>>().map(Arguments)
-}
-
-fn argument(text: &str) -> Result<Argument, String> {
-    if let Some(json) = text.strip_prefix('=') {
-        let value: serde_json::Value = serde_json::from_str(json)
-            .map_err(|error| format!("{json:?} is no JSON literal: {error}; a text is written =\"text\""))?;
-        return if value.is_array() || value.is_object() {
-            Err(format!("{json:?} is no literal; needed a number, a text, true, false or null"))
-        } else {
-            Ok(Argument::Literal(value))
-        };
-    }
-    let (name, data_type) = match text.split_once(':') {
-        None => (text, None),
-        Some((name, data_type)) => {
-            let parsed = rowmill_flow::type_name::parse(data_type).ok_or_else(|| {
-                let names = rowmill_flow::type_name::NAMES.join(", ");
-                format!("no such type: {data_type}; needed one of {names}")
-            })?;
-            (name, Some(parsed))
-        }
-    };
-    if name.is_empty() {
-        return Err("an empty column name; needed a list such as price,qty".to_owned());
-    }
-    Ok(Argument::Column { name: name.to_owned(), data_type })
-}
-
-fn limits(text: &str) -> Result<Limits, String> {
-    let mut limits = Limits::default();
-    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-        let (key, value) =
-            part.split_once('=').ok_or_else(|| format!("found {part:?}, needed for example memory=64MiB"))?;
-        let size = || {
-            parse_size(value)
-                .filter(|size| *size > 0)
-                .ok_or_else(|| format!("{key} is {value:?}, needed a size such as 64MiB"))
-        };
-        let duration =
-            || parse_duration(value).ok_or_else(|| format!("{key} is {value:?}, needed a duration such as 100ms"));
-        match key {
-            "memory" => limits.memory = size()?,
-            "output" => limits.output = size()?,
-            "cpu_base" => limits.cpu_base = duration()?,
-            "cpu_per_row" => limits.cpu_per_row = duration()?,
-            "wall" => limits.wall = duration()?,
-            _ => {
-                return Err(format!("no such limit: {key}; needed memory, cpu_base, cpu_per_row, wall or output"));
-            }
-        }
-    }
-    Ok(limits)
 }
 
 #[cfg(test)]
@@ -411,6 +336,10 @@ mod tests {
         for line in [
             "run p.yaml",
             "run p.yaml --until-caught-up --log json -q --metrics 9400",
+            "run p.yaml --rebuild",
+            "state p.yaml list --json",
+            "state p.yaml export savepoint",
+            "state p.yaml import savepoint --json",
             "check p.yaml -vv --color never",
             "plan p.yaml --json",
             "status p.yaml --json",
@@ -418,7 +347,9 @@ mod tests {
             "reset p.yaml --drop-target --yes",
             "udf inspect x.wasm --json",
             "udf run x.wasm#f --input rows.jsonl --args a,b --limits wall=1s,memory=1MiB",
+            "udf run x.wasm#f --input rows.csv --args a --by b,c",
             "udf new price --lang rust --kind table",
+            "udf new price --lang rust --kind aggregate",
             "demo --seconds 5",
         ] {
             assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
@@ -428,10 +359,13 @@ mod tests {
     #[test]
     fn what_comes_later_is_not_offered() {
         for (line, text) in [
-            ("run p.yaml --rebuild", "unexpected argument '--rebuild'"),
+            ("state p.yaml move", "unexpected argument 'move'"),
+            ("state p.yaml export", "<DIR>"),
+            ("state list", "<FILE>"),
             ("serve", "unrecognized subcommand 'serve'"),
             ("udf new x --lang go", "go is not supported in this version; needed rust"),
-            ("udf new x --lang rust --kind aggregate", "aggregate is not supported in this version"),
+            ("udf new x --lang rust --kind window", "needed scalar, filter, table or aggregate"),
+            ("udf run x --input y --by ,", "an empty column name"),
             ("udf new X --lang rust", "beginning with a letter"),
             ("udf run x --input y --limits wall=5", "needed a duration such as 100ms"),
             ("udf run x --input y --limits fuel=5", "no such limit: fuel"),
@@ -442,30 +376,6 @@ mod tests {
             assert_eq!(error.exit_code(), 2, "{line}");
             assert!(error.to_string().contains(text), "{line}: {error}");
         }
-    }
-
-    #[test]
-    fn a_port_alone_is_loopback() {
-        assert_eq!(metrics_address("9400"), Ok(([127, 0, 0, 1], 9400).into()));
-        assert_eq!(metrics_address(":9400"), Ok(([127, 0, 0, 1], 9400).into()));
-        assert_eq!(metrics_address("0.0.0.0:80"), Ok(([0, 0, 0, 0], 80).into()));
-    }
-
-    #[test]
-    fn arguments_are_columns_types_and_literals() {
-        let list = arguments("price:decimal(10,2), qty,=\"a,b\",=3").expect("a list");
-        assert_eq!(
-            list.0,
-            [
-                Argument::Column {
-                    name: "price".to_owned(),
-                    data_type: Some(arrow_schema::DataType::Decimal128(10, 2))
-                },
-                Argument::Column { name: "qty".to_owned(), data_type: None },
-                Argument::Literal("a,b".into()),
-                Argument::Literal(3.into()),
-            ]
-        );
     }
 
     /// The first screen: what a newcomer reads. Wrapped by `max_term_width`.

@@ -3,6 +3,7 @@
 mod demo;
 mod pipeline;
 mod report;
+mod state;
 
 use rowmill_flow::problem::{Fault, Problem};
 
@@ -10,7 +11,7 @@ use crate::args::{Args, Command};
 use crate::diagnostics::{Diagnostics, Exit};
 use crate::terminal::Terminal;
 use crate::udf;
-use pipeline::Opened;
+use pipeline::{How, Opened};
 
 /// Runs the command on a runtime of its own and prints what went wrong.
 pub(crate) fn run(args: Args, terminal: Terminal, diagnostics: Diagnostics) -> Exit {
@@ -28,11 +29,14 @@ pub(crate) fn run(args: Args, terminal: Terminal, diagnostics: Diagnostics) -> E
 async fn dispatch(args: Args, terminal: &Terminal, diagnostics: Diagnostics) -> Result<Exit, Exit> {
     let open = |file: &std::path::Path| Opened::read(file, diagnostics);
     Ok(match args.command {
-        Command::Run { file, until_caught_up } => open(&file)?.run(until_caught_up, &args.common, terminal).await,
+        Command::Run { file, until_caught_up, rebuild } => {
+            open(&file)?.run(How { until_caught_up, rebuild }, &args.common, terminal).await
+        }
         Command::Check { file } => open(&file)?.check().await,
         Command::Plan { file, json } => open(&file)?.plan(json).await,
         Command::Status { file, json } => open(&file)?.status(json).await,
         Command::Verify { file, json } => open(&file)?.verify(json).await,
+        Command::State { file, command } => open(&file)?.state(command).await,
         Command::Reset { file, drop_target, yes } => open(&file)?.reset(drop_target, yes).await,
         Command::Demo { seconds, server } => demo::demo(server.map(Into::into), seconds, terminal).await,
         Command::Udf(command) => match udf::udf(command).await {

@@ -4,7 +4,7 @@
 //! pipeline down. It ends by itself when every pipeline has dropped its sender.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rowmill_flow::status::{Phase, Status};
@@ -116,6 +116,8 @@ fn draw(bar: &ProgressBar, status: &Status, per_second: u64) {
 
 fn log(status: &Status, per_second: u64) {
     let lag_ms = status.lag.map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX));
+    let state = Aggregated::of(status);
+    let checkpoint_age_ms = checkpoint_age(status).map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
     tracing::info!(
         pipeline = status.pipeline,
         phase = status.phase.name(),
@@ -127,6 +129,10 @@ fn log(status: &Status, per_second: u64) {
         dead_letters = status.dead_letters,
         epochs = status.epochs,
         position = status.position,
+        groups = state.as_ref().map(|state| state.groups),
+        watermark = state.as_ref().and_then(|state| state.watermark),
+        late_rows = state.as_ref().map(|state| state.late),
+        checkpoint_age_ms,
         "progress"
     );
 }
@@ -150,11 +156,51 @@ fn line(status: &Status, per_second: u64) -> String {
     if let Some(lag) = status.lag {
         parts.push(format!("lag {}", short(lag)));
     }
+    if let Some(state) = Aggregated::of(status) {
+        parts.push(format!("{} groups", grouped(state.groups)));
+        if let Some(watermark) = state.watermark {
+            // Seconds are as fine as anybody can read.
+            parts.push(format!("watermark {}", watermark.split('.').next().unwrap_or(watermark).replace('T', " ")));
+        }
+        if state.late > 0 {
+            parts.push(format!("late {}", grouped(state.late)));
+        }
+        if let Some(age) = checkpoint_age(status) {
+            parts.push(format!("checkpoint {} ago", about(age.as_secs())));
+        }
+    }
     if status.skipped > 0 {
         parts.push(format!("skipped {}", grouped(status.skipped)));
     }
     parts.push(format!("dead letters {}", grouped(status.dead_letters)));
     parts.join("  ")
+}
+
+/// What all aggregates of a pipeline have together.
+struct Aggregated<'a> {
+    groups: u64,
+    /// The oldest: what is older is final everywhere.
+    watermark: Option<&'a str>,
+    late: u64,
+}
+
+impl<'a> Aggregated<'a> {
+    /// `None` without aggregates.
+    fn of(status: &'a Status) -> Option<Self> {
+        let all = &status.aggregates;
+        (!all.is_empty()).then(|| Self {
+            groups: all.iter().map(|aggregate| aggregate.groups).sum(),
+            watermark: all.iter().filter_map(|aggregate| aggregate.watermark.as_deref()).min(),
+            late: all.iter().map(|aggregate| aggregate.late).sum(),
+        })
+    }
+}
+
+/// How much of the stream a restart would read again, in time.
+fn checkpoint_age(status: &Status) -> Option<Duration> {
+    let checkpoint = status.checkpoint.as_ref()?;
+    // A clock that was set back has no age to tell.
+    SystemTime::now().duration_since(checkpoint.at).ok()
 }
 
 /// `1234567` as `1,234,567`.
@@ -208,6 +254,8 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
+    use rowmill_flow::status::{AggregateStatus, CheckpointStatus};
+
     use super::*;
 
     fn status(phase: Phase) -> Status {
@@ -229,6 +277,26 @@ mod tests {
             line(&streaming, 1200),
             "clean-orders  streaming  1,200 rows/s  lag 12ms  skipped 3  dead letters 0"
         );
+    }
+
+    #[test]
+    fn aggregates_add_what_matters_of_them() {
+        let aggregate = |groups, watermark: &str| {
+            let mut aggregate = AggregateStatus::default();
+            (aggregate.groups, aggregate.watermark) = (groups, Some(watermark.to_owned()));
+            aggregate
+        };
+        let mut streaming = status(Phase::Streaming);
+        streaming.aggregates = vec![aggregate(1_200, "2026-05-06T07:08:09.123"), aggregate(3, "2026-05-06T08:00:00")];
+        assert_eq!(
+            line(&streaming, 0),
+            "clean-orders  streaming  0 rows/s  1,203 groups  watermark 2026-05-06 07:08:09  dead letters 0"
+        );
+        streaming.aggregates[0].late = 5;
+        streaming.checkpoint =
+            Some(CheckpointStatus { position: String::new(), at: SystemTime::now(), took: Duration::ZERO });
+        let text = line(&streaming, 0);
+        assert!(text.contains("  late 5  checkpoint 0s ago  "), "{text}");
     }
 
     #[test]

@@ -6,12 +6,17 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::time::SystemTime;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, StringArray};
+use arrow_schema::{DataType, TimeUnit};
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use rowmill_flow::problem::Problem;
-use rowmill_flow::status::{Phase, Status, StepMeter};
+use rowmill_flow::status::{AggregateStatus, CheckpointStatus, Phase, Status, StepMeter};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -76,6 +81,38 @@ const PIPELINE: &[Family<Status>] = &[
         Phase::Snapshot { total, .. } => Some(number(total)),
         _ => None,
     }),
+    ("rowmill_state_disk_bytes", "gauge", "Bytes of the aggregates' state on disk, at the newest checkpoint.", |s| {
+        s.checkpoint.as_ref().map(|_| number(s.state_bytes))
+    }),
+    ("rowmill_checkpoint_age_seconds", "gauge", "Time since the newest checkpoint of this process.", |s| {
+        s.checkpoint.as_ref().and_then(age_seconds)
+    }),
+    ("rowmill_checkpoint_duration_seconds", "gauge", "From the newest checkpoint's barrier to the disk.", |s| {
+        s.checkpoint.as_ref().map(|checkpoint| checkpoint.took.as_secs_f64())
+    }),
+];
+
+const AGGREGATE: &[Family<AggregateStatus>] = &[
+    ("rowmill_aggregate_groups", "gauge", "Groups, those on disk included.", |a| Some(number(a.groups))),
+    ("rowmill_aggregate_groups_in_memory", "gauge", "Groups in memory.", |a| Some(number(a.groups_in_memory))),
+    ("rowmill_aggregate_memory_bytes", "gauge", "Bytes in memory, the component's included.", |a| {
+        Some(number(a.memory))
+    }),
+    (
+        "rowmill_aggregate_watermark_seconds",
+        "gauge",
+        "The watermark, as seconds since 1970 of the column's calendar.",
+        |a| a.watermark.as_deref().and_then(unix_seconds),
+    ),
+    ("rowmill_aggregate_late_rows_total", "counter", "Rows that came after their window was closed.", |a| {
+        Some(number(a.late))
+    }),
+    ("rowmill_aggregate_expired_rows_total", "counter", "Rows taken out of groups whose time to live was over.", |a| {
+        Some(number(a.expired))
+    }),
+    ("rowmill_aggregate_evicted_groups_total", "counter", "Groups that left the memory for the disk.", |a| {
+        Some(number(a.evicted))
+    }),
 ];
 
 const STEP: &[Family<StepMeter>] = &[
@@ -94,6 +131,19 @@ fn number(value: u64) -> f64 {
     value as f64
 }
 
+fn age_seconds(checkpoint: &CheckpointStatus) -> Option<f64> {
+    SystemTime::now().duration_since(checkpoint.at).ok().map(|age| age.as_secs_f64())
+}
+
+/// `2026-05-06T07:08:09.5` as seconds since 1970; `None` for what is no such text.
+fn unix_seconds(text: &str) -> Option<f64> {
+    let texts = StringArray::from(vec![text]);
+    let times = arrow_cast::cast(&texts, &DataType::Timestamp(TimeUnit::Microsecond, None)).ok()?;
+    let times = times.as_primitive::<TimestampMicrosecondType>();
+    #[allow(clippy::cast_precision_loss, reason = "the format's only number type")]
+    times.is_valid(0).then(|| times.value(0) as f64 / 1e6)
+}
+
 /// The whole text.
 fn render(statuses: &[Status]) -> String {
     let mut out = String::new();
@@ -109,6 +159,18 @@ fn render(statuses: &[Status]) -> String {
         for status in statuses {
             if let Some(value) = value(status) {
                 sample(&mut out, name, &[("pipeline", &status.pipeline)], value);
+            }
+        }
+    }
+    for (name, kind, help, value) in AGGREGATE {
+        family(&mut out, name, kind, help);
+        for status in statuses {
+            for aggregate in &status.aggregates {
+                let labels =
+                    [("pipeline", &*status.pipeline), ("table", &*aggregate.table), ("step", &*aggregate.step)];
+                if let Some(value) = value(aggregate) {
+                    sample(&mut out, name, &labels, value);
+                }
             }
         }
     }
@@ -184,6 +246,37 @@ mod tests {
         let mut once = families.clone();
         once.dedup();
         assert_eq!(families, once);
+    }
+
+    #[test]
+    fn aggregates_have_samples_of_their_own() {
+        let mut aggregate = AggregateStatus::default();
+        (aggregate.table, aggregate.step) = ("shop.orders".to_owned(), "aggregate-1".to_owned());
+        (aggregate.groups, aggregate.memory, aggregate.late) = (12, 4096, 3);
+        aggregate.watermark = Some("1970-01-02T00:00:00.500".to_owned());
+        let took = Duration::from_millis(250);
+        let checkpoint = CheckpointStatus { position: "binlog.000001:4".to_owned(), at: SystemTime::now(), took };
+        let text = render(&[Status {
+            aggregates: vec![aggregate],
+            checkpoint: Some(checkpoint),
+            state_bytes: 8192,
+            ..status()
+        }]);
+        let labels = "{pipeline=\"clean-orders\",table=\"shop.orders\",step=\"aggregate-1\"}";
+        for line in [
+            format!("rowmill_aggregate_groups{labels} 12"),
+            format!("rowmill_aggregate_memory_bytes{labels} 4096"),
+            format!("rowmill_aggregate_watermark_seconds{labels} 86400.5"),
+            format!("rowmill_aggregate_late_rows_total{labels} 3"),
+            "rowmill_state_disk_bytes{pipeline=\"clean-orders\"} 8192".to_owned(),
+            "rowmill_checkpoint_duration_seconds{pipeline=\"clean-orders\"} 0.25".to_owned(),
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        assert!(text.contains("rowmill_checkpoint_age_seconds{"), "{text}");
+        let without = render(&[status()]);
+        assert!(!without.contains("rowmill_state_disk_bytes{"), "no aggregates, no state");
+        assert_eq!(unix_seconds("soon"), None);
     }
 
     #[tokio::test]

@@ -31,7 +31,7 @@ mod tests {
     /// What the README of a project shows must be what the loader takes.
     #[test]
     fn the_step_in_the_readme_is_a_step() {
-        for kind in [Kind::Scalar, Kind::Filter, Kind::Table] {
+        for kind in [Kind::Scalar, Kind::Filter, Kind::Table, Kind::Aggregate] {
             let files = files("fix-price", Language::Rust, kind);
             let readme = files.iter().find(|(path, _)| *path == "README.md").map(|(_, text)| text).expect("a README");
             let steps = readme.split("```yaml\n").nth(1).and_then(|text| text.split("```").next()).expect("an example");

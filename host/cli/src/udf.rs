@@ -1,5 +1,6 @@
 //! `rowmill udf …`: work on components without a pipeline or a server.
 
+mod aggregate;
 mod inspect;
 mod new;
 mod open;
@@ -16,8 +17,8 @@ use crate::diagnostics::Exit;
 pub(crate) async fn udf(command: Udf) -> Result<Exit, Vec<Problem>> {
     match command {
         Udf::Inspect { wasm, json } => inspect::inspect(&wasm, json).await,
-        Udf::Run { function, input, config, args, limits, batch } => {
-            run::run(run::Call { function, input, config, args, limits, batch: batch as usize }).await
+        Udf::Run { function, input, config, args, by, limits, batch } => {
+            run::run(run::Call { function, input, config, args, by, limits, batch: batch as usize }).await
         }
         Udf::New { name, lang, kind } => new::new(&std::env::current_dir().unwrap_or_default(), &name, lang, kind),
     }

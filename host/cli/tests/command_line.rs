@@ -47,12 +47,15 @@ fn usage_errors_exit_with_2() {
     check(folder.path(), &["rnu"], 2, &["unrecognized subcommand 'rnu'"]);
     check(folder.path(), &["run"], 2, &["<FILE>"]);
     check(folder.path(), &["udf", "new", "x", "--lang", "go"], 2, &["go is not supported in this version"]);
+    check(folder.path(), &["state"], 2, &["Usage: rowmill state [OPTIONS] <FILE> <COMMAND>"]);
+    check(folder.path(), &["state", "p.yaml"], 2, &["list", "export", "import"]);
+    check(folder.path(), &["state", "p.yaml", "import"], 2, &["<DIR>"]);
 }
 
 #[test]
 fn help_goes_to_stdout() {
     let folder = folder(GOOD);
-    for args in [&["--help"][..], &["run", "--help"], &["udf", "run", "--help"]] {
+    for args in [&["--help"][..], &["run", "--help"], &["state", "--help"], &["udf", "run", "--help"]] {
         let output = rowmill(folder.path(), args);
         assert_eq!(output.status.code(), Some(0));
         let stdout = String::from_utf8(output.stdout).expect("UTF-8");
@@ -64,10 +67,11 @@ fn help_goes_to_stdout() {
 #[test]
 fn a_wrong_file_is_refused_by_every_command_before_anything_is_opened() {
     let folder = folder(&GOOD.replace("tables:", "tabels:"));
-    for command in ["run", "check", "plan", "status", "verify", "reset"] {
+    for more in [&["run"][..], &["check"], &["plan"], &["status"], &["verify"], &["reset"], &["state", "list"]] {
+        let args = [&more[..1], &["p.yaml"], &more[1..]].concat();
         check(
             folder.path(),
-            &[command, "p.yaml"],
+            &args,
             2,
             &[
                 "error: no such key in source: tabels\n --> p.yaml:4:3\n",
@@ -80,6 +84,22 @@ fn a_wrong_file_is_refused_by_every_command_before_anything_is_opened() {
         );
     }
     check(folder.path(), &["check", "nowhere.yaml"], 2, &["the pipeline file nowhere.yaml can't be read"]);
+}
+
+/// Before a server is asked.
+#[test]
+fn pipelines_without_aggregates_have_no_state() {
+    let folder = folder(&GOOD.replace("${MART_PASSWORD}", "hunter2"));
+    for args in [&["list"][..], &["export", "savepoint"]] {
+        let args = [&["state", "p.yaml"], args].concat();
+        check(folder.path(), &args, 2, &["pipeline orders has no aggregate, so it keeps no state"]);
+    }
+    check(
+        folder.path(),
+        &["run", "p.yaml", "--rebuild"],
+        2,
+        &["only pipelines with aggregates can be rebuilt", "fix: `rowmill reset FILE --drop-target`"],
+    );
 }
 
 #[test]
@@ -107,6 +127,9 @@ fn a_new_project_is_written_and_never_overwritten() {
     let output = rowmill(folder.path(), &["udf", "new", "fix-price", "--lang", "rust"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(folder.path().join("fix-price/Cargo.toml").is_file());
+    let output = rowmill(folder.path(), &["udf", "new", "mean", "--lang", "rust", "--kind", "aggregate"]);
+    let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(stdout.starts_with("mean/ holds an aggregate function. Next:"), "{stdout}");
     check(folder.path(), &["udf", "new", "fix-price", "--lang", "rust"], 2, &["can't be made"]);
 }
 
@@ -133,4 +156,39 @@ fn a_function_runs_on_the_rows_of_a_file() {
         2,
         &["the input has no column nmae", "= needed: one of name"],
     );
+}
+
+/// Groups in the order of their first row, NULL as one of them.
+#[test]
+fn an_aggregate_runs_on_the_rows_of_a_file() {
+    let folder = folder(GOOD);
+    let rows = "country,price\nDE,1.50\nFR,2.25\nDE,0.05\n,7.00\n";
+    std::fs::write(folder.path().join("rows.csv"), rows).expect("written");
+    let args = ["udf", "run", "std/stats#sum", "--input", "rows.csv", "--args", "price:decimal(10,2)"];
+    let run = |more: &[&str]| {
+        let output = rowmill(folder.path(), &[&args[..], more].concat());
+        let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(0), "{stderr}");
+        (String::from_utf8(output.stdout).expect("UTF-8"), stderr)
+    };
+    let (stdout, stderr) = run(&["--batch", "2"]);
+    assert_eq!(stdout, "{\"sum\":\"10.80\"}\n");
+    assert!(stderr.contains("4 rows in 3 calls:") && stderr.contains("1 result,"), "{stderr}");
+    let (stdout, _) = run(&["--by", "country"]);
+    let expected = "{\"country\":\"DE\",\"sum\":\"1.55\"}\n{\"country\":\"FR\",\"sum\":\"2.25\"}\n{\"country\":null,\"sum\":\"7.00\"}\n";
+    assert_eq!(stdout, expected);
+
+    let by = |function: &'static str, column: &'static str| {
+        ["udf", "run", function, "--input", "rows.csv", "--args", "country", "--by", column]
+    };
+    check(folder.path(), &by("std/stats#count", "county"), 2, &["no such column", "needed: one of country, price"]);
+    check(folder.path(), &by("std/text#trim", "country"), 2, &["--by with trim, which is no aggregate"]);
+}
+
+#[test]
+fn the_aggregates_of_a_component_are_shown() {
+    let folder = folder(GOOD);
+    let output = rowmill(folder.path(), &["udf", "inspect", "std/stats"]);
+    let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(stdout.contains("\n  aggregate sum("), "{stdout}");
 }

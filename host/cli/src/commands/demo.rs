@@ -22,6 +22,23 @@ use crate::{environment, live, signal};
 /// How long a pipeline may take to read its snapshot.
 const SNAPSHOT_DEADLINE: Duration = Duration::from_secs(60);
 
+/// What of the mart is shown at the end.
+const SHOWN: [(&str, &str); 3] = [
+    (
+        "alerts, for instance",
+        "SELECT id, customer, amount, reason, minute FROM mart.payment_alerts ORDER BY id LIMIT 3",
+    ),
+    (
+        "the revenue of the last hours",
+        "SELECT window_start, status, purchases, buyers, revenue FROM mart.revenue_per_hour
+         ORDER BY window_start DESC, status LIMIT 4",
+    ),
+    (
+        "the best products of the last days",
+        "SELECT sold_on, top, most FROM mart.top_products ORDER BY sold_on DESC LIMIT 2",
+    ),
+];
+
 /// One pipeline of the demo.
 struct Running {
     example: &'static Example,
@@ -53,10 +70,10 @@ async fn play(kind: Option<Kind>, seconds: u64, terminal: &Terminal) -> anyhow::
     let seeds = Arc::clone(&server);
     tokio::task::spawn_blocking(move || seed(&seeds)).await??;
 
-    say("\n2. Three pipelines copy its tables into the database mart, through sandboxed components");
+    say("\n2. Pipelines bring its tables into the database mart, through sandboxed components");
     let mut pipelines = Vec::new();
     for example in EXAMPLES {
-        say(&format!("   {:<10} {}", example.name, example.title));
+        say(&format!("   {:<13} {}", example.name, example.title));
         pipelines.push(launch(example, &server, folder.path(), &environment, stop.clone())?);
     }
     let shown = {
@@ -105,11 +122,11 @@ async fn play(kind: Option<Kind>, seconds: u64, terminal: &Terminal) -> anyhow::
             summary.rows_deleted
         ));
     }
-    say("\n   an alert, for instance:");
-    let alerts =
-        server.sql("SELECT id, customer, amount, reason, minute FROM mart.payment_alerts ORDER BY id LIMIT 3")?;
-    for alert in alerts.lines() {
-        say(&format!("   {}", alert.replace('\t', "  ")));
+    for (what, query) in SHOWN {
+        say(&format!("\n   {what}:"));
+        for row in server.sql(query)?.lines() {
+            say(&format!("   {}", row.replace('\t', "  ")));
+        }
     }
     say(match equal {
         true => {
@@ -156,7 +173,8 @@ fn launch(
     };
     let loaded = rowmill_flow::file::parse(&folder.join("pipeline.yaml"), example.pipeline, &variable);
     let plan = match loaded {
-        Ok(loaded) => Arc::new(loaded.pipeline),
+        // Beside the file, since everything has to go with it.
+        Ok(loaded) => Arc::new(Pipeline { state: Some(folder.join("state")), ..loaded.pipeline }),
         Err(refused) => bail!("examples/{}: {}", example.name, refused.problems[0]),
     };
     let (sender, status) = watch::channel(Status::default());
@@ -205,7 +223,7 @@ async fn verify(plan: &Pipeline, environment: &Environment) -> anyhow::Result<bo
         Err(Error::Plan(problems)) => bail!("verify {}: {}", plan.name, problems[0]),
         Err(error) => bail!("verify {}: {}", plan.name, chain(&error)),
     };
-    say(&format!("   {:<10} {}", plan.name, super::report::verify(&report)));
+    say(&format!("   {:<13} {}", plan.name, super::report::verify(&report)));
     Ok(report.is_equal())
 }
 

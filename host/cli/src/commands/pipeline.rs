@@ -1,7 +1,7 @@
-//! `run`, `check`, `plan`, `status`, `verify`, `reset`: commands on a pipeline file.
+//! `run`, `check`, `plan`, `status`, `verify`, `reset`: commands on a pipeline file. `state` has a file of its own.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rowmill_flow::file::Document;
@@ -23,6 +23,12 @@ pub(super) struct Opened {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) document: Document,
     diagnostics: Diagnostics,
+}
+
+/// How `run` was asked to run.
+pub(super) struct How {
+    pub(super) until_caught_up: bool,
+    pub(super) rebuild: bool,
 }
 
 impl Opened {
@@ -53,14 +59,14 @@ impl Opened {
             error @ Error::Progress { .. } => self.refuse(vec![Problem::new(Fault::Configuration, chain(&error))]),
             Error::MySql(error) if unusable(&error) => self.refuse(vec![Problem::new(Fault::Server, chain(&error))]),
             error => {
-                self.diagnostics.print(Some(&self.document), &[Problem::new(error.fault(), chain(&error))]);
+                self.diagnostics.print(Some(&self.document), &[stopped(&error)]);
                 Exit::Stopped
             }
         }
     }
 
     /// `rowmill run`.
-    pub(super) async fn run(&self, until_caught_up: bool, common: &Common, terminal: &Terminal) -> Exit {
+    pub(super) async fn run(&self, how: How, common: &Common, terminal: &Terminal) -> Exit {
         let environment = match self.environment() {
             Ok(environment) => environment,
             Err(exit) => return exit,
@@ -83,7 +89,8 @@ impl Opened {
             let terminal = terminal.clone();
             tokio::spawn(async move { live::show(&terminal, vec![watcher]).await })
         };
-        let options = RunOptions { until_caught_up, stop: signal::stop(), rebuild: false };
+        let How { until_caught_up, rebuild } = how;
+        let options = RunOptions { until_caught_up, stop: signal::stop(), rebuild };
         let result = rowmill_flow::run(Arc::clone(&self.pipeline), environment, options, status).await;
         let _ = shown.await;
         match result {
@@ -137,10 +144,15 @@ impl Opened {
     /// `rowmill status`.
     pub(super) async fn status(&self, json: bool) -> Exit {
         match rowmill_flow::stored_status(&self.pipeline).await {
-            Ok(status) if json => report::json(&status),
-            Ok(status) => report::print(&report::status(&status)),
+            Ok(status) if json => report::json(&report::status_json(&status, self.state_folder().as_deref())),
+            Ok(status) => report::print(&report::status(&status, self.state_folder().as_deref())),
             Err(error) => self.failed(error),
         }
+    }
+
+    /// Where the state of the aggregates lies, if the plan has any and there is such a place.
+    fn state_folder(&self) -> Option<PathBuf> {
+        self.pipeline.has_aggregates().then(|| rowmill_flow::state_folder(&self.pipeline).ok()).flatten()
     }
 
     /// `rowmill verify`.
@@ -160,10 +172,14 @@ impl Opened {
 
     /// `rowmill reset`.
     pub(super) async fn reset(&self, drop_target: bool, yes: bool) -> Exit {
-        let what = match drop_target {
-            true => "its progress and the target tables that it created",
-            false => "its progress",
+        let state = self.state_folder();
+        let what = match (drop_target, &state) {
+            (true, None) => "its progress and the target tables that it created",
+            (false, None) => "its progress",
+            (true, Some(_)) => "its progress, the state of its aggregates and the target tables that it created",
+            (false, Some(_)) => "its progress and the state of its aggregates",
         };
+        let held = state.as_ref().is_some_and(|folder| folder.is_dir());
         if !yes && !confirmed(&format!("Forget pipeline {}: {what}? [y/N] ", self.pipeline.name)) {
             return self.refuse(vec![Problem::configuration("nothing was forgotten").fix("answer y, or add --yes")]);
         }
@@ -173,6 +189,12 @@ impl Opened {
                     true => format!("the progress of pipeline {} is forgotten", self.pipeline.name),
                     false => format!("pipeline {} had no progress", self.pipeline.name),
                 }];
+                if let Some(folder) = state {
+                    lines.push(match held {
+                        true => format!("the state in {} is forgotten", folder.display()),
+                        false => format!("there was no state in {}", folder.display()),
+                    });
+                }
                 lines.extend(reset.dropped.iter().map(|table| format!("dropped {table}")));
                 lines.extend(reset.kept.iter().map(|table| format!("kept {table}: rowmill did not create it")));
                 report::print(&lines.join("\n"))
@@ -194,6 +216,26 @@ fn unusable(error: &rowmill_mysql::Error) -> bool {
             | E::LockTimeout { .. }
             | E::Target { .. }
     )
+}
+
+/// An error that ended a pipeline, in parts where it has them.
+fn stopped(error: &Error) -> Problem {
+    match error {
+        Error::StateMismatch { pipeline, folder, what, choices } => {
+            Problem::new(error.fault(), format!("the state of pipeline {pipeline} in {folder} can't be used"))
+                .found(what.as_str())
+                .fix(choices.as_str())
+        }
+        // What to do stands at the end of these.
+        Error::State(_) => {
+            let text = chain(error);
+            match text.rsplit_once("; ") {
+                Some((message, fix)) => Problem::new(error.fault(), message).fix(fix),
+                None => Problem::new(error.fault(), text),
+            }
+        }
+        _ => Problem::new(error.fault(), chain(error)),
+    }
 }
 
 /// The error and its causes as one line.
@@ -218,6 +260,6 @@ fn confirmed(question: &str) -> bool {
     matches!(answer.trim(), "y" | "Y" | "yes")
 }
 
-fn plural(count: usize) -> &'static str {
+pub(super) fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }

@@ -2,11 +2,16 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::Path;
 
-use rowmill_flow::{ColumnView, PlanView, StoredStatus, VerifyReport};
+use rowmill_flow::status::AggregateStatus;
+use rowmill_flow::units::format_size;
+use rowmill_flow::{ColumnView, PlanView, Savepoint, StateListing, StateView, StoredStatus, VerifyReport};
 use serde::Serialize;
 
+use super::pipeline::plural;
 use crate::diagnostics::Exit;
+use crate::live::grouped;
 
 /// Prints lines; a closed pipe is no error.
 pub(super) fn print(text: &str) -> Exit {
@@ -45,11 +50,27 @@ pub(super) fn plan(plan: &PlanView) -> String {
                 );
             }
             columns(&mut out, &step.output, &step.input);
+            if let Some(view) = &step.state {
+                step_state(&mut out, view);
+            }
         }
         let _ = writeln!(out, "into {}, key ({})", table.target, table.key.join(", "));
     }
     out.push_str(&format!("\ndigest {}", plan.digest));
     out
+}
+
+/// What an aggregate keeps for each group.
+fn step_state(out: &mut String, state: &StateView) {
+    let _ = writeln!(out, "      state per group of ({})", state.key.join(", "));
+    if let Some(window) = &state.window {
+        let _ = writeln!(out, "        window {window}");
+    }
+    for value in &state.values {
+        let columns: Vec<String> =
+            value.columns.iter().map(|column| format!("{} {}", column.name, column.data_type)).collect();
+        let _ = writeln!(out, "        {}, layout {}: {}", value.value, value.version, columns.join(", "));
+    }
 }
 
 /// Columns that are not in `known` already.
@@ -63,8 +84,17 @@ fn columns(out: &mut String, columns: &[ColumnView], known: &[ColumnView]) {
     }
 }
 
-/// `rowmill status` for people.
-pub(super) fn status(status: &StoredStatus) -> String {
+/// `rowmill status` for programs.
+pub(super) fn status_json(status: &StoredStatus, state_folder: Option<&Path>) -> serde_json::Value {
+    let mut value = serde_json::to_value(status).unwrap_or_default();
+    if let Some(folder) = state_folder {
+        value["state_folder"] = folder.display().to_string().into();
+    }
+    value
+}
+
+/// `rowmill status` for people. `state_folder`: of a plan with aggregates.
+pub(super) fn status(status: &StoredStatus, state_folder: Option<&Path>) -> String {
     let mut out = format!("pipeline {}: {}", status.pipeline, status.phase);
     let mut line = |name: &str, value: String| {
         let _ = write!(out, "\n  {name:<20}{value}");
@@ -83,11 +113,18 @@ pub(super) fn status(status: &StoredStatus) -> String {
         line("skipped", progress.skipped.to_string());
         line("split transactions", progress.split_transactions.to_string());
         line("commits", progress.commits.to_string());
+        for aggregate in aggregates(status) {
+            line(&aggregate.step, self::aggregate(&aggregate));
+        }
         line("updated at", format!("{} UTC", progress.updated_at));
         line("last process", progress.owner.clone());
         if let Some(stopped) = &progress.stopped {
             line("stopped at", format!("{} UTC: {}", stopped.at, stopped.reason));
         }
+    }
+    if let Some(folder) = state_folder {
+        let missing = if folder.is_dir() { "" } else { " (not there on this machine)" };
+        line("state folder", format!("{}{missing}", folder.display()));
     }
     if let Some(error) = &status.source_error {
         line("source", error.clone());
@@ -95,11 +132,86 @@ pub(super) fn status(status: &StoredStatus) -> String {
     out
 }
 
+/// The aggregates as they were at the stored position; none before there was a commit.
+fn aggregates(status: &StoredStatus) -> Vec<AggregateStatus> {
+    let stored = status.progress.as_ref().and_then(|progress| progress.aggregates.clone());
+    stored.and_then(|stored| serde_json::from_value(stored).ok()).unwrap_or_default()
+}
+
+/// `shop.orders: 12,000 groups, 10,000 in memory (3MiB), watermark 2026-05-06T07:00:00`.
+fn aggregate(aggregate: &AggregateStatus) -> String {
+    let mut out = format!(
+        "{}: {} group{}, {} in memory ({})",
+        aggregate.table,
+        grouped(aggregate.groups),
+        if aggregate.groups == 1 { "" } else { "s" },
+        grouped(aggregate.groups_in_memory),
+        size(aggregate.memory)
+    );
+    if let Some(watermark) = &aggregate.watermark {
+        let _ = write!(out, ", watermark {watermark}");
+    }
+    for (rows, what) in [(aggregate.late, "late"), (aggregate.expired, "expired")] {
+        if rows > 0 {
+            let _ = write!(out, ", {} {what} row{}", grouped(rows), if rows == 1 { "" } else { "s" });
+        }
+    }
+    out
+}
+
+/// `rowmill state FILE list` for people.
+pub(super) fn state(pipeline: &str, listing: &StateListing) -> String {
+    let mut out = format!("state of pipeline {pipeline} in {}: {}", listing.folder.display(), size(listing.bytes));
+    if listing.checkpoints.is_empty() {
+        out.push_str("\n  no checkpoint yet");
+    }
+    for checkpoint in &listing.checkpoints {
+        let _ = write!(
+            out,
+            "\n  checkpoint {} at {}, {:.0} s old",
+            checkpoint.sequence, checkpoint.position, checkpoint.age_seconds
+        );
+        if checkpoint.pending {
+            out.push_str(", not in the target yet");
+        }
+    }
+    for (table, entries) in &listing.tables {
+        let _ = write!(out, "\n  {table}: {} entr{}", grouped(*entries), if *entries == 1 { "y" } else { "ies" });
+    }
+    out
+}
+
+/// What `state FILE export` and `import` did.
+pub(super) fn savepoint(what: &str, pipeline: &str, did: &str, savepoint: &Savepoint) -> String {
+    format!(
+        "{what} pipeline {pipeline} at {} {did} {}: {} entries, {}",
+        savepoint.position,
+        savepoint.folder.display(),
+        grouped(savepoint.entries),
+        size(savepoint.bytes)
+    )
+}
+
+/// Bytes for people: rounded up to KiB, or to MiB from one on.
+fn size(bytes: u64) -> String {
+    format_size(bytes.next_multiple_of(if bytes > 1 << 20 { 1 << 20 } else { 1 << 10 }))
+}
+
 /// `rowmill verify` for people.
 pub(super) fn verify(report: &VerifyReport) -> String {
+    let mut left_out = String::new();
+    if report.left_out > 0 {
+        let rows = usize::try_from(report.left_out).unwrap_or(usize::MAX);
+        left_out = format!(
+            "\n{} row{} of closed windows {} not compared: rows that came too late were dropped",
+            grouped(report.left_out),
+            plural(rows),
+            if rows == 1 { "is" } else { "are" }
+        );
+    }
     if report.is_equal() {
         return format!(
-            "equal: {} rows in the target are what {} rows of the source give, at {}",
+            "equal: {} rows in the target are what {} rows of the source give, at {}{left_out}",
             report.rows_target, report.rows_source, report.position
         );
     }
@@ -112,5 +224,61 @@ pub(super) fn verify(report: &VerifyReport) -> String {
     if more > 0 {
         let _ = write!(out, "\n  and {more} more");
     }
+    out.push_str(&left_out);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use rowmill_flow::CheckpointListing;
+
+    use super::*;
+
+    #[test]
+    fn an_aggregate_says_what_it_holds() {
+        let mut status = AggregateStatus::default();
+        status.table = "shop.orders".to_owned();
+        (status.groups, status.groups_in_memory, status.memory) = (12_000, 10_000, 3 << 20);
+        assert_eq!(aggregate(&status), "shop.orders: 12,000 groups, 10,000 in memory (3MiB)");
+        (status.groups, status.groups_in_memory, status.memory) = (1, 1, 1025);
+        (status.late, status.expired) = (1, 2_000);
+        status.watermark = Some("2026-05-06T07:00:00".to_owned());
+        assert_eq!(
+            aggregate(&status),
+            "shop.orders: 1 group, 1 in memory (2KiB), watermark 2026-05-06T07:00:00, 1 late row, 2,000 expired rows"
+        );
+    }
+
+    #[test]
+    fn a_state_lists_its_checkpoints_and_entries() {
+        let checkpoint = |sequence, pending| CheckpointListing {
+            sequence,
+            position: format!("binlog.000001:{sequence}"),
+            pending,
+            age_seconds: 3.4,
+        };
+        let listing = StateListing {
+            folder: PathBuf::from("state/totals"),
+            bytes: 1_500_000,
+            checkpoints: vec![checkpoint(8, false), checkpoint(7, true)],
+            tables: vec![("shop.orders/aggregate-1".to_owned(), 1)],
+        };
+        assert_eq!(
+            state("totals", &listing),
+            "state of pipeline totals in state/totals: 2MiB\n  \
+             checkpoint 8 at binlog.000001:8, 3 s old\n  \
+             checkpoint 7 at binlog.000001:7, 3 s old, not in the target yet\n  \
+             shop.orders/aggregate-1: 1 entry"
+        );
+    }
+
+    #[test]
+    fn rows_that_were_left_out_are_told() {
+        let report = VerifyReport { rows_target: 7, rows_source: 9, left_out: 2, ..VerifyReport::default() };
+        let text = verify(&report);
+        assert!(text.starts_with("equal: 7 rows"), "{text}");
+        assert!(text.ends_with("\n2 rows of closed windows are not compared: rows that came too late were dropped"));
+    }
 }

@@ -34,11 +34,12 @@ pub(super) fn new(folder: &Path, name: &str, language: Language, kind: Kind) -> 
     }
     let built = name.replace('-', "_");
     let text = format!(
-        "{name}/ holds a {} function. Next:\n  \
+        "{name}/ holds {} {} function. Next:\n  \
          cd {name}\n  \
          cargo test\n  \
          cargo build --release --target wasm32-wasip2\n  \
          rowmill udf inspect target/wasm32-wasip2/release/{built}.wasm\n",
+        if kind == Kind::Aggregate { "an" } else { "a" },
         kind.name()
     );
     let _ = std::io::stdout().lock().write_all(text.as_bytes());

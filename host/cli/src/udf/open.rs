@@ -48,25 +48,24 @@ pub(super) async fn open(text: &str) -> Result<Opened, Box<Problem>> {
 }
 
 impl Opened {
-    /// The function that was named, or the only one that can run on rows.
-    pub(super) async fn function(&self) -> Result<String, Box<Problem>> {
-        if let Some(function) = &self.function {
-            return Ok(function.clone());
-        }
+    /// The function that was named, or the only one, and whether it is an aggregate.
+    pub(super) async fn function(&self) -> Result<(String, bool), Box<Problem>> {
         let description = self.component.describe().await.map_err(|error| problem(&error))?;
-        let names: Vec<&str> = description
-            .functions
-            .iter()
-            .filter(|function| function.kind != Kind::Aggregate)
-            .map(|function| function.name.as_str())
-            .collect();
-        match names[..] {
-            [only] => Ok(only.to_owned()),
-            _ => Err(Box::new(
-                Problem::configuration(format!("{} has {} functions", self.component.name(), names.len()))
-                    .needed("one named after #")
-                    .fix(format!("append one of: {}", names.join(", "))),
-            )),
+        if let Some(name) = &self.function {
+            // One that isn't there is refused by bind, which names those that are.
+            let aggregate = description.function(name).is_some_and(|function| function.kind == Kind::Aggregate);
+            return Ok((name.clone(), aggregate));
+        }
+        match &description.functions[..] {
+            [only] => Ok((only.name.clone(), only.kind == Kind::Aggregate)),
+            several => {
+                let names: Vec<&str> = several.iter().map(|function| function.name.as_str()).collect();
+                Err(Box::new(
+                    Problem::configuration(format!("{} has {} functions", self.component.name(), names.len()))
+                        .needed("one named after #")
+                        .fix(format!("append one of: {}", names.join(", "))),
+                ))
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The same [`Function`], the same limits and the same search for a row that traps (halves, on a
 //! fresh instance) as in a running pipeline under `on_error: skip`; only source and sink are a
-//! file and stdout. Row facts are made up, but the same in every run: all rows are inserts,
+//! file and stdout; aggregates run in `aggregate`. Row facts are made up, but the same in every run: all rows are inserts,
 //! committed at the epoch, with the row's number as seed.
 
 use std::collections::HashMap;
@@ -12,16 +12,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use arrow_array::{ArrayRef, TimestampMicrosecondArray, UInt8Array, UInt64Array};
-use rowmill_flow::plan::Limits;
+use rowmill_flow::plan::AGGREGATE_MEMORY;
 use rowmill_flow::problem::{Fault, Problem};
 use rowmill_flow::units::format_size;
-use rowmill_wasm::{Argument, Function, Identity, Input, Meter, Output, RowFact};
+use rowmill_wasm::{Aggregate, Argument, Function, Identity, Input, Meter, Output, RowFact, Signature};
 use serde_json::Value;
 
+use super::aggregate;
 use super::open::{open, problem};
 use super::rows::{self, Table};
 use super::value::value;
-use crate::args::{self, Arguments};
+use crate::args::{self, Arguments, Columns, RunLimits};
 use crate::diagnostics::Exit;
 use crate::live::grouped;
 
@@ -31,30 +32,49 @@ pub(super) struct Call {
     pub(super) input: PathBuf,
     pub(super) config: Value,
     pub(super) args: Option<Arguments>,
-    pub(super) limits: Limits,
+    pub(super) by: Option<Columns>,
+    pub(super) limits: RunLimits,
     pub(super) batch: usize,
 }
 
 /// Runs the function on every row. Rows that err are results; a trap makes the exit code 1.
 pub(super) async fn run(call: Call) -> Result<Exit, Box<Problem>> {
     let opened = open(&call.function).await?;
-    let name = opened.function().await?;
+    let (name, is_aggregate) = opened.function().await?;
+    if let (false, Some(_)) = (is_aggregate, &call.by) {
+        return Err(Box::new(
+            Problem::configuration(format!("--by with {name}, which is no aggregate"))
+                .needed("a function that has a result for each group")
+                .fix("leave --by out"),
+        ));
+    }
     let table = rows::read(&call.input, &named_types(call.args.as_ref()))?;
     let arguments = arguments(call.args.as_ref(), &table)?;
     let offered: Vec<Argument> = arguments.iter().map(|argument| argument.offered.clone()).collect();
     let identity = Identity { pipeline: "udf-run".to_owned(), step: name.clone() };
-    let limits = rowmill_wasm::Limits::from(call.limits);
+    let columns = |reads: &[usize]| -> Result<Vec<ArrayRef>, Box<Problem>> {
+        let read = reads.iter().map(|read| arguments.get(*read).and_then(|argument| argument.column.clone()));
+        let message = format!("{name} reads an argument that is no column");
+        read.collect::<Option<_>>().ok_or_else(|| Box::new(Problem::new(Fault::Component, message)))
+    };
+    if is_aggregate {
+        let mut limits = call.limits.limits;
+        if !call.limits.memory_named {
+            limits.memory = AGGREGATE_MEMORY;
+        }
+        let limits = rowmill_wasm::Limits::from(limits);
+        let aggregate = Aggregate::bind(&opened.component, &identity, &limits, &name, &offered, &call.config)
+            .await
+            .map_err(|error| problem(&error))?;
+        let columns = columns(&aggregate.signature().call.reads)?;
+        let groups = aggregate::Groups::of(&table, call.by.as_ref())?;
+        return aggregate::run(aggregate, &columns, &groups, call.batch).await;
+    }
+    let limits = rowmill_wasm::Limits::from(call.limits.limits);
     let mut function = Function::bind(&opened.component, &identity, &limits, &name, &offered, &call.config)
         .await
         .map_err(|error| problem(&error))?;
-    let reads = function.signature().reads.clone();
-    let columns: Vec<ArrayRef> = reads
-        .iter()
-        .map(|read| arguments.get(*read).and_then(|argument| argument.column.clone()))
-        .collect::<Option<_>>()
-        .ok_or_else(|| {
-            Box::new(Problem::new(Fault::Component, format!("{name} reads an argument that is no column")))
-        })?;
+    let columns = columns(&function.signature().reads)?;
 
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut tally = Tally::default();
@@ -120,10 +140,10 @@ fn arguments(args: Option<&Arguments>, table: &Table) -> Result<Vec<Bound>, Box<
 
 /// What the meter doesn't know.
 #[derive(Default)]
-struct Tally {
-    results: u64,
-    errors: u64,
-    traps: u64,
+pub(super) struct Tally {
+    pub(super) results: u64,
+    pub(super) errors: u64,
+    pub(super) traps: u64,
 }
 
 /// Runs rows and prints their results in order; halves what traps until single rows are left.
@@ -165,20 +185,44 @@ async fn one(
     columns: &[ArrayRef],
     rows: &Range<usize>,
 ) -> Result<Output, rowmill_wasm::Error> {
-    let columns: Vec<ArrayRef> = columns.iter().map(|column| column.slice(rows.start, rows.len())).collect();
-    let facts = function.signature().facts.clone();
-    let ops = facts.contains(&RowFact::ChangeKind).then(|| UInt8Array::from(vec![0; rows.len()]));
-    let commit_time =
-        facts.contains(&RowFact::CommitTime).then(|| TimestampMicrosecondArray::from(vec![0; rows.len()]));
-    let seeds = facts.contains(&RowFact::Seed).then(|| rows.clone().map(|row| row as u64).collect::<UInt64Array>());
-    let input = Input {
-        rows: rows.len(),
-        columns: &columns,
-        ops: ops.as_ref(),
-        commit_time: commit_time.as_ref(),
-        seeds: seeds.as_ref(),
-    };
-    function.run(&input).await
+    let facts = Facts::of(function.signature(), rows);
+    let columns = cut(columns, rows);
+    function.run(&facts.input(&columns)).await
+}
+
+/// The rows of a range.
+pub(super) fn cut(columns: &[ArrayRef], rows: &Range<usize>) -> Vec<ArrayRef> {
+    columns.iter().map(|column| column.slice(rows.start, rows.len())).collect()
+}
+
+/// What a function asks for beside columns, made up.
+pub(super) struct Facts {
+    rows: usize,
+    ops: Option<UInt8Array>,
+    commit_time: Option<TimestampMicrosecondArray>,
+    seeds: Option<UInt64Array>,
+}
+
+impl Facts {
+    pub(super) fn of(signature: &Signature, rows: &Range<usize>) -> Self {
+        let asked = |fact| signature.facts.contains(&fact);
+        Self {
+            rows: rows.len(),
+            ops: asked(RowFact::ChangeKind).then(|| UInt8Array::from(vec![0; rows.len()])),
+            commit_time: asked(RowFact::CommitTime).then(|| TimestampMicrosecondArray::from(vec![0; rows.len()])),
+            seeds: asked(RowFact::Seed).then(|| rows.clone().map(|row| row as u64).collect()),
+        }
+    }
+
+    pub(super) fn input<'a>(&'a self, columns: &'a [ArrayRef]) -> Input<'a> {
+        Input {
+            rows: self.rows,
+            columns,
+            ops: self.ops.as_ref(),
+            commit_time: self.commit_time.as_ref(),
+            seeds: self.seeds.as_ref(),
+        }
+    }
 }
 
 /// Results and row errors as JSON lines. Rows of a table function name their input row.
@@ -228,16 +272,16 @@ fn print(
     Ok(())
 }
 
-fn error_row(row: usize, code: &str, message: &str) -> Value {
+pub(super) fn error_row(row: usize, code: &str, message: &str) -> Value {
     serde_json::json!({ "row": row + 1, "error": { "code": code, "message": message } })
 }
 
-fn line(out: &mut impl Write, value: &Value) -> std::io::Result<()> {
+pub(super) fn line(out: &mut impl Write, value: &Value) -> std::io::Result<()> {
     writeln!(out, "{value}")
 }
 
 /// `8,192 rows in 1 call: 12.3 ns/row, CPU 0.10 ms, …`.
-fn summary(meter: &Meter, tally: &Tally, rows: usize) -> String {
+pub(super) fn summary(meter: &Meter, tally: &Tally, rows: usize) -> String {
     let per_row = if meter.rows == 0 { 0.0 } else { nanos(meter.cpu) / count(meter.rows) };
     format!(
         "{} in {}: {per_row:.1} ns/row, CPU {:.2} ms, wall {:.2} ms, peak memory {}, output {}\n\
