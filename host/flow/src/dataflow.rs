@@ -91,7 +91,8 @@ impl Dataflow {
     /// What aggregate `stage` does with its changes.
     fn emission(&self, stage: usize, progress: Progress) -> Emission {
         match (progress, stage + 1 == self.stages.len()) {
-            (Progress::Snapshot, _) | (Progress::Replay, true) => Emission::None,
+            (Progress::Snapshot, _) => Emission::Fill,
+            (Progress::Replay, true) => Emission::None,
             (Progress::Replay | Progress::Live, false) => Emission::Images,
             (Progress::Live, true) => Emission::Rows,
         }
@@ -140,7 +141,7 @@ impl Dataflow {
     /// The snapshot is complete: what the first aggregates have goes into the next ones, and event
     /// time begins. Nothing is passed on yet; see [`Dataflow::next_groups`].
     pub(crate) async fn complete_snapshot(&mut self, position: &Position) -> Result<(), Error> {
-        self.stages[0].aggregate.finish(Emission::None).await?;
+        self.stages[0].aggregate.finish(Emission::Fill).await?;
         for stage in 1..self.stages.len() {
             let mut cursor = Cursor::default();
             while let Some(rows) = self.stages[stage - 1].aggregate.next_groups(&mut cursor).await? {
@@ -151,7 +152,7 @@ impl Dataflow {
                 let (ops, commit_time) = (vec![Op::Insert; rows.num_rows()], vec![0; rows.num_rows()]);
                 let changes = Changes { rows: &rows, ops: &ops, commit_time: &commit_time, position };
                 self.feed(stage, &changes, Progress::Snapshot).await?;
-                self.stages[stage].aggregate.finish(Emission::None).await?;
+                self.stages[stage].aggregate.finish(Emission::Fill).await?;
             }
         }
         self.aggregates_mut().for_each(Aggregate::complete_snapshot);
@@ -188,3 +189,6 @@ impl Dataflow {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod streams;

@@ -7,7 +7,7 @@ use rowmill_mysql::Op;
 
 use super::groups::Results;
 use super::keys::Keys;
-use super::table::{EMITTED, STORED, Table};
+use super::table::{STORED, Table};
 use super::window::Time;
 use super::{Aggregate, Emission};
 use crate::error::Error;
@@ -39,9 +39,9 @@ impl Aggregate {
         self.find_closed(emission).await?;
         let closing = self.closing();
         let candidates = self.candidates(&closing);
-        let changelog = match emission {
-            Emission::None => None,
-            _ => self.compare(&candidates, emission).await?,
+        let changelog = match emission.is_some() {
+            false => None,
+            true => self.compare(&candidates, emission).await?,
         };
         self.settle(&closing, &candidates).await?;
         Ok(changelog)
@@ -206,8 +206,6 @@ impl Aggregate {
             table.settle(slot);
             if table.slot(slot).count == 0 {
                 ended.push(slot);
-            } else if self.windowing.is_some() {
-                table.slot_mut(slot).flags |= EMITTED;
             }
         }
         if frees {
@@ -314,7 +312,7 @@ impl Aggregate {
     async fn find_closed(&mut self, emission: Emission) -> Result<(), Error> {
         let Some(windowing) = &self.windowing else { return Ok(()) };
         let (watermark, closed) = (windowing.watermark(), windowing.closed);
-        let writes = windowing.emit == Emit::Close && emission != Emission::None;
+        let writes = windowing.emit == Emit::Close && emission.is_some();
         let frees = windowing.late == Late::Drop;
         if watermark <= closed || !self.groups.entries.is_on_disk() || !(writes || frees) {
             return Ok(());

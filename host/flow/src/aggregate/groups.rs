@@ -17,12 +17,16 @@ use super::entries::Entries;
 use super::record::{self, Record};
 use super::session::index;
 use super::state::State;
-use super::table::{EMITTED, STORED};
+use super::table::STORED;
 use crate::error::Error;
 
 /// Of each eviction this share of the groups in memory leaves: rare enough to be cheap, small enough
 /// that what is used stays.
 const EVICTED_SHARE: usize = 4;
+
+/// Records written to the store at once: each write touches the pages that its keys are on, so that more
+/// at once cost less each. Twice as many take twice the memory, some 100 bytes a record.
+pub(crate) const GROUPS_PER_WRITE: usize = 131_072;
 
 /// Groups and their accumulators.
 pub(crate) struct Groups {
@@ -65,6 +69,12 @@ impl Groups {
         }
     }
 
+    /// Lets only so many groups stay in memory.
+    #[cfg(test)]
+    pub(crate) fn shrink(&mut self, groups: usize) {
+        self.groups_max = Some(groups);
+    }
+
     /// Uses this store from now on, with what it has of an earlier run.
     pub(super) async fn attach(&mut self, state: State) -> Result<(), Error> {
         self.state = state;
@@ -99,7 +109,7 @@ impl Groups {
             }
             let entry = self.entries.table.slot_mut(*slot);
             (entry.count, entry.time) = (record.count, record.time);
-            entry.flags |= STORED | record.flags & EMITTED;
+            entry.flags |= STORED;
             records.push(record);
         }
         let groups = UInt32Array::from_iter_values(restored.iter().map(|(slot, _)| *slot));
@@ -246,12 +256,12 @@ impl Groups {
             self.groups_max = Some(fit.max(GROUPS_PER_CALL));
         }
         let victims = self.entries.table.victims(here / EVICTED_SHARE + 1);
-        let (changed, _): (Vec<u32>, Vec<u32>) =
-            victims.iter().partition(|&&slot| self.entries.table.needs_saving(slot));
-        for part in changed.chunks(GROUPS_PER_CALL) {
-            let mut writes = self.save(part).await?;
-            // In key order, so that neighbours are written together.
-            writes.iter_mut().for_each(|writes| writes.entries.sort_unstable_by(|a, b| a.0.cmp(&b.0)));
+        let table = &self.entries.table;
+        let mut changed: Vec<u32> = victims.iter().copied().filter(|&slot| table.needs_saving(slot)).collect();
+        // In key order and many at once, so that neighbours on disk are written together.
+        changed.sort_unstable_by(|&a, &b| table.slot(a).key.cmp(&table.slot(b).key));
+        for part in changed.chunks(GROUPS_PER_WRITE) {
+            let writes = self.save(part).await?;
             self.state.write(writes).await?;
         }
         self.evict(&victims).await?;

@@ -51,11 +51,10 @@ pub(crate) use changelog::Changelog;
 pub(crate) use checkpoint::AggregateState;
 pub(crate) use distinct::Pairs;
 pub(crate) use everything::Cursor;
-pub(crate) use groups::Groups;
+pub(crate) use groups::{GROUPS_PER_WRITE, Groups};
 use keys::Keys;
 use late::{Batch, Outsiders, Placed};
 use session::Sessions;
-use table::EMITTED;
 use window::{Span, Time, Windowing};
 
 use crate::error::Error;
@@ -70,12 +69,21 @@ const ROWS_AT_ONCE: usize = 8_192;
 /// What becomes of the changes of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Emission {
-    /// Nothing: a snapshot that is not complete, or a replay of what the target has.
+    /// Nothing: a snapshot that is not complete, whose rows come in no order that means anything.
+    Fill,
+    /// Nothing: a replay of what the target has.
     None,
     /// Rows by key for the target.
     Rows,
     /// Before- and after-images for another aggregate.
     Images,
+}
+
+impl Emission {
+    /// Whether somebody is told what changed.
+    fn is_some(self) -> bool {
+        matches!(self, Self::Rows | Self::Images)
+    }
 }
 
 /// What a step is made of, as bound.
@@ -288,8 +296,7 @@ impl Aggregate {
         } else {
             self.touch(&slots, windows, emission).await?;
         }
-        // Rows of a snapshot come in no order that means anything.
-        let unordered = emission == Emission::None && origin.ops.iter().all(|op| *op == Op::Insert);
+        let unordered = emission == Emission::Fill;
         let is_out = |row: usize| matches!(origin.ops[origins[row] as usize], Op::UpdateBefore | Op::Delete);
         let mut begin = 0;
         let mut dropped = Vec::new();
@@ -332,7 +339,12 @@ impl Aggregate {
 
     /// Notes which groups change, and what they show so far.
     async fn touch(&mut self, slots: &[u32], windows: &[Span], emission: Emission) -> Result<(), Error> {
-        let updates = self.windowing.as_ref().is_none_or(|windowing| windowing.emit == Emit::Update);
+        // A window that is written when it closes shows nothing before.
+        let shown_until = match &self.windowing {
+            Some(windowing) if windowing.emit == Emit::Close => windowing.closed,
+            _ => Time::MAX,
+        };
+        let closed = self.windowing.as_ref().map_or(Time::MIN, |windowing| windowing.closed);
         let mut shown = Vec::new();
         for (row, &slot) in slots.iter().enumerate() {
             let table = &mut self.groups.entries.table;
@@ -341,14 +353,17 @@ impl Aggregate {
             }
             self.touched.push(slot);
             let entry = table.slot(slot);
-            if entry.count > 0 && (updates || entry.flags & EMITTED != 0) {
+            if entry.count > 0 && entry.time <= shown_until {
                 shown.push(slot);
             }
-            if let (Some(span), true) = (windows.get(row), table.list(slot)) {
+            // What begins in a window that has closed doesn't close again.
+            if let Some(span) = windows.get(row).filter(|span| span.end > closed)
+                && table.list(slot)
+            {
                 self.ends.entry(span.end).or_default().push(slot);
             }
         }
-        if emission != Emission::None && !shown.is_empty() {
+        if emission.is_some() && !shown.is_empty() {
             let results = self.groups.evaluate(&shown).await?;
             self.before.push((shown, results));
         }

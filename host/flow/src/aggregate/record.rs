@@ -1,7 +1,7 @@
 //! An entry of the store as bytes: what the host knows of it, then the components' states.
 //!
 //! ```text
-//! count i64 · time i64 · flags u8 · spelling (u32 length, bytes) · per call: u32 rows, per row (u32 length, bytes)
+//! count i64 · time i64 · spelling (u32 length, bytes) · per call: u32 rows, per row (u32 length, bytes)
 //! ```
 //!
 //! All numbers are little-endian; the length `u32::MAX` says that there is no spelling. A state row
@@ -10,7 +10,7 @@
 
 use rowmill_state::Value;
 
-use super::table::{EMITTED, Slot};
+use super::table::Slot;
 use crate::error::Error;
 
 const NONE: u32 = u32::MAX;
@@ -21,7 +21,6 @@ pub(super) fn begin(slot: &Slot) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(64 + shown.map_or(0, <[u8]>::len));
     bytes.extend_from_slice(&slot.count.to_le_bytes());
     bytes.extend_from_slice(&slot.time.to_le_bytes());
-    bytes.push(slot.flags & EMITTED);
     match shown {
         Some(shown) => part(&mut bytes, shown),
         None => bytes.extend_from_slice(&NONE.to_le_bytes()),
@@ -44,17 +43,15 @@ pub(super) fn number(bytes: &mut Vec<u8>, number: usize) {
 pub(super) struct Record<'a> {
     pub(super) count: i64,
     pub(super) time: i64,
-    pub(super) flags: u8,
     pub(super) shown: Option<&'a [u8]>,
     rest: &'a [u8],
 }
 
 impl<'a> Record<'a> {
     pub(super) fn read(value: &'a Value) -> Result<Self, Error> {
-        let mut record = Record { count: 0, time: 0, flags: 0, shown: None, rest: value };
+        let mut record = Record { count: 0, time: 0, shown: None, rest: value };
         record.count = i64::from_le_bytes(record.take()?);
         record.time = i64::from_le_bytes(record.take()?);
-        record.flags = u8::from_le_bytes(record.take()?);
         let length = record.number()?;
         record.shown = if length == NONE { None } else { Some(record.bytes(length)?) };
         Ok(record)
@@ -94,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_record_reads_as_it_was_written() {
-        let mut slot = Slot { key: Box::from(*b"k"), shown: None, count: -3, time: 7, at: 0, flags: EMITTED | 1 };
+        let mut slot = Slot { key: Box::from(*b"k"), shown: None, count: -3, time: 7, at: 0, flags: 1 };
         for shown in [None, Some(Box::from(*b"M\xc3\xbcller") as Box<[u8]>)] {
             slot.shown = shown;
             let mut bytes = begin(&slot);
@@ -103,7 +100,7 @@ mod tests {
             part(&mut bytes, b"");
             let value: Value = bytes.into();
             let mut record = Record::read(&value).unwrap();
-            assert_eq!((record.count, record.time, record.flags), (-3, 7, EMITTED));
+            assert_eq!((record.count, record.time), (-3, 7));
             assert_eq!(record.shown, slot.shown.as_deref());
             assert_eq!(record.number().unwrap(), 2);
             assert_eq!((record.part().unwrap(), record.part().unwrap()), (&b"one"[..], &b""[..]));

@@ -119,7 +119,7 @@ impl Aggregate {
             owners.insert(Box::from(owner(&key)));
             self.sessions_mut()?.members.insert(key, slot);
         }
-        if emission == Emission::None {
+        if !emission.is_some() {
             return Ok(());
         }
         owners.retain(|owner| self.sessions.as_ref().is_some_and(|sessions| !sessions.before.contains_key(owner)));
@@ -285,7 +285,7 @@ impl Aggregate {
         }
         let owners: Vec<Box<[u8]>> = owners.into_iter().collect();
         let mut changelog = None;
-        if emission != Emission::None {
+        if emission.is_some() {
             let mut before = std::mem::take(&mut self.sessions_mut()?.before);
             let unknown: Vec<Box<[u8]>> = owners.iter().filter(|owner| !before.contains_key(*owner)).cloned().collect();
             let shown = self.shown(&unknown, closed).await?;

@@ -31,11 +31,9 @@ pub(super) const PENDING: u8 = 4;
 pub(super) const TOUCHED: u8 = 8;
 /// Used since the clock's hand last passed.
 const RECENT: u8 = 16;
-/// Of windows that are written when they close: it was written.
-pub(super) const EMITTED: u8 = 32;
 
 /// Listed by the end of its window.
-pub(super) const LISTED: u8 = 64;
+pub(super) const LISTED: u8 = 32;
 
 /// What a slot costs beside the bytes of its key and its spelling: itself, its place in the index
 /// and what allocations round up to.

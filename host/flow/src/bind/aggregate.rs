@@ -250,14 +250,11 @@ impl Binder<'_> {
         let shown = format!("{}#{function}", component.name());
         let identity = Identity { pipeline: self.plan.name.clone(), step: self.step.id.clone() };
         let limits = self.step.limits.into();
-        let bound = rowmill_wasm::Aggregate::bind(
-            &component,
-            &identity,
-            &limits,
-            &function,
-            &request.arguments,
-            &request.config,
-        );
+        // `distinct` compares what the function reads, and of columns that are NOT NULL `count` reads nothing.
+        let mut arguments = request.arguments.clone();
+        arguments.iter_mut().filter(|_| distinct).for_each(|argument| argument.field.set_nullable(true));
+        let bound =
+            rowmill_wasm::Aggregate::bind(&component, &identity, &limits, &function, &arguments, &request.config);
         let bound = bound.await.map_err(|error| match error.place() {
             Some(place) => vec![request.locate(place, &error.message())],
             None => at(Problem::component(error.to_string())),

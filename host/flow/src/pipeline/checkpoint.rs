@@ -12,6 +12,7 @@
 //! Nothing else may write to the store between 1 and 3: a group that left the memory then would be on
 //! disk as it is after A. So groups leave only while no checkpoint is under way.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use rowmill_mysql::Position;
@@ -20,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::manifest::{About, Manifest};
+use crate::aggregate::GROUPS_PER_WRITE as RECORDS_PER_WRITE;
 use crate::aggregate::state::State;
 use crate::bind::BoundTable;
 use crate::error::Error;
@@ -27,7 +29,7 @@ use crate::error::Error;
 /// How much of the stream a restart reads again at most, in time.
 const INTERVAL: Duration = Duration::from_secs(10);
 /// Entries captured between two batches: some milliseconds of work.
-const PIECE: usize = 16_384;
+pub(crate) const PIECE: usize = 16_384;
 /// Pieces that wait for the disk.
 const PIECES_WAITING: usize = 4;
 
@@ -85,6 +87,12 @@ impl Checkpointer {
         !matches!(self.phase, Phase::Idle)
     }
 
+    /// Whether one is being committed.
+    #[cfg(test)]
+    pub(crate) fn is_committing(&self) -> bool {
+        matches!(self.phase, Phase::Committing(..))
+    }
+
     /// Whether there is something to capture right now.
     pub(crate) fn can_capture(&self) -> bool {
         matches!(&self.phase, Phase::Capturing(pending) if !pending.complete || pending.held.is_some())
@@ -102,11 +110,14 @@ impl Checkpointer {
         let (pieces, mut waiting) = mpsc::channel::<Vec<Writes>>(PIECES_WAITING);
         let state = self.state.clone();
         let writer = tokio::spawn(async move {
-            while let Some(mut writes) = waiting.recv().await {
-                // In key order, so that neighbours are written together.
-                writes.iter_mut().for_each(|writes| writes.entries.sort_unstable_by(|a, b| a.0.cmp(&b.0)));
-                state.write(writes).await?;
+            let mut gathered = Gathered::default();
+            while let Some(piece) = waiting.recv().await {
+                gathered.add(piece);
+                if gathered.entries >= RECORDS_PER_WRITE {
+                    state.write(gathered.take()).await?;
+                }
             }
+            state.write(gathered.take()).await?;
             Ok(())
         });
         self.begun = Instant::now();
@@ -121,8 +132,8 @@ impl Checkpointer {
         }));
     }
 
-    /// Captures a piece, if the disk keeps up.
-    pub(crate) async fn capture(&mut self, tables: &mut [BoundTable]) -> Result<(), Error> {
+    /// Captures up to `most` entries, if the disk keeps up.
+    pub(crate) async fn capture(&mut self, tables: &mut [BoundTable], most: usize) -> Result<(), Error> {
         let Phase::Capturing(pending) = &mut self.phase else { return Ok(()) };
         if !pending.send()? || pending.complete {
             return Ok(());
@@ -130,7 +141,7 @@ impl Checkpointer {
         let mut piece = Vec::new();
         pending.complete = true;
         for aggregate in tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()) {
-            let captured = aggregate.capture(PIECE).await?;
+            let captured = aggregate.capture(most).await?;
             piece.extend(captured.writes);
             pending.complete &= captured.complete;
         }
@@ -140,8 +151,8 @@ impl Checkpointer {
     }
 
     /// Goes on as far as it can without waiting. `commits`: what the sink has committed by now.
-    pub(crate) async fn advance(&mut self, tables: &mut [BoundTable], commits: u64) -> Result<(), Error> {
-        self.capture(tables).await?;
+    pub(crate) async fn advance(&mut self, tables: &mut [BoundTable], commits: u64, most: usize) -> Result<(), Error> {
+        self.capture(tables, most).await?;
         match std::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Capturing(pending)
                 if pending.complete && pending.held.is_none() && commits >= pending.covered_by =>
@@ -202,13 +213,40 @@ impl Checkpointer {
             {
                 return Err(pending.writer_failed().await);
             }
-            self.advance(tables, commits).await?;
+            self.advance(tables, commits, PIECE).await?;
             if matches!(self.phase, Phase::Committing(..)) {
                 self.committed().await?;
                 tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()).for_each(|a| a.end_checkpoint());
             }
         }
         Ok(())
+    }
+}
+
+/// Pieces on their way to the disk, put together: in key order and many at once neighbours are written
+/// together.
+#[derive(Default)]
+struct Gathered {
+    tables: BTreeMap<String, Writes>,
+    entries: usize,
+}
+
+impl Gathered {
+    fn add(&mut self, piece: Vec<Writes>) {
+        for writes in piece {
+            self.entries += writes.entries.len();
+            match self.tables.get_mut(&writes.table) {
+                Some(known) => known.entries.extend(writes.entries),
+                None => drop(self.tables.insert(writes.table.clone(), writes)),
+            }
+        }
+    }
+
+    fn take(&mut self) -> Vec<Writes> {
+        self.entries = 0;
+        let mut all: Vec<Writes> = std::mem::take(&mut self.tables).into_values().collect();
+        all.iter_mut().for_each(|writes| writes.entries.sort_by(|a, b| a.0.cmp(&b.0)));
+        all
     }
 }
 

@@ -81,14 +81,14 @@ pub(crate) struct About {
 }
 
 /// The state folder of a pipeline: the one in its file, or one by its name under the user's state
-/// directory (`$XDG_STATE_HOME`, `~/.local/state`).
+/// directory (`$XDG_STATE_HOME`, `~/.local/state`), where nothing else lies: it is removed as a whole.
 pub fn state_folder(plan: &Pipeline) -> Result<PathBuf, Error> {
     if let Some(folder) = &plan.state {
         return Ok(folder.clone());
     }
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = variable("XDG_STATE_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/state")));
-    base.map(|base| base.join("rowmill").join(&plan.name)).ok_or_else(|| Error::StateMismatch {
+    base.map(|base| base.join("rowmill").join(&plan.name).join("state")).ok_or_else(|| Error::StateMismatch {
         pipeline: plan.name.clone(),
         folder: "(none)".to_owned(),
         what: "neither XDG_STATE_HOME nor HOME says where state may be kept".to_owned(),

@@ -18,12 +18,12 @@
 //! key, the last change of a key comes last, so the target converges. It has converged when the
 //! position of the last reader is passed.
 
-mod checkpoint;
+pub(crate) mod checkpoint;
 mod commit;
 mod digest;
 mod epoch;
 mod fill;
-mod manifest;
+pub(crate) mod manifest;
 mod prepare;
 mod replay;
 mod run;

@@ -11,7 +11,7 @@ use rowmill_mysql::{Endpoint, Position, TableDef};
 use rowmill_state::Store;
 use tokio::sync::watch;
 
-use super::checkpoint::Checkpointer;
+use super::checkpoint::{Checkpointer, PIECE};
 use super::commit::{Committer, InFlight};
 use super::epoch::{Close, Filling};
 use super::manifest::{About, state_folder};
@@ -101,7 +101,7 @@ async fn run_once(
     status: &watch::Sender<Status>,
 ) -> Result<Summary, Error> {
     let mut stop = options.stop.clone();
-    let state = open_state(plan).await?;
+    let state = open_state(plan, options.rebuild).await?;
     // Boxed, since the compiler can't see through their borrows inside of select.
     let preparing: Starting<'_, Prepared> = Box::pin(prepare(plan, environment, &state, options.rebuild));
     let prepared = tokio::select! {
@@ -128,13 +128,22 @@ async fn run_once(
     Ok(flow.summary())
 }
 
-/// The state store of a plan with aggregates.
-async fn open_state(plan: &Pipeline) -> Result<State, Error> {
+/// The state store of a plan with aggregates. `rebuild`: one that is damaged makes room for another.
+async fn open_state(plan: &Pipeline, rebuild: bool) -> Result<State, Error> {
     if !plan.has_aggregates() {
         return Ok(State::default());
     }
     let folder = state_folder(plan)?;
-    let opening = tokio::task::spawn_blocking(move || Store::open(&folder, rowmill_state::Options::default()));
+    let opening = tokio::task::spawn_blocking(move || {
+        let open = || Store::open(&folder, rowmill_state::Options::default());
+        match open() {
+            Err(error @ rowmill_state::Error::Damaged { .. }) if rebuild => {
+                tracing::warn!(%error, "the state is made anew");
+                rowmill_state::remove(&folder).and_then(|()| open())
+            }
+            opened => opened,
+        }
+    });
     let store = opening.await.map_err(|error| Error::internal(format!("opening the state ended: {error}")))?;
     Ok(State::new(store?))
 }
@@ -620,7 +629,7 @@ impl Flow {
     /// Goes on with the running checkpoint, and makes room in memory when there is none.
     async fn keep_state(&mut self) -> Result<(), Error> {
         let Some(checkpointer) = &mut self.checkpointer else { return Ok(()) };
-        checkpointer.advance(&mut self.prepared.tables, self.now.epochs).await?;
+        checkpointer.advance(&mut self.prepared.tables, self.now.epochs, PIECE).await?;
         if !self.prepared.tables.iter().any(|table| table.flow.is_full()) {
             return Ok(());
         }

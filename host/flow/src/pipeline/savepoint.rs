@@ -121,7 +121,7 @@ pub async fn state_export(plan: &Pipeline, to: &Path) -> Result<Savepoint, Error
     .await
 }
 
-/// Reads a savepoint into the pipeline's state folder, which must be empty or missing.
+/// Reads a savepoint into the pipeline's state folder, which must be missing or hold no checkpoint.
 pub async fn state_import(plan: &Pipeline, from: &Path) -> Result<Savepoint, Error> {
     let inspected = from.to_owned();
     let (header, ..) = blocking(move || Ok(rowmill_state::inspect(&inspected)?)).await?;
@@ -154,8 +154,31 @@ pub async fn state_import(plan: &Pipeline, from: &Path) -> Result<Savepoint, Err
         return Err(mismatch(what, "import an older savepoint, or rowmill run FILE --rebuild"));
     }
     let (from, position) = (from.to_owned(), header.position.to_string());
-    let summary = blocking(move || Ok(rowmill_state::import(&from, &folder)?)).await?;
+    let name = plan.name.clone();
+    let summary = blocking(move || {
+        make_way(&name, &folder)?;
+        Ok(rowmill_state::import(&from, &folder)?)
+    })
+    .await?;
     Ok(Savepoint { folder: state_folder(plan)?, position, entries: summary.entries, bytes: summary.bytes })
+}
+
+/// Removes a state without a checkpoint: a run that was refused for want of one left it behind.
+fn make_way(pipeline: &str, folder: &Path) -> Result<(), Error> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    let store = Store::open(folder, Options::default())?;
+    if let Some(checkpoint) = store.checkpoint() {
+        return Err(Error::StateMismatch {
+            pipeline: pipeline.to_owned(),
+            folder: folder.display().to_string(),
+            what: format!("it is not empty, it holds checkpoint {}", checkpoint.sequence),
+            choices: "remove the folder if its state is not wanted any more, then import again".to_owned(),
+        });
+    }
+    drop(store);
+    Ok(rowmill_state::remove(folder)?)
 }
 
 /// The state folder of a plan that has one.

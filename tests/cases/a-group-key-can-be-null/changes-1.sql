@@ -1,0 +1,3 @@
+UPDATE items SET grp = 7 WHERE id = 1;
+DELETE FROM items WHERE id = 2;
+INSERT INTO items VALUES (5, NULL, NULL, 16);

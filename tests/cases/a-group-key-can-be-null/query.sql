@@ -1,0 +1,1 @@
+SELECT grp, color, n FROM groups_by_null ORDER BY n;

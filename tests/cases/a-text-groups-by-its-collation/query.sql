@@ -1,0 +1,1 @@
+SELECT city, visits, n FROM cities ORDER BY n;

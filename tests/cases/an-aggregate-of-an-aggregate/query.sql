@@ -1,0 +1,1 @@
+SELECT region, shops, best, total FROM regions ORDER BY region;

@@ -1,0 +1,3 @@
+UPDATE events SET at = '2026-01-01 12:10:00' WHERE id = 3;
+DELETE FROM events WHERE id = 4;
+INSERT INTO events VALUES (6, '2026-01-01 12:20:00', 'b', 32);
