@@ -143,7 +143,7 @@ impl Aggregate {
                 }
                 (Some(was), None) => image(was, Op::Delete),
                 // With a time to live the target may still show what was forgotten here.
-                (None, Some(is)) if self.ttl.is_some() => image(is, Op::UpdateAfter),
+                (None, Some(is)) if self.expiry.is_some() => image(is, Op::UpdateAfter),
                 (None, Some(is)) => image(is, Op::Insert),
                 (None, None) => {}
             }

@@ -26,6 +26,7 @@ mod checkpoint;
 mod distinct;
 mod entries;
 mod everything;
+mod expiry;
 mod groups;
 pub(crate) mod keys;
 mod late;
@@ -51,6 +52,7 @@ pub(crate) use changelog::Changelog;
 pub(crate) use checkpoint::AggregateState;
 pub(crate) use distinct::Pairs;
 pub(crate) use everything::Cursor;
+use expiry::Expiry;
 pub(crate) use groups::{GROUPS_PER_WRITE, Groups};
 use keys::Keys;
 use late::{Batch, Outsiders, Placed};
@@ -120,7 +122,7 @@ pub(crate) struct Aggregate {
     outsiders: Option<Outsiders>,
     sessions: Option<Sessions>,
     keys: Keys,
-    ttl: Option<i64>,
+    expiry: Option<Expiry>,
     /// Compares results.
     results: RowConverter,
     /// Slots that changed in this epoch, by their first change.
@@ -168,7 +170,7 @@ impl Aggregate {
             sessions: gap.map(Sessions::new),
             windowing,
             keys: parts.keys,
-            ttl: parts.ttl,
+            expiry: parts.ttl.map(Expiry::new),
             touched: Vec::new(),
             before: Vec::new(),
             ends: BTreeMap::new(),
@@ -302,10 +304,11 @@ impl Aggregate {
         let mut dropped = Vec::new();
         for (row, &slot) in slots.iter().enumerate() {
             let out = is_out(row);
-            if let Some(ttl) = self.ttl {
+            if let Some(expiry) = &mut self.expiry {
                 let now = origin.commit_time[origins[row] as usize];
+                expiry.now = expiry.now.max(now);
                 let entry = self.groups.entries.table.slot(slot);
-                if entry.count > 0 && now.saturating_sub(entry.time) > ttl {
+                if entry.count > 0 && expiry.is_over(entry.time, now) {
                     self.hand_over(&columns, &slots, begin..row, &dropped, &is_out, origins, failures).await?;
                     dropped.clear();
                     begin = row;

@@ -29,6 +29,8 @@ pub(super) struct Surroundings {
     pub(super) name: String,
     /// Another aggregate follows.
     pub(super) feeds: bool,
+    /// No aggregate comes before it.
+    pub(super) first: bool,
     /// Rows can be taken out again: what comes in is not only inserts.
     pub(super) retracts: bool,
 }
@@ -70,6 +72,14 @@ impl Binder<'_> {
                 }
             }
         });
+        if step.ttl.is_some() && !surroundings.first {
+            problems.push(
+                Problem::configuration("a time to live needs the commit times of the source's changes")
+                    .at(child(&pointer, "ttl"))
+                    .found("an aggregate before this one")
+                    .fix("give the first aggregate a ttl"),
+            );
+        }
         let keys = keys(step, &by, window.map(|(_, window)| &window.shape), columns, &pointer, &mut problems);
         let mut hidden = Hidden { columns: columns.clone(), parts: Vec::new(), texts: Vec::new() };
         let mut requests = Vec::new();
@@ -286,6 +296,10 @@ impl Binder<'_> {
                 "`distinct` is not possible with sessions, whose rows join and part",
             )
             .fix("use count_distinct, or a tumble, hop or cumulate window")));
+        }
+        if step.ttl.is_some() && distinct {
+            return Err(at(Problem::configuration("`distinct` is not possible with a time to live")
+                .fix("use count_distinct, whose state is forgotten with its group")));
         }
         let reads: Vec<usize> = signature.call.reads.clone();
         if distinct && reads.is_empty() {

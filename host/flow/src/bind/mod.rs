@@ -122,6 +122,7 @@ async fn bind_table(
                 let surroundings = Surroundings {
                     name: format!("{}/{}", table.name, step.id),
                     feeds: last_aggregate != Some(index),
+                    first: groups.is_none(),
                     retracts: groups.is_some() || !plan.source.append_only,
                 };
                 let bound = binder.aggregate(aggregate, &columns, &surroundings).await?;

@@ -621,6 +621,9 @@ impl Flow {
         if let Some(checkpointer) = self.checkpointer.as_mut().filter(|_| self.storing_position)
             && (checkpointer.is_due() || self.held && !checkpointer.is_busy())
         {
+            for aggregate in self.prepared.tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()) {
+                aggregate.sweep().await?;
+            }
             checkpointer.begin(&mut self.prepared.tables, self.handed.clone(), self.now.epochs + 1, false);
         }
         Ok(())
