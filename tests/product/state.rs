@@ -29,7 +29,7 @@ fn workspace(kind: Kind, name: &str) -> Workspace<'static> {
 
 /// Where the harness lets states lie.
 fn folder(workspace: &Workspace<'_>) -> PathBuf {
-    workspace.folder.path().join("state/rowmill/totals")
+    workspace.folder.path().join("state/rowmill/totals/state")
 }
 
 fn change(workspace: &Workspace<'_>, by: i64) {
@@ -82,7 +82,11 @@ fn a_state_is_exported_and_imported_and_goes_on() {
         // The target goes on without the savepoint, which so has to be brought up to it.
         change(&workspace, 2);
         workspace.catch_up();
-        expect(&workspace.run(&["state", "pipeline.yaml", "import", "savepoint"]), 1, &["is not empty"]);
+        expect(
+            &workspace.run(&["state", "pipeline.yaml", "import", "savepoint"]),
+            1,
+            &["it is not empty", "remove the folder"],
+        );
 
         std::fs::remove_dir_all(folder(&workspace)).unwrap();
         change(&workspace, 3);
@@ -164,7 +168,7 @@ fn people_see_the_state_until_it_is_forgotten() {
     let plan = workspace.run(&["plan", "pipeline.yaml"]);
     expect(&plan, 0, &["state per group of (customer)", "total, layout ", "orders, layout "]);
     let status = workspace.run(&["status", "pipeline.yaml"]);
-    expect(&status, 0, &["aggregate-1", ".orders: 97 groups, 97 in memory", "state folder", &shown]);
+    expect(&status, 0, &["aggregate-1", "`orders`: 97 groups, 97 in memory", "state folder", &shown]);
     let json: serde_json::Value =
         serde_json::from_str(&workspace.run(&["status", "pipeline.yaml", "--json"]).stdout).unwrap();
     assert_eq!(json["state_folder"], shown.as_str());
@@ -172,7 +176,7 @@ fn people_see_the_state_until_it_is_forgotten() {
 
     // Who holds the folder is told, and nothing is changed under a running pipeline.
     let mut running = workspace.start();
-    workspace.wait("a held folder", || workspace.run(&["state", "pipeline.yaml", "list"]).code == 1);
+    workspace.wait("changes that are followed", || workspace.log_text().contains("streaming"));
     for args in [&["state", "pipeline.yaml", "list"][..], &["reset", "pipeline.yaml", "--yes"]] {
         expect(&workspace.run(args), 1, &["is in use by another process", "fix: "]);
     }

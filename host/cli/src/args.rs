@@ -140,7 +140,7 @@ pub(crate) enum Command {
     /// Look at the state of the aggregates, or move it: list, export DIR, import DIR.
     ///
     /// The accumulators of all groups lie in the pipeline's state folder: `state:` in its file, else
-    /// ~/.local/state/rowmill/NAME. The pipeline must be stopped.
+    /// ~/.local/state/rowmill/NAME/state. The pipeline must be stopped.
     #[command(
         arg_required_else_help = true,
         after_help = "Examples:\n  rowmill state totals.yaml list\n  rowmill state totals.yaml export /backup/totals     on the old machine, the pipeline stopped\n  rowmill state totals.yaml import /backup/totals     on the new one; `rowmill run` then goes on\n\nA savepoint goes with the target's progress that it was made with. A state that is lost can be made\nanew from the source at any time: rowmill run FILE --rebuild"

@@ -131,6 +131,11 @@ fn number(value: u64) -> f64 {
     value as f64
 }
 
+/// A table's name as people write it in a query: `shop`.`orders` as shop.orders.
+fn plain(table: &str) -> String {
+    table.replace('`', "")
+}
+
 fn age_seconds(checkpoint: &CheckpointStatus) -> Option<f64> {
     SystemTime::now().duration_since(checkpoint.at).ok().map(|age| age.as_secs_f64())
 }
@@ -166,8 +171,8 @@ fn render(statuses: &[Status]) -> String {
         family(&mut out, name, kind, help);
         for status in statuses {
             for aggregate in &status.aggregates {
-                let labels =
-                    [("pipeline", &*status.pipeline), ("table", &*aggregate.table), ("step", &*aggregate.step)];
+                let table = plain(&aggregate.table);
+                let labels = [("pipeline", &*status.pipeline), ("table", &*table), ("step", &*aggregate.step)];
                 if let Some(value) = value(aggregate) {
                     sample(&mut out, name, &labels, value);
                 }
@@ -251,7 +256,7 @@ mod tests {
     #[test]
     fn aggregates_have_samples_of_their_own() {
         let mut aggregate = AggregateStatus::default();
-        (aggregate.table, aggregate.step) = ("shop.orders".to_owned(), "aggregate-1".to_owned());
+        (aggregate.table, aggregate.step) = ("`shop`.`orders`".to_owned(), "aggregate-1".to_owned());
         (aggregate.groups, aggregate.memory, aggregate.late) = (12, 4096, 3);
         aggregate.watermark = Some("1970-01-02T00:00:00.500".to_owned());
         let took = Duration::from_millis(250);

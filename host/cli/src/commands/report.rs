@@ -138,7 +138,7 @@ fn aggregates(status: &StoredStatus) -> Vec<AggregateStatus> {
     stored.and_then(|stored| serde_json::from_value(stored).ok()).unwrap_or_default()
 }
 
-/// `shop.orders: 12,000 groups, 10,000 in memory (3MiB), watermark 2026-05-06T07:00:00`.
+/// `orders: 12,000 groups, 10,000 in memory (3MiB), watermark 2026-05-06T07:00:00`.
 fn aggregate(aggregate: &AggregateStatus) -> String {
     let mut out = format!(
         "{}: {} group{}, {} in memory ({})",
@@ -239,15 +239,15 @@ mod tests {
     #[test]
     fn an_aggregate_says_what_it_holds() {
         let mut status = AggregateStatus::default();
-        status.table = "shop.orders".to_owned();
+        status.table = "`shop`.`orders`".to_owned();
         (status.groups, status.groups_in_memory, status.memory) = (12_000, 10_000, 3 << 20);
-        assert_eq!(aggregate(&status), "shop.orders: 12,000 groups, 10,000 in memory (3MiB)");
+        assert_eq!(aggregate(&status), "`shop`.`orders`: 12,000 groups, 10,000 in memory (3MiB)");
         (status.groups, status.groups_in_memory, status.memory) = (1, 1, 1025);
         (status.late, status.expired) = (1, 2_000);
         status.watermark = Some("2026-05-06T07:00:00".to_owned());
         assert_eq!(
             aggregate(&status),
-            "shop.orders: 1 group, 1 in memory (2KiB), watermark 2026-05-06T07:00:00, 1 late row, 2,000 expired rows"
+            "`shop`.`orders`: 1 group, 1 in memory (2KiB), watermark 2026-05-06T07:00:00, 1 late row, 2,000 expired rows"
         );
     }
 
@@ -263,14 +263,14 @@ mod tests {
             folder: PathBuf::from("state/totals"),
             bytes: 1_500_000,
             checkpoints: vec![checkpoint(8, false), checkpoint(7, true)],
-            tables: vec![("shop.orders/aggregate-1".to_owned(), 1)],
+            tables: vec![("`shop`.`orders`/aggregate-1".to_owned(), 1)],
         };
         assert_eq!(
             state("totals", &listing),
             "state of pipeline totals in state/totals: 2MiB\n  \
              checkpoint 8 at binlog.000001:8, 3 s old\n  \
              checkpoint 7 at binlog.000001:7, 3 s old, not in the target yet\n  \
-             shop.orders/aggregate-1: 1 entry"
+             `shop`.`orders`/aggregate-1: 1 entry"
         );
     }
 
