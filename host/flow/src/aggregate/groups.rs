@@ -39,6 +39,9 @@ pub(crate) struct Groups {
     memory_max: usize,
     /// Groups that fit, once it is known.
     groups_max: Option<usize>,
+    /// Bytes when that was found out last. A component's memory never shrinks, so the same bytes again
+    /// tell nothing new.
+    full_at: usize,
     /// Groups, those on disk included.
     pub(super) total: u64,
     /// Groups that left the memory so far.
@@ -64,6 +67,7 @@ impl Groups {
             state,
             memory_max,
             groups_max: None,
+            full_at: 0,
             total: 0,
             evicted: 0,
         }
@@ -243,15 +247,20 @@ impl Groups {
 
     /// Whether groups have to leave the memory.
     pub(super) fn is_full(&self) -> bool {
-        self.groups_max.is_some_and(|most| self.entries.table.len() >= most) || self.bytes() > self.memory_max
+        self.groups_max.is_some_and(|most| self.entries.table.len() >= most) || self.outgrew()
+    }
+
+    /// Whether more memory is held than may be, and more than when this was noticed last.
+    fn outgrew(&self) -> bool {
+        self.bytes() > self.memory_max.max(self.full_at + self.memory_max / 16)
     }
 
     /// Moves groups that nothing uses right now to the store. No checkpoint may be under way: what it
     /// has yet to write must not be overtaken.
     pub(super) async fn make_room(&mut self) -> Result<(), Error> {
         let here = self.entries.table.len();
-        // A component's memory never shrinks, so that what counts from now on is how many groups fit.
-        if self.bytes() > self.memory_max {
+        if self.outgrew() {
+            self.full_at = self.bytes();
             let fit = self.groups_max.map_or(here, |most| most.min(here) - most.min(here) / 10);
             self.groups_max = Some(fit.max(GROUPS_PER_CALL));
         }

@@ -190,6 +190,8 @@ pub(super) struct Flow {
     changed_at: Instant,
     /// Nothing is read until the running checkpoint is in the store.
     held: bool,
+    /// The aggregates are where the target is, or ahead of it by what is being filled.
+    in_step: bool,
 }
 
 /// What ended a phase.
@@ -292,6 +294,7 @@ impl Flow {
             rebuilding: progress.rebuilding,
             changed_at: Instant::now(),
             held: false,
+            in_step: false,
         })
     }
 
@@ -316,6 +319,7 @@ impl Flow {
         // What is stored now is found by the next start without reading anything again.
         if let Some(checkpointer) = &mut self.checkpointer
             && self.committer.is_idle()
+            && self.in_step
         {
             checkpointer.finish(&mut self.prepared.tables, u64::MAX).await?;
             if checkpointer.last.as_ref().is_none_or(|last| last.position != self.handed) && self.filling.is_clean() {
@@ -458,6 +462,7 @@ impl Flow {
             }
         }
         self.filling = Filling::resumed(self.handed.clone());
+        self.in_step = true;
         self.changed_at = Instant::now();
         let mut drain: Option<Instant> = None;
         loop {
