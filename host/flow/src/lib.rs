@@ -1,6 +1,8 @@
 //! Plans and runs dataflows: steps over changes, epochs, exactly once.
 
 mod aggregate;
+#[doc(hidden)]
+pub mod bench;
 mod bind;
 mod chain;
 mod components;

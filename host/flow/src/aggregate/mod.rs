@@ -340,6 +340,12 @@ impl Aggregate {
         self.hand_over(&columns, &slots, begin..slots.len(), &dropped, &is_out, origins, failures).await
     }
 
+    /// Only finds the groups of rows: for benchmarks.
+    pub(crate) async fn look_up(&mut self, columns: &[ArrayRef]) -> Result<(), Error> {
+        let keys = self.keys.encode(&self.key_columns(columns, &[]))?;
+        self.groups.resolve(&keys).await.map(drop)
+    }
+
     /// Notes which groups change, and what they show so far.
     async fn touch(&mut self, slots: &[u32], windows: &[Span], emission: Emission) -> Result<(), Error> {
         // A window that is written when it closes shows nothing before.

@@ -36,6 +36,7 @@ mod witness;
 pub use manifest::state_folder;
 pub use run::{RunOptions, Summary, run};
 pub use savepoint::{CheckpointListing, Savepoint, StateListing, state_export, state_import, state_list};
+pub(crate) use source::meters;
 pub use stored::{StoredStatus, reset, stored_status};
 pub use verify::{Difference, DifferenceKind, VerifyReport, verify};
 
