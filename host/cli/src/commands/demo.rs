@@ -74,7 +74,8 @@ async fn play(kind: Option<Kind>, seconds: u64, terminal: &Terminal) -> anyhow::
     let mut pipelines = Vec::new();
     for example in EXAMPLES {
         say(&format!("   {:<13} {}", example.name, example.title));
-        pipelines.push(launch(example, &server, folder.path(), &environment, stop.clone())?);
+        let before = pipelines.last().map(|running: &Running| running.status.clone());
+        pipelines.push(launch(example, &server, folder.path(), &environment, stop.clone(), before)?);
     }
     let shown = {
         let terminal = terminal.clone();
@@ -160,6 +161,7 @@ fn launch(
     folder: &Path,
     environment: &Environment,
     stop: watch::Receiver<bool>,
+    before: Option<watch::Receiver<Status>>,
 ) -> anyhow::Result<Running> {
     let folder = folder.join(example.name);
     std::fs::create_dir_all(&folder)?;
@@ -179,7 +181,14 @@ fn launch(
     };
     let (sender, status) = watch::channel(Status::default());
     let options = RunOptions { until_caught_up: false, stop, rebuild: false };
-    let task = tokio::spawn(rowmill_flow::run(Arc::clone(&plan), environment.clone(), options, sender));
+    let running = rowmill_flow::run(Arc::clone(&plan), environment.clone(), options, sender);
+    let task = tokio::spawn(async move {
+        if let Some(mut before) = before {
+            // Pipelines that make their progress tables at the same moment wait for one another's locks.
+            let _ = before.wait_for(|status| status.phase != Phase::Starting).await;
+        }
+        running.await
+    });
     Ok(Running { example, plan, status, task })
 }
 

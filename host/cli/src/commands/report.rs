@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rowmill_flow::status::AggregateStatus;
 use rowmill_flow::units::format_size;
-use rowmill_flow::{ColumnView, PlanView, Savepoint, StateListing, StateView, StoredStatus, VerifyReport};
+use rowmill_flow::{CallView, ColumnView, PlanView, Savepoint, StateListing, StateView, StoredStatus, VerifyReport};
 use serde::Serialize;
 
 use super::pipeline::plural;
@@ -36,19 +36,7 @@ pub(super) fn plan(plan: &PlanView) -> String {
         columns(&mut out, &table.columns, &[]);
         for step in &table.steps {
             let _ = writeln!(out, "  {} ({}, on_error {})", step.id, step.kind, step.on_error);
-            for call in &step.calls {
-                let limits = &call.limits;
-                let _ = writeln!(out, "      {}  sha256 {}", call.function, call.digest.get(..16).unwrap_or_default());
-                let _ = writeln!(
-                    out,
-                    "      limits: memory {} MiB, cpu {:?} + {:?} per row, wall {:?}, output {} MiB",
-                    limits.memory >> 20,
-                    limits.cpu_base,
-                    limits.cpu_per_row,
-                    limits.wall,
-                    limits.output >> 20
-                );
-            }
+            calls(&mut out, &step.calls);
             columns(&mut out, &step.output, &step.input);
             if let Some(view) = &step.state {
                 step_state(&mut out, view);
@@ -58,6 +46,27 @@ pub(super) fn plan(plan: &PlanView) -> String {
     }
     out.push_str(&format!("\ndigest {}", plan.digest));
     out
+}
+
+/// The functions of a step, each once, and what they may use: the same for all of a step.
+fn calls(out: &mut String, calls: &[CallView]) {
+    for (n, call) in calls.iter().enumerate() {
+        if !calls[..n].iter().any(|before| before.function == call.function && before.digest == call.digest) {
+            let _ = writeln!(out, "      {}  sha256 {}", call.function, call.digest.get(..16).unwrap_or_default());
+        }
+        let limits = &call.limits;
+        if calls.get(n + 1).is_none_or(|next| next.limits != *limits) {
+            let _ = writeln!(
+                out,
+                "      limits: memory {} MiB, cpu {:?} + {:?} per row, wall {:?}, output {} MiB",
+                limits.memory >> 20,
+                limits.cpu_base,
+                limits.cpu_per_row,
+                limits.wall,
+                limits.output >> 20
+            );
+        }
+    }
 }
 
 /// What an aggregate keeps for each group.
@@ -172,7 +181,7 @@ pub(super) fn state(pipeline: &str, listing: &StateListing) -> String {
             checkpoint.sequence, checkpoint.position, checkpoint.age_seconds
         );
         if checkpoint.pending {
-            out.push_str(", not in the target yet");
+            out.push_str(", taken at the end of the snapshot");
         }
     }
     for (table, entries) in &listing.tables {
@@ -269,7 +278,7 @@ mod tests {
             state("totals", &listing),
             "state of pipeline totals in state/totals: 2MiB\n  \
              checkpoint 8 at binlog.000001:8, 3 s old\n  \
-             checkpoint 7 at binlog.000001:7, 3 s old, not in the target yet\n  \
+             checkpoint 7 at binlog.000001:7, 3 s old, taken at the end of the snapshot\n  \
              `shop`.`orders`/aggregate-1: 1 entry"
         );
     }
