@@ -25,8 +25,8 @@ pub(crate) struct Keys {
     spelling: Option<RowConverter>,
 }
 
-/// The collation of a text field, as its facts say.
-fn rule(field: &Field, collate: Collate) -> Result<Option<Rule>, String> {
+/// How texts of a field are compared where that is not by their bytes; the error says that it isn't known.
+pub(crate) fn rule(field: &Field, collate: Collate) -> Result<Option<Rule>, String> {
     if *field.data_type() != DataType::Utf8 || collate == Collate::Binary {
         return Ok(None);
     }
@@ -98,8 +98,9 @@ impl Keys {
     }
 }
 
-/// The column in the form in which equal values are equal bytes.
-fn canonical(column: &ArrayRef, rule: Option<Rule>) -> ArrayRef {
+/// The column in the form in which equal values are equal bytes: texts by their weights, where there is a
+/// rule.
+pub(crate) fn canonical(column: &ArrayRef, rule: Option<Rule>) -> ArrayRef {
     match (column.data_type(), rule) {
         (DataType::Utf8, Some(rule)) => {
             let mut key = Vec::new();

@@ -14,14 +14,15 @@ mod show;
 use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
+use rowmill_collation::Rule;
 use rowmill_mysql::sink::Target;
 use rowmill_mysql::{TableDef, TableName};
 
-use crate::aggregate::keys::Keys;
+use crate::aggregate::keys::{self, Keys};
 use crate::chain::{Chain, Links};
 use crate::components::{Components, Environment};
 use crate::dataflow::{Dataflow, Stage};
-use crate::plan::{Pipeline, StepKind, step_pointer};
+use crate::plan::{Collate, Pipeline, StepKind, step_pointer};
 use crate::problem::{Problem, child};
 use crate::step::{Operator, Project, Step};
 
@@ -41,6 +42,9 @@ pub(crate) struct BoundTable {
     pub(crate) key: Vec<usize>,
     /// The target's column that says when a window ends.
     pub(crate) window_end: Option<usize>,
+    /// After an aggregate: the target's columns that make its groups' key, with the rule of those texts
+    /// whose spelling depends on which row came first.
+    pub(crate) group_columns: Vec<(usize, Option<Rule>)>,
     pub(crate) view: TableView,
 }
 
@@ -177,10 +181,18 @@ async fn bind_table(
     };
     let end = groups.iter().flatten().position(|name| name == "window_end");
     let window_end = end.and_then(|end| key.source.iter().position(|&group| group == end)).map(|at| key.target[at]);
+    let rule = |&column: &usize| {
+        let rule = keys::rule(columns.0[column].field.as_ref(), Collate::Column).ok().flatten();
+        (column, rule)
+    };
+    let group_columns = match groups {
+        Some(_) => key.target.iter().map(rule).collect(),
+        None => Vec::new(),
+    };
     segment.key = key.source;
     let last = segment.chain(plan, table, hash).map_err(internal)?;
     let flow = Dataflow { stages, last };
-    Ok(BoundTable { source: table.clone(), flow, target, key: row_key, window_end, view })
+    Ok(BoundTable { source: table.clone(), flow, target, key: row_key, window_end, group_columns, view })
 }
 
 /// The steps between two aggregates, in the making.

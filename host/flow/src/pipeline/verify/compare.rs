@@ -3,6 +3,9 @@
 //! Both sides are brought to the types that the target's columns have, then compared by a 128-bit
 //! hash of the whole row. JSON is compared as a value: servers print it each in their own way.
 //!
+//! How a group's texts are spelled depends on which of its rows came first, which the source doesn't tell:
+//! such columns are compared by their collation.
+//!
 //! Windows that were closed while rows came too late hold what the source had then, which can't be
 //! computed any more: they are left out on both sides, and counted.
 
@@ -14,13 +17,14 @@ use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::DataType;
-use rowmill_mysql::sink::Target;
+use rowmill_collation::Rule;
 use rowmill_mysql::{Conn, TableDef};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::partitions::{Key, Partitions};
 use super::{Difference, DifferenceKind, VerifyReport};
-use crate::bind::same_name;
+use crate::aggregate::keys::canonical;
+use crate::bind::{BoundTable, same_name};
 use crate::error::Error;
 
 pub(crate) struct Comparison {
@@ -38,6 +42,11 @@ pub(crate) struct Comparison {
     /// Rows whose time in this column of the plan is up to this are left out.
     frozen: Option<(usize, i64)>,
     left_out: u64,
+    /// Columns of the plan that name a row where its key doesn't.
+    names: Vec<usize>,
+    column_names: Vec<String>,
+    /// Per column of the plan how its texts are compared, if not by their bytes.
+    rules: Vec<Option<Rule>>,
     /// Rows that were there before the pipeline are none of its business (`existing: keep`).
     extras_allowed: bool,
 }
@@ -46,10 +55,11 @@ impl Comparison {
     /// `target` must exist: preflight has seen it.
     pub(crate) async fn new(
         conn: &mut Conn,
-        target: &Target,
+        table: &BoundTable,
         extras_allowed: bool,
         frozen: Option<(usize, i64)>,
     ) -> Result<Self, Error> {
+        let target = &table.target;
         let definition = rowmill_mysql::table::read_definition(conn, &target.table).await?;
         let definition =
             definition.ok_or_else(|| rowmill_mysql::Error::TableMissing { table: target.table.clone() })?;
@@ -61,9 +71,20 @@ impl Comparison {
                 message: format!("table {} has no column {}", target.table, field.name()),
             })?);
         }
+        let mut rules = vec![None; columns.len()];
+        table.group_columns.iter().for_each(|&(column, rule)| rules[column] = rule);
+        // A hash of the key, and weights of texts, say nothing to people.
+        let hashed = target.key.iter().any(|key| !table.group_columns.iter().any(|(column, _)| column == key));
+        let names = match !table.group_columns.is_empty() && (hashed || rules.iter().any(Option::is_some)) {
+            true => table.group_columns.iter().map(|(column, _)| *column).collect(),
+            false => Vec::new(),
+        };
         let types: Vec<DataType> = columns.iter().map(|&column| schema.field(column).data_type().clone()).collect();
         let marked = |field: &arrow_schema::Field| field.metadata().get("type").is_some_and(|kind| kind == "json");
-        let sort = |column: &usize| SortField::new(types[*column].clone());
+        let sort = |column: &usize| match rules[*column] {
+            Some(_) => SortField::new(DataType::Binary),
+            None => SortField::new(types[*column].clone()),
+        };
         Ok(Self {
             is_json: columns
                 .iter()
@@ -81,6 +102,9 @@ impl Comparison {
             found: Partitions::new(),
             frozen,
             left_out: 0,
+            names,
+            column_names: target.schema.fields().iter().map(|field| field.name().clone()).collect(),
+            rules,
             extras_allowed,
         })
     }
@@ -94,9 +118,10 @@ impl Comparison {
     pub(crate) fn expect(&mut self, rows: &RecordBatch) -> Result<(), Error> {
         let columns = self.common(rows.columns().to_vec())?;
         let columns = self.without_frozen(columns, false)?;
-        let (keys, hashes) = self.digest(&columns)?;
-        for (key, hash) in keys.iter().zip(hashes) {
-            self.expected.add(key, hash).map_err(scratch)?;
+        let names = self.names(&columns)?;
+        let (keys, hashes) = self.digest(columns)?;
+        for ((key, hash), name) in keys.iter().zip(hashes).zip(names) {
+            self.expected.add(key, hash, &name).map_err(scratch)?;
         }
         Ok(())
     }
@@ -106,9 +131,10 @@ impl Comparison {
         let columns = self.columns.iter().map(|&column| rows.column(column).clone()).collect();
         let columns = self.common(columns)?;
         let columns = self.without_frozen(columns, true)?;
-        let (keys, hashes) = self.digest(&columns)?;
-        for (key, hash) in keys.iter().zip(hashes) {
-            self.found.add(key, hash).map_err(scratch)?;
+        let names = self.names(&columns)?;
+        let (keys, hashes) = self.digest(columns)?;
+        for ((key, hash), name) in keys.iter().zip(hashes).zip(names) {
+            self.found.add(key, hash, &name).map_err(scratch)?;
         }
         Ok(())
     }
@@ -116,10 +142,10 @@ impl Comparison {
     /// Compares; what is left of the expected rows is missing.
     pub(crate) fn finish(mut self, report: &mut VerifyReport, shown: usize) -> Result<(), Error> {
         let room = shown.saturating_sub(report.differences.len());
-        let mut first: BTreeSet<(Key, DifferenceKind)> = BTreeSet::new();
-        let mut note = |key: Key, kind| {
+        let mut first: BTreeSet<(Key, DifferenceKind, Box<str>)> = BTreeSet::new();
+        let mut note = |key: Key, kind, name| {
             report.differing += 1;
-            first.insert((key, kind));
+            first.insert((key, kind, name));
             if first.len() > room {
                 first.pop_last();
             }
@@ -128,21 +154,23 @@ impl Comparison {
         let found = std::mem::replace(&mut self.found, Partitions::new());
         for (expected, found) in expected.parts().zip(found.parts()) {
             let expected = expected.map_err(scratch)?;
-            let mut expected: HashMap<Key, u128> = expected.collect::<Result<_, _>>().map_err(scratch)?;
+            let known = expected.map(|row| row.map(|row| (row.key, (row.hash, row.name))));
+            let mut known: HashMap<Key, (u128, Box<str>)> = known.collect::<Result<_, _>>().map_err(scratch)?;
             for row in found.map_err(scratch)? {
-                let (key, hash) = row.map_err(scratch)?;
-                match expected.remove(&key) {
-                    Some(expected) if expected == hash => {}
-                    Some(_) => note(key, DifferenceKind::Different),
+                let row = row.map_err(scratch)?;
+                match known.remove(&row.key) {
+                    Some((hash, _)) if hash == row.hash => {}
+                    Some(_) => note(row.key, DifferenceKind::Different, row.name),
                     None if self.extras_allowed => {}
-                    None => note(key, DifferenceKind::Extra),
+                    None => note(row.key, DifferenceKind::Extra, row.name),
                 }
             }
-            expected.into_keys().for_each(|key| note(key, DifferenceKind::Missing));
+            known.into_iter().for_each(|(key, (_, name))| note(key, DifferenceKind::Missing, name));
         }
         report.left_out += self.left_out;
-        for (key, kind) in first {
-            let (table, key) = (self.definition.name.to_string(), self.key_text(&key)?);
+        for (key, kind, name) in first {
+            let key = if name.is_empty() { self.key_text(&key)? } else { name.into_string() };
+            let table = self.definition.name.to_string();
             report.differences.push(Difference { table, key, kind });
         }
         Ok(())
@@ -173,10 +201,32 @@ impl Comparison {
         Ok(common)
     }
 
-    fn digest(&self, columns: &[ArrayRef]) -> Result<(Vec<Key>, Vec<u128>), Error> {
+    /// What to call rows where their keys don't say it; empty otherwise.
+    fn names(&self, columns: &[ArrayRef]) -> Result<Vec<String>, Error> {
+        let rows = columns.first().map_or(0, |column| column.len());
+        let name = |row: usize| -> Result<String, Error> {
+            let mut parts = Vec::new();
+            for &column in &self.names {
+                let value = match columns[column].is_null(row) {
+                    true => "NULL".to_owned(),
+                    false => arrow_cast::display::array_value_to_string(&columns[column], row)?,
+                };
+                parts.push(format!("{}={value}", self.column_names[column]));
+            }
+            Ok(parts.join(", "))
+        };
+        (0..rows).map(name).collect()
+    }
+
+    fn digest(&self, columns: Vec<ArrayRef>) -> Result<(Vec<Key>, Vec<u128>), Error> {
+        let weighed = |(column, rule): (ArrayRef, &Option<Rule>)| match rule {
+            Some(rule) => canonical(&column, Some(*rule)),
+            None => column,
+        };
+        let columns: Vec<ArrayRef> = columns.into_iter().zip(&self.rules).map(weighed).collect();
         let key: Vec<ArrayRef> = self.key.iter().map(|&column| Arc::clone(&columns[column])).collect();
         let keys = self.keys.convert_columns(&key)?;
-        let rows = self.rows.convert_columns(columns)?;
+        let rows = self.rows.convert_columns(&columns)?;
         Ok((
             keys.iter().map(|key| Box::from(key.as_ref())).collect(),
             rows.iter().map(|row| xxh3_128(row.as_ref())).collect(),

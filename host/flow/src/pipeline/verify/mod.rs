@@ -152,7 +152,7 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
     for table in &prepared.tables {
         let frozen = aggregates::frozen(table, &aggregates)?;
         let keep = plan.sink.existing == Existing::Keep;
-        comparisons.push(Comparison::new(&mut target, &table.target, keep, frozen).await?);
+        comparisons.push(Comparison::new(&mut target, table, keep, frozen).await?);
     }
     while let Some(batch) = snapshot.next().await? {
         let rows = rewind.without_changed(batch.table, &batch.rows)?;

@@ -1,4 +1,4 @@
-//! Keys with the hash of their row, cut into parts by key: in memory while they are few, in temporary
+//! Keys with the hash of their row and what to call them, cut into parts by key: in memory while they are few, in temporary
 //! files when they are many. So a comparison holds one part at a time, however large the tables are.
 
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
@@ -21,11 +21,13 @@ impl Partitions {
         Self((0..PARTS).map(|_| SpooledTempFile::new(IN_MEMORY)).collect())
     }
 
-    pub(super) fn add(&mut self, key: &[u8], row: u128) -> io::Result<()> {
+    pub(super) fn add(&mut self, key: &[u8], row: u128, name: &str) -> io::Result<()> {
         let part = &mut self.0[xxh3_64(key) as usize % PARTS];
-        let mut record = Vec::with_capacity(key.len() + 20);
-        record.extend_from_slice(&u32::try_from(key.len()).unwrap_or(u32::MAX).to_le_bytes());
-        record.extend_from_slice(key);
+        let mut record = Vec::with_capacity(key.len() + name.len() + 24);
+        for bytes in [key, name.as_bytes()] {
+            record.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+            record.extend_from_slice(bytes);
+        }
         record.extend_from_slice(&row.to_le_bytes());
         part.write_all(&record)
     }
@@ -39,11 +41,19 @@ impl Partitions {
     }
 }
 
-/// The keys and rows of a part.
+/// A row of one side.
+pub(super) struct Row {
+    pub(super) key: Key,
+    pub(super) hash: u128,
+    /// Empty where the key says it.
+    pub(super) name: Box<str>,
+}
+
+/// The rows of a part.
 pub(super) struct Part(BufReader<SpooledTempFile>);
 
 impl Iterator for Part {
-    type Item = io::Result<(Key, u128)>;
+    type Item = io::Result<Row>;
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.0.fill_buf() {
@@ -55,14 +65,20 @@ impl Iterator for Part {
 }
 
 impl Part {
-    fn record(&mut self) -> io::Result<(Key, u128)> {
+    fn record(&mut self) -> io::Result<Row> {
+        let (key, name) = (self.bytes()?, self.bytes()?);
+        let mut hash = [0; 16];
+        self.0.read_exact(&mut hash)?;
+        let name = String::from_utf8(name).map_err(io::Error::other)?;
+        Ok(Row { key: key.into(), hash: u128::from_le_bytes(hash), name: name.into() })
+    }
+
+    fn bytes(&mut self) -> io::Result<Vec<u8>> {
         let mut length = [0; 4];
         self.0.read_exact(&mut length)?;
-        let mut key = vec![0; u32::from_le_bytes(length) as usize];
-        self.0.read_exact(&mut key)?;
-        let mut row = [0; 16];
-        self.0.read_exact(&mut row)?;
-        Ok((key.into(), u128::from_le_bytes(row)))
+        let mut bytes = vec![0; u32::from_le_bytes(length) as usize];
+        self.0.read_exact(&mut bytes)?;
+        Ok(bytes)
     }
 }
 
@@ -75,10 +91,10 @@ mod tests {
         let mut partitions = Partitions::new();
         let long = vec![7; 2_000];
         for n in 0..20_000u64 {
-            partitions.add(&[&n.to_be_bytes()[..], &long].concat(), u128::from(n)).unwrap();
+            partitions.add(&[&n.to_be_bytes()[..], &long].concat(), u128::from(n), "name").unwrap();
         }
         let mut found: Vec<u128> =
-            partitions.parts().flat_map(|part| part.unwrap()).map(|record| record.unwrap().1).collect();
+            partitions.parts().flat_map(|part| part.unwrap()).map(|row| row.unwrap().hash).collect();
         found.sort_unstable();
         assert_eq!(found, (0..20_000).collect::<Vec<u128>>());
     }
