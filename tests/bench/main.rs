@@ -6,12 +6,19 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod aggregates;
 mod boundary;
 mod decode;
+mod facts;
+mod groups;
+mod native;
 mod pictures;
 mod pipeline;
+mod process;
 mod report;
 mod shop;
+mod state;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -23,7 +30,7 @@ use report::Report;
 /// Measures rowmill beside what it is compared with, in the same run.
 #[derive(Parser)]
 struct Args {
-    /// What to measure; everything by default.
+    /// What to measure; everything but `groups` by default.
     sections: Vec<Section>,
     /// The product at both ends.
     #[arg(long, value_enum, default_value = "mysql")]
@@ -31,6 +38,9 @@ struct Args {
     /// Rows of the orders table.
     #[arg(long, default_value_t = 1_000_000)]
     rows: u64,
+    /// Groups of the aggregate whose state is looked at; ten times as many in the section `groups`.
+    #[arg(long, default_value_t = 1_000_000)]
+    groups: u64,
     /// Given by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,
@@ -44,6 +54,11 @@ enum Section {
     Decode,
     /// `rowmill run` against a bare LOAD DATA; its memory; the time until a commit is visible.
     Pipeline,
+    /// An aggregate over the binlog: what takes the time; then latency, checkpoints, restarts and
+    /// `verify` of a million groups.
+    Aggregates,
+    /// Ten million groups under a memory limit of 256 MiB. It takes some minutes.
+    Groups,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -54,7 +69,10 @@ enum Product {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let wanted = |section| args.sections.is_empty() || args.sections.contains(&section);
+    let wanted = |section| match args.sections.is_empty() {
+        true => section != Section::Groups,
+        false => args.sections.contains(&section),
+    };
     let kind = match args.server {
         Product::Mysql => Kind::MySql,
         Product::Mariadb => Kind::MariaDb,
@@ -65,14 +83,24 @@ fn main() -> ExitCode {
         let curves = runtime.block_on(boundary::measure(&mut report));
         report.picture("boundary.svg", |file| pictures::curves(file, &curves));
     }
-    if wanted(Section::Decode) || wanted(Section::Pipeline) {
+    if wanted(Section::Decode) || wanted(Section::Aggregates) || wanted(Section::Pipeline) {
         let shop = shop::Shop::fill(kind, args.rows);
         if wanted(Section::Decode) {
             runtime.block_on(decode::measure(&mut report, &shop));
         }
+        // Before the orders change.
+        if wanted(Section::Aggregates) {
+            aggregates::measure(&mut report, &shop, &runtime);
+        }
         if wanted(Section::Pipeline) {
             pipeline::measure(&mut report, &shop, &runtime);
         }
+    }
+    if wanted(Section::Aggregates) {
+        state::measure(&mut report, kind, args.groups, &runtime);
+    }
+    if wanted(Section::Groups) {
+        groups::measure(&mut report, kind, 10 * args.groups);
     }
     let figures = report.figures().to_vec();
     report.picture("figures.svg", |file| pictures::figures(file, &figures));

@@ -3,13 +3,12 @@
 //! Source and target are one server, so all compete for the same cores. Time is from the start of
 //! the process to its end, with connecting, creating the table and the last commit.
 
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
-use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::process::{Rowmill, Run};
 use crate::report::{Limit, Report, median};
 use crate::shop::Shop;
 
@@ -40,19 +39,18 @@ const MEMORY_MAX: f64 = 300.0;
 
 pub(crate) fn measure(report: &mut Report, shop: &Shop, runtime: &Runtime) {
     shop.sql("CREATE DATABASE IF NOT EXISTS clean CHARACTER SET utf8mb4");
-    let folder = tempfile::Builder::new().prefix("rowmill-bench-").tempdir().unwrap();
-    std::fs::write(folder.path().join("pipeline.yaml"), PIPELINE).unwrap();
-    let bench = Bench { shop, folder };
+    let bench = Bench { shop, rowmill: Rowmill::new(PIPELINE, &shop.server, "shop", "clean") };
+    let rowmill = &bench.rowmill;
 
-    let check = bench.process(&["check", "pipeline.yaml"]);
+    let check = rowmill.process(&["check", "pipeline.yaml"]);
     report.note(COPY, "first check, which compiles the components", check.seconds, "s");
     let (mut copies, mut loads, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let mut snapshot = Run::default();
     for copy in 0..COPIES {
         if copy > 0 {
-            bench.process(&["reset", "pipeline.yaml", "--yes", "--drop-target"]);
+            rowmill.process(&["reset", "pipeline.yaml", "--yes", "--drop-target"]);
         }
-        let run = bench.catch_up();
+        let run = rowmill.catch_up();
         let copied = shop.number("SELECT COUNT(*) FROM clean.orders_clean");
         let bare = bench.bare_load(copied);
         copies.push(copied as f64 / run.seconds);
@@ -69,11 +67,11 @@ pub(crate) fn measure(report: &mut Report, shop: &Shop, runtime: &Runtime) {
         let end = start + step;
         shop.sql(&format!("UPDATE orders SET customer_id = customer_id + 1 WHERE id > {start} AND id <= {end}"));
     }
-    let catch_up = bench.catch_up();
+    let catch_up = rowmill.catch_up();
     let rows = shop.rows as f64;
     report.note(COPY, "catch-up, 1,000 transactions of updates", rows / catch_up.seconds, "rows/s");
     shop.sql("UPDATE orders SET customer_id = customer_id + 1");
-    let transaction = bench.catch_up();
+    let transaction = rowmill.catch_up();
     report.note(COPY, "one transaction that updates every row", rows / transaction.seconds, "rows/s");
 
     for (name, run) in [
@@ -97,56 +95,16 @@ pub(crate) fn measure(report: &mut Report, shop: &Shop, runtime: &Runtime) {
     );
     report.note(LATENCY, "95 of 100 in under", sorted[sorted.len() * 95 / 100], "ms");
 
-    let verified = bench.rowmill(&["verify", "pipeline.yaml"]).status().unwrap();
+    let verified = rowmill.command(&["verify", "pipeline.yaml"]).status().unwrap();
     assert!(verified.success(), "what was measured is wrong: verify exits with {verified}");
 }
 
 struct Bench<'s> {
     shop: &'s Shop,
-    folder: TempDir,
-}
-
-/// A run from its start to its end.
-#[derive(Default)]
-struct Run {
-    seconds: f64,
-    /// MB.
-    memory: f64,
+    rowmill: Rowmill,
 }
 
 impl Bench<'_> {
-    fn rowmill(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rowmill"));
-        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
-        command.env("SOURCE", self.shop.server.url("shop")).env("TARGET", self.shop.server.url("clean"));
-        command.env("XDG_STATE_HOME", self.folder.path().join("state"));
-        command.env("XDG_CACHE_HOME", self.folder.path().join("cache"));
-        let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
-        command.stderr(log);
-        command
-    }
-
-    fn catch_up(&self) -> Run {
-        self.process(&["run", "pipeline.yaml", "--until-caught-up"])
-    }
-
-    fn process(&self, args: &[&str]) -> Run {
-        let start = Instant::now();
-        let mut child = self.rowmill(args).spawn().unwrap();
-        let mut memory = 0.0;
-        let status = loop {
-            // The peak only grows, so the last reading before the end is the peak up to then.
-            memory = peak_memory(&child).unwrap_or(memory);
-            match child.try_wait().unwrap() {
-                Some(status) => break status,
-                None => std::thread::sleep(Duration::from_millis(5)),
-            }
-        };
-        let seconds = start.elapsed().as_secs_f64();
-        assert!(status.success(), "{}", std::fs::read_to_string(self.folder.path().join("log")).unwrap());
-        Run { seconds, memory }
-    }
-
     /// Seconds that the server needs for the target's rows, from a file into a table like the target.
     fn bare_load(&self, rows: u64) -> f64 {
         let file = self.shop.server.data().with_file_name("rows.tsv");
@@ -164,8 +122,8 @@ impl Bench<'_> {
 
     /// ms from the answer to a commit until another connection sees the row in the target.
     fn latencies(&self, runtime: &Runtime) -> Vec<f64> {
-        let mut running = Running(self.rowmill(&["run", "pipeline.yaml"]).spawn().unwrap());
-        let latencies = runtime.block_on(async {
+        let _running = self.rowmill.start(&["run", "pipeline.yaml"]);
+        runtime.block_on(async {
             let mut source = mysql_async::Conn::from_url(self.shop.server.url("shop")).await.unwrap();
             let mut target = mysql_async::Conn::from_url(self.shop.server.url("clean")).await.unwrap();
             let mut latencies = Vec::new();
@@ -183,32 +141,6 @@ impl Bench<'_> {
                 tokio::time::sleep(PAUSE).await;
             }
             latencies.split_off(1)
-        });
-        running.stop();
-        latencies
+        })
     }
-}
-
-/// A process that ends with us.
-struct Running(Child);
-
-impl Running {
-    fn stop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-/// Most memory that a process held so far, in MB; none once it has ended.
-fn peak_memory(child: &Child) -> Option<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: f64 = peak.trim().trim_end_matches("kB").trim().parse().ok()?;
-    Some(kib / 1024.0)
 }

@@ -52,7 +52,7 @@ impl Shop {
 }
 
 /// Fills `n` with 0 to 99,999.
-fn numbers() -> String {
+pub(crate) fn numbers() -> String {
     let digits = "(SELECT 0 d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 \
                   UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";
     format!(
