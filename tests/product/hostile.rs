@@ -84,3 +84,29 @@ fn a_component_that_loops_or_panics_when_it_is_bound_is_refused() {
         assert_eq!(workspace.target_sql("SHOW TABLES"), "", "{function}");
     }
 }
+
+#[test]
+fn an_aggregate_that_panics_stops_the_pipeline_and_is_named() {
+    for call in ["update", "evaluate"] {
+        let workspace = workspace("agg-panic", call);
+        workspace.write_pipeline(&format!(
+            "
+pipeline: hostile
+source: {{ url: \"${{SOURCE}}\", tables: [t], append_only: true }}
+steps:
+  - aggregate:
+      by: [id]
+      values: {{ sum: {{ udf: \"./hostile.wasm#agg-panic\", args: [n], config: {{ in: {call} }} }} }}
+    id: mill
+sink: {{ url: \"${{TARGET}}\", table: out, meta: \"${{META}}\" }}
+on_error: skip
+"
+        ));
+        let outcome = workspace.run(&["run", "pipeline.yaml", "--until-caught-up", "--color", "never"]);
+        assert_eq!(outcome.code, 1, "{call}\n{}", outcome.stderr);
+        for part in ["step mill", "aggregate sum", "hostile.wasm, function agg-panic", "came off"] {
+            assert!(outcome.stderr.contains(part), "{call}: no {part:?} in {}", outcome.stderr);
+        }
+        assert_eq!(workspace.target_sql("SELECT COUNT(*) FROM `out`").trim(), "0", "{call}");
+    }
+}

@@ -242,30 +242,7 @@ pub(crate) enum Udf {
     #[command(
         after_help = "Examples:\n  rowmill udf run ./price.wasm#total --input orders.jsonl --args price,qty\n  rowmill udf run std/text#trim --input people.csv --args name\n  rowmill udf run std/sql#filter --input orders.csv --config '{\"where\": \"qty > 3\"}'\n  rowmill udf run std/stats#sum --input orders.csv --args 'price:decimal(10,2)' --by country\n  rowmill udf run ./fx.wasm#convert --input o.csv --args 'price:decimal(10,2),=\"EUR\"' --limits wall=1s"
     )]
-    Run {
-        /// Component and function: ./price.wasm#total, std/text#trim.
-        #[arg(value_name = "WASM#FN")]
-        function: String,
-        /// Rows: .jsonl (an object per line) or .csv (names in the first line; empty is NULL).
-        #[arg(long, value_name = "FILE")]
-        input: PathBuf,
-        /// The function's configuration: a JSON object.
-        #[arg(long, value_name = "JSON", default_value = "{}", value_parser = json_object)]
-        config: serde_json::Value,
-        /// Arguments, separated by commas: a column, column:type, or =JSON for a literal [default: all columns].
-        #[arg(long, value_name = "LIST", value_parser = arguments)]
-        args: Option<Arguments>,
-        /// Columns that make a group, for an aggregate: country,status [default: one group of all rows].
-        #[arg(long, value_name = "LIST", value_parser = columns)]
-        by: Option<Columns>,
-        /// Limits other than the defaults: memory=64MiB,cpu_base=100ms,cpu_per_row=50us,wall=5s,output=64MiB
-        /// (memory=256MiB for aggregates).
-        #[arg(long, value_name = "LIST", default_value = "", value_parser = limits, hide_default_value = true)]
-        limits: RunLimits,
-        /// Rows per call.
-        #[arg(long, value_name = "ROWS", default_value_t = 8192, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-        batch: u32,
-    },
+    Run(Box<UdfRun>),
     /// Write a project for a new component, one that builds and passes its own test.
     #[command(
         after_help = "Examples:\n  rowmill udf new price --lang rust\n  rowmill udf new keep_big --lang rust --kind filter\n  rowmill udf new mean --lang rust --kind aggregate"
@@ -282,6 +259,33 @@ pub(crate) enum Udf {
         #[arg(long, default_value = "scalar", value_parser = kind)]
         kind: Kind,
     },
+}
+
+/// What `udf run` runs, and on what.
+#[derive(Debug, clap::Args)]
+pub(crate) struct UdfRun {
+    /// Component and function: ./price.wasm#total, std/text#trim.
+    #[arg(value_name = "WASM#FN")]
+    pub(crate) function: String,
+    /// Rows: .jsonl (an object per line) or .csv (names in the first line; empty is NULL).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// The function's configuration: a JSON object.
+    #[arg(long, value_name = "JSON", default_value = "{}", value_parser = json_object)]
+    pub(crate) config: serde_json::Value,
+    /// Arguments, separated by commas: a column, column:type, or =JSON for a literal [default: all columns].
+    #[arg(long, value_name = "LIST", value_parser = arguments)]
+    pub(crate) args: Option<Arguments>,
+    /// Columns that make a group, for an aggregate: country,status [default: one group of all rows].
+    #[arg(long, value_name = "LIST", value_parser = columns)]
+    pub(crate) by: Option<Columns>,
+    /// Limits other than the defaults: memory=64MiB,cpu_base=100ms,cpu_per_row=50us,wall=5s,output=64MiB
+    /// (memory=256MiB for aggregates).
+    #[arg(long, value_name = "LIST", default_value = "", value_parser = limits, hide_default_value = true)]
+    pub(crate) limits: RunLimits,
+    /// Rows per call.
+    #[arg(long, value_name = "ROWS", default_value_t = 8192, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) batch: u32,
 }
 
 /// A language that components can be begun in.

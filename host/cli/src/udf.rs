@@ -17,9 +17,7 @@ use crate::diagnostics::Exit;
 pub(crate) async fn udf(command: Udf) -> Result<Exit, Vec<Problem>> {
     match command {
         Udf::Inspect { wasm, json } => inspect::inspect(&wasm, json).await,
-        Udf::Run { function, input, config, args, by, limits, batch } => {
-            run::run(run::Call { function, input, config, args, by, limits, batch: batch as usize }).await
-        }
+        Udf::Run(call) => run::run(*call).await,
         Udf::New { name, lang, kind } => new::new(&std::env::current_dir().unwrap_or_default(), &name, lang, kind),
     }
     .map_err(|problem| vec![*problem])

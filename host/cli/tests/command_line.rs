@@ -192,3 +192,21 @@ fn the_aggregates_of_a_component_are_shown() {
     let stdout = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(stdout.contains("\n  aggregate sum("), "{stdout}");
 }
+
+/// A trap takes all accumulators with it, so there is no result that could be believed.
+#[test]
+fn an_aggregate_that_traps_ends_the_run() {
+    let folder = folder(GOOD);
+    std::fs::write(folder.path().join("hostile.wasm"), rowmill_test_guests::HOSTILE).expect("written");
+    std::fs::write(folder.path().join("rows.csv"), "n\n1\n2\n3\n").expect("written");
+    for (call, wanted) in [("update", "{\"rows\":[1,2],\"error\":"), ("evaluate", "{\"error\":")] {
+        let config = format!("{{\"in\": \"{call}\"}}");
+        let args = ["udf", "run", "hostile.wasm#agg-panic", "--input", "rows.csv", "--batch", "2", "--config", &config];
+        let output = rowmill(folder.path(), &args);
+        let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+        let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(1), "{stdout}{stderr}");
+        assert!(stdout.starts_with(wanted) && stdout.contains("\"code\":\"trap\""), "{stdout}");
+        assert!(stderr.contains("0 results, 0 row errors, 1 trap"), "{stderr}");
+    }
+}

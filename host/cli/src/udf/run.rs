@@ -8,7 +8,6 @@
 use std::collections::HashMap;
 use std::io::{BufWriter, Write};
 use std::ops::Range;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use arrow_array::{ArrayRef, TimestampMicrosecondArray, UInt8Array, UInt64Array};
@@ -22,23 +21,13 @@ use super::aggregate;
 use super::open::{open, problem};
 use super::rows::{self, Table};
 use super::value::value;
-use crate::args::{self, Arguments, Columns, RunLimits};
+use crate::args::{self, Arguments, UdfRun};
 use crate::diagnostics::Exit;
 use crate::live::grouped;
 
-/// What was asked for.
-pub(super) struct Call {
-    pub(super) function: String,
-    pub(super) input: PathBuf,
-    pub(super) config: Value,
-    pub(super) args: Option<Arguments>,
-    pub(super) by: Option<Columns>,
-    pub(super) limits: RunLimits,
-    pub(super) batch: usize,
-}
-
 /// Runs the function on every row. Rows that err are results; a trap makes the exit code 1.
-pub(super) async fn run(call: Call) -> Result<Exit, Box<Problem>> {
+pub(super) async fn run(call: UdfRun) -> Result<Exit, Box<Problem>> {
+    let batch_rows = call.batch as usize;
     let opened = open(&call.function).await?;
     let (name, is_aggregate) = opened.function().await?;
     if let (false, Some(_)) = (is_aggregate, &call.by) {
@@ -68,7 +57,7 @@ pub(super) async fn run(call: Call) -> Result<Exit, Box<Problem>> {
             .map_err(|error| problem(&error))?;
         let columns = columns(&aggregate.signature().call.reads)?;
         let groups = aggregate::Groups::of(&table, call.by.as_ref())?;
-        return aggregate::run(aggregate, &columns, &groups, call.batch).await;
+        return aggregate::run(aggregate, &columns, &groups, batch_rows).await;
     }
     let limits = rowmill_wasm::Limits::from(call.limits.limits);
     let mut function = Function::bind(&opened.component, &identity, &limits, &name, &offered, &call.config)
@@ -78,8 +67,8 @@ pub(super) async fn run(call: Call) -> Result<Exit, Box<Problem>> {
 
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut tally = Tally::default();
-    for start in (0..table.rows).step_by(call.batch) {
-        let end = (start + call.batch).min(table.rows);
+    for start in (0..table.rows).step_by(batch_rows) {
+        let end = (start + batch_rows).min(table.rows);
         let printed = batch(&mut function, &columns, start..end, &mut tally, &mut out).await?;
         if printed.is_err() {
             // A reader that has gone (`| head`) wants no more.
