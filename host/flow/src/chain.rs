@@ -73,6 +73,9 @@ pub(crate) struct Links {
     pub(crate) hash: Option<Keys>,
 }
 
+/// Boxed: the compiler can't see through the borrows of a nested future that is spawned.
+type Running<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
 /// Changes of one table.
 pub(crate) struct Changes<'a> {
     pub(crate) rows: &'a RecordBatch,
@@ -108,13 +111,7 @@ impl Chain {
     }
 
     /// Runs the steps. `target`: the number that the write carries.
-    ///
-    /// Boxed: the compiler can't see through the borrows of a nested future that is spawned.
-    pub(crate) fn run<'a>(
-        &'a mut self,
-        changes: &'a Changes<'_>,
-        target: usize,
-    ) -> Pin<Box<dyn Future<Output = Result<Events, Error>> + Send + 'a>> {
+    pub(crate) fn run<'a>(&'a mut self, changes: &'a Changes<'_>, target: usize) -> Running<'a, Events> {
         Box::pin(self.run_steps(changes, target))
     }
 
@@ -140,10 +137,7 @@ impl Chain {
     }
 
     /// Runs the steps on all images. Also answers how many rows failed, before-images not counted.
-    pub(crate) fn images<'a>(
-        &'a mut self,
-        changes: &'a Changes<'_>,
-    ) -> Pin<Box<dyn Future<Output = Result<(Frame, u64), Error>> + Send + 'a>> {
+    pub(crate) fn images<'a>(&'a mut self, changes: &'a Changes<'_>) -> Running<'a, (Frame, u64)> {
         let frame = Frame { columns: changes.rows.columns().to_vec(), rows: changes.rows.num_rows(), origin: None };
         Box::pin(self.frame(frame, changes))
     }

@@ -90,7 +90,7 @@ impl Assigner {
 }
 
 /// How far event time has come. Stored with checkpoints and with the target's position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Watermark {
     /// The newest event time seen; advanced by idle time.
     newest: Option<Time>,
@@ -98,12 +98,6 @@ pub(crate) struct Watermark {
     on: bool,
     /// Rows that came too late.
     pub(crate) late: u64,
-}
-
-impl Default for Watermark {
-    fn default() -> Self {
-        Self { newest: None, on: false, late: 0 }
-    }
 }
 
 impl Watermark {
