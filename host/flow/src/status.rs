@@ -112,6 +112,12 @@ pub struct AggregateStatus {
     pub late: u64,
     /// Rows taken out of groups whose time to live was over.
     pub expired: u64,
+    /// Rows that are left out since their update came too late, until they are deleted.
+    #[serde(default)]
+    pub out: u64,
+    /// Their hashes, unless they are too many to be told.
+    #[serde(default)]
+    pub(crate) out_rows: Vec<String>,
     /// Event time, for the next start.
     pub(crate) event_time: Option<Watermark>,
 }

@@ -58,13 +58,6 @@ impl Entries {
         Ok(Resolved { slots, restored })
     }
 
-    /// The same for one key that is not in memory; whether the store has it.
-    pub(super) async fn resolve_one(&mut self, key: &[u8], state: &State) -> Result<(u32, bool), Error> {
-        let slot = self.table.insert(key);
-        let restored = if self.on_disk { self.restore(vec![slot], state).await? } else { Vec::new() };
-        Ok((slot, !restored.is_empty()))
-    }
-
     /// Reads the records of slots that have just been made.
     async fn restore(&mut self, mut unknown: Vec<u32>, state: &State) -> Result<Vec<(u32, Value)>, Error> {
         let table = &mut self.table;

@@ -12,6 +12,7 @@ use rowmill_mysql::Op;
 use rowmill_state::Writes;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::call::GROUPS_PER_CALL;
 use super::entries::Entries;
 use super::record;
 use super::state::State;
@@ -27,12 +28,13 @@ pub(super) struct Placed {
     pub(super) windows: Vec<Span>,
 }
 
-/// The rows that are out.
+/// The rows that are out, all of them in memory: they are few.
 pub(super) struct Outsiders {
     pub(super) entries: Entries,
-    /// None was ever out: nothing has to be looked up.
-    any: bool,
 }
+
+/// The hash of a row's key.
+pub(super) type RowHash = [u8; 16];
 
 /// The rows of a batch, as the source gave them and as the steps before left them.
 pub(super) struct Batch<'a> {
@@ -48,23 +50,47 @@ pub(super) struct Batch<'a> {
 
 impl Outsiders {
     pub(super) fn new(name: String) -> Self {
-        Self { entries: Entries::new(name), any: false }
+        Self { entries: Entries::new(name) }
     }
 
+    /// Takes in those of an earlier run.
     pub(super) async fn open(&mut self, state: &State) -> Result<(), Error> {
         self.entries.open(state).await?;
-        self.any = self.entries.is_on_disk();
-        Ok(())
+        let mut after = None;
+        loop {
+            let found = state.scan(&self.entries.name, after, None, GROUPS_PER_CALL).await?;
+            let Some((last, _)) = found.last() else { return Ok(()) };
+            after = Some(last.clone());
+            for (key, _) in &found {
+                let slot = self.entries.table.insert(key);
+                let entry = self.entries.table.slot_mut(slot);
+                entry.count = 1;
+                entry.flags |= STORED;
+            }
+        }
+    }
+
+    /// The rows that are out.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &[u8]> {
+        let table = &self.entries.table;
+        table.live().map(|slot| &*table.slot(slot).key)
+    }
+
+    /// How many they are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.table.len()
+    }
+
+    /// Puts rows out of which another run has said so.
+    pub(super) fn put_out(&mut self, rows: &[RowHash]) {
+        for row in rows {
+            let slot = self.add(row);
+            self.entries.table.slot_mut(slot).count = 1;
+        }
     }
 
     /// Decides row by row.
-    pub(super) async fn place(
-        &mut self,
-        windowing: &mut Windowing,
-        batch: &Batch<'_>,
-        state: &State,
-        captured: &mut Vec<Writes>,
-    ) -> Result<Placed, Error> {
+    pub(super) fn place(&mut self, windowing: &mut Windowing, batch: &Batch<'_>, captured: &mut Vec<Writes>) -> Placed {
         let mut placed = Placed::default();
         let mut windows = Vec::new();
         // The after-image of the last update must be dropped, since its before-image was.
@@ -75,15 +101,15 @@ impl Outsiders {
             while next < batch.origins.len() && batch.origins[next] as usize == origin {
                 next += 1;
             }
-            let is_out = match self.any {
-                true => self.slot(&key(batch, origin), state).await?,
-                false => None,
+            let is_out = match self.len() {
+                0 => None,
+                _ => self.entries.table.find(&key(batch, origin)),
             };
             match op {
                 Op::Insert | Op::UpdateAfter => {
                     let dropped = drop_after.take() == Some(origin as u32);
                     if dropped && is_out.is_none() {
-                        let slot = self.add(&key(batch, origin), state).await?;
+                        let slot = self.add(&key(batch, origin));
                         self.change(slot, 1, captured);
                     }
                     for row in first..next {
@@ -109,34 +135,19 @@ impl Outsiders {
                 }
             }
         }
-        Ok(placed)
+        placed
     }
 
-    /// The slot of a key that is out.
-    async fn slot(&mut self, key: &[u8; 16], state: &State) -> Result<Option<u32>, Error> {
-        let known = match self.entries.table.find(key) {
-            Some(slot) => slot,
-            None => self.add(key, state).await?,
-        };
-        if self.entries.table.slot(known).count == 0 {
-            self.entries.table.forget(known);
-            return Ok(None);
+    /// A new entry, or the one that is there.
+    fn add(&mut self, key: &RowHash) -> u32 {
+        let table = &mut self.entries.table;
+        if let Some(slot) = table.find(key) {
+            return slot;
         }
-        Ok(Some(known))
-    }
-
-    async fn add(&mut self, key: &[u8; 16], state: &State) -> Result<u32, Error> {
-        self.any = true;
-        if let Some(slot) = self.entries.table.find(key) {
-            return Ok(slot);
-        }
-        let (slot, found) = self.entries.resolve_one(key, state).await?;
-        if found {
-            let entry = self.entries.table.slot_mut(slot);
-            entry.count = 1;
-            entry.flags |= STORED;
-        }
-        Ok(slot)
+        let stale = table.unbury(key);
+        let slot = table.insert(key);
+        table.slot_mut(slot).flags |= stale.unwrap_or(0);
+        slot
     }
 
     /// Puts a row out, or (0) forgets it.
@@ -157,7 +168,7 @@ impl Outsiders {
     }
 }
 
-fn key(batch: &Batch<'_>, origin: usize) -> [u8; 16] {
+fn key(batch: &Batch<'_>, origin: usize) -> RowHash {
     xxh3_128(batch.keys.row(origin).data()).to_be_bytes()
 }
 

@@ -68,6 +68,10 @@ use groups::Results;
 /// Rows handled at once, after windows have multiplied them.
 const ROWS_AT_ONCE: usize = 8_192;
 
+/// Rows that are out are told to `verify` through the target's progress up to this number, 8 KiB of text.
+/// Above it, `verify` says that it can't compare.
+const OUT_ROWS_TOLD: usize = 256;
+
 /// What becomes of the changes of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Emission {
@@ -204,7 +208,7 @@ impl Aggregate {
         let placed = match self.on {
             Some(on) => {
                 frame = self.with_event_time(frame, on, failures)?;
-                self.place(&frame, on, origin).await?
+                self.place(&frame, on, origin)?
             }
             None => Placed { rows: (0..frame.rows as u32).collect(), windows: Vec::new() },
         };
@@ -250,7 +254,7 @@ impl Aggregate {
             .map_or_else(|| "of the window".to_owned(), |at| self.output.field(at).name().clone())
     }
 
-    async fn place(&mut self, frame: &Frame, on: usize, origin: &Origin<'_>) -> Result<Placed, Error> {
+    fn place(&mut self, frame: &Frame, on: usize, origin: &Origin<'_>) -> Result<Placed, Error> {
         let times = event_times(&frame.columns[on])?;
         let origins: Vec<u32> = (0..frame.rows).map(|row| frame.origin(row)).collect();
         let (Some(windowing), Some(outsiders), Some(keys)) = (&mut self.windowing, &mut self.outsiders, origin.keys)
@@ -258,7 +262,7 @@ impl Aggregate {
             return Err(Error::internal("a window was bound without the keys of the source's rows"));
         };
         let batch = Batch { ops: origin.ops, keys, origins: &origins, times: times.values() };
-        outsiders.place(windowing, &batch, &self.groups.state, &mut self.captured).await
+        Ok(outsiders.place(windowing, &batch, &mut self.captured))
     }
 
     /// The key's columns: with a window its end first, so that the store has those together that
@@ -455,6 +459,20 @@ impl Aggregate {
         }
     }
 
+    /// The gap of sessions.
+    pub(crate) fn gap(&self) -> Option<Time> {
+        self.windowing.as_ref().and_then(|windowing| windowing.assigner.gap())
+    }
+
+    /// Leaves out the rows that a stored status says are out; false if it doesn't say which.
+    pub(crate) fn leave_out(&mut self, stored: &AggregateStatus) -> bool {
+        let Some(outsiders) = self.outsiders.as_mut().filter(|_| stored.out > 0) else { return true };
+        let rows = stored.out_rows.iter().map(|row| u128::from_str_radix(row, 16).map(u128::to_be_bytes));
+        let Ok(rows) = rows.collect::<Result<Vec<_>, _>>() else { return false };
+        outsiders.put_out(&rows);
+        rows.len() as u64 == stored.out
+    }
+
     /// What late rows do, if there is a window.
     pub(crate) fn late_policy(&self) -> Option<Late> {
         self.windowing.as_ref().map(|windowing| windowing.late)
@@ -483,8 +501,20 @@ impl Aggregate {
             watermark: watermark.map(shown),
             late: self.windowing.as_ref().map_or(0, |windowing| windowing.watermark.late),
             expired: self.expired,
+            out: self.outsiders.as_ref().map_or(0, Outsiders::len) as u64,
+            out_rows: self.out_rows(),
             event_time: self.windowing.as_ref().map(|windowing| windowing.watermark),
         }
+    }
+
+    /// The rows that are out, if they are few enough to be told.
+    fn out_rows(&self) -> Vec<String> {
+        let Some(outsiders) = &self.outsiders else { return Vec::new() };
+        if outsiders.len() > OUT_ROWS_TOLD {
+            return Vec::new();
+        }
+        let hex = |row: &[u8]| row.iter().map(|byte| format!("{byte:02x}")).collect();
+        outsiders.rows().map(hex).collect()
     }
 
     /// Whether groups have to leave the memory before more rows come.

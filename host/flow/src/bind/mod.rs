@@ -40,8 +40,8 @@ pub(crate) struct BoundTable {
     /// Columns of the source table that make the key of its rows, without an aggregate in the order of
     /// the target's key.
     pub(crate) key: Vec<usize>,
-    /// The target's column that says when a window ends.
-    pub(crate) window_end: Option<usize>,
+    /// The target's columns that say when a window starts and ends.
+    pub(crate) window: Option<(usize, usize)>,
     /// After an aggregate: the target's columns that make its groups' key, with the rule of those texts
     /// whose spelling depends on which row came first.
     pub(crate) group_columns: Vec<(usize, Option<Rule>)>,
@@ -179,8 +179,11 @@ async fn bind_table(
         None => key.source.clone(),
         Some(_) => table.row_key().unwrap_or_default(),
     };
-    let end = groups.iter().flatten().position(|name| name == "window_end");
-    let window_end = end.and_then(|end| key.source.iter().position(|&group| group == end)).map(|at| key.target[at]);
+    let time = |wanted: &str| {
+        let group = groups.iter().flatten().position(|name| name == wanted)?;
+        key.source.iter().position(|&known| known == group).map(|at| key.target[at])
+    };
+    let window = time("window_start").zip(time("window_end"));
     let rule = |&column: &usize| {
         let rule = keys::rule(columns.0[column].field.as_ref(), Collate::Column).ok().flatten();
         (column, rule)
@@ -192,7 +195,7 @@ async fn bind_table(
     segment.key = key.source;
     let last = segment.chain(plan, table, hash).map_err(internal)?;
     let flow = Dataflow { stages, last };
-    Ok(BoundTable { source: table.clone(), flow, target, key: row_key, window_end, group_columns, view })
+    Ok(BoundTable { source: table.clone(), flow, target, key: row_key, window, group_columns, view })
 }
 
 /// The steps between two aggregates, in the making.

@@ -57,15 +57,20 @@ pub(super) fn ensure_repeatable(plan: &Pipeline) -> Result<(), Error> {
     Ok(())
 }
 
-/// The windows that can't be compared: those closed up to the watermark, if rows came too late for some.
+/// The windows that can't be compared, if rows came too late: those closed up to the watermark. Of
+/// sessions those that a late row could have belonged to, which begin before the watermark or less than a
+/// gap after it.
 pub(super) fn frozen(table: &BoundTable, stored: &[AggregateStatus]) -> Result<Option<(usize, i64)>, Error> {
     for aggregate in table.flow.aggregates() {
         let Some(stored) = of(table, &aggregate.id, stored) else { continue };
         if stored.late == 0 || aggregate.late_policy() != Some(Late::Drop) {
             continue;
         }
-        return match (aggregate.feeds, table.window_end) {
-            (false, Some(column)) => Ok(aggregate.watermark_of(stored).map(|watermark| (column, watermark))),
+        return match (aggregate.feeds, table.window) {
+            (false, Some((start, end))) => Ok(aggregate.watermark_of(stored).map(|watermark| match aggregate.gap() {
+                None => (end, watermark),
+                Some(gap) => (start, watermark.saturating_add(gap - 1)),
+            })),
             _ => Err(Error::Verify {
                 message: format!(
                     "{} rows came too late for step {}, whose results go into another aggregate: they can't be \
@@ -76,6 +81,24 @@ pub(super) fn frozen(table: &BoundTable, stored: &[AggregateStatus]) -> Result<O
         };
     }
     Ok(None)
+}
+
+/// Tells the aggregates which rows are out.
+pub(super) fn leave_out(table: &mut BoundTable, stored: &[AggregateStatus]) -> Result<(), Error> {
+    let name = table.source.name.to_string();
+    for aggregate in table.flow.aggregates_mut() {
+        let known = stored.iter().find(|status| status.table == name && status.step == aggregate.id);
+        if let Some(status) = known.filter(|status| !aggregate.leave_out(status)) {
+            return Err(Error::Verify {
+                message: format!(
+                    "step {} has left out {} rows whose updates came too late, more than it tells the names of: what \
+                     they were in can't be recomputed",
+                    aggregate.id, status.out
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn of<'a>(table: &BoundTable, step: &str, stored: &'a [AggregateStatus]) -> Option<&'a AggregateStatus> {
