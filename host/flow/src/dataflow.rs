@@ -141,21 +141,27 @@ impl Dataflow {
     /// The snapshot is complete: what the first aggregates have goes into the next ones, and event
     /// time begins. Nothing is passed on yet; see [`Dataflow::next_groups`].
     pub(crate) async fn complete_snapshot(&mut self, position: &Position) -> Result<(), Error> {
-        self.stages[0].aggregate.finish(Emission::Fill).await?;
-        for stage in 1..self.stages.len() {
+        for stage in 0..self.stages.len() {
+            let aggregate = &mut self.stages[stage].aggregate;
+            aggregate.finish(Emission::Fill).await?;
+            aggregate.complete_snapshot();
+            if stage + 1 == self.stages.len() {
+                break;
+            }
             let mut cursor = Cursor::default();
-            while let Some(rows) = self.stages[stage - 1].aggregate.next_groups(&mut cursor).await? {
+            while let Some(rows) = self.stages[stage].aggregate.next_groups(&mut cursor).await? {
                 // Not the one that is walked over: what left its memory would be met again on disk.
-                for later in self.stages[stage..].iter_mut().filter(|later| later.aggregate.is_full()) {
+                for later in self.stages[stage + 1..].iter_mut().filter(|later| later.aggregate.is_full()) {
                     later.aggregate.make_room().await?;
                 }
                 let (ops, commit_time) = (vec![Op::Insert; rows.num_rows()], vec![0; rows.num_rows()]);
                 let changes = Changes { rows: &rows, ops: &ops, commit_time: &commit_time, position };
-                self.feed(stage, &changes, Progress::Snapshot).await?;
-                self.stages[stage].aggregate.finish(Emission::Fill).await?;
+                self.feed(stage + 1, &changes, Progress::Snapshot).await?;
+                self.stages[stage + 1].aggregate.finish(Emission::Fill).await?;
             }
+            // What had closed by then has been passed on.
+            self.stages[stage].aggregate.finish(Emission::Fill).await?;
         }
-        self.aggregates_mut().for_each(Aggregate::complete_snapshot);
         Ok(())
     }
 
