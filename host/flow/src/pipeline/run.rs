@@ -15,7 +15,7 @@ use super::checkpoint::{Checkpointer, PIECE};
 use super::commit::{Committer, InFlight};
 use super::epoch::{Close, Filling};
 use super::manifest::{About, state_folder};
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, endpoints, prepare};
 use super::replay::{self, Beginning};
 use super::witness::Witness;
 use crate::aggregate::state::State;
@@ -85,11 +85,26 @@ pub async fn run(
     loop {
         let result = run_once(&plan, &environment, &options, &status).await;
         let Err(Error::SnapshotInterrupted(error)) = result else { return result };
-        tracing::warn!(%error, wait_ms = pause.as_millis() as u64, "the snapshot was interrupted; beginning it anew");
+        tracing::warn!(%error, "the snapshot was interrupted; beginning it anew when the source is back");
+        if !is_back(&plan, &mut pause, &mut stop).await? {
+            return Ok(Summary::default());
+        }
+    }
+}
+
+/// Waits until the source answers again, at first for `pause`; false if told to stop before.
+async fn is_back(plan: &Pipeline, pause: &mut Duration, stop: &mut watch::Receiver<bool>) -> Result<bool, Error> {
+    let (source, _) = endpoints(plan).map_err(Error::Plan)?;
+    loop {
         tokio::select! {
             biased;
-            () = stopped(&mut stop) => return Ok(Summary::default()),
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(POSITION_INTERVAL),
+            () = stopped(stop) => return Ok(false),
+            () = tokio::time::sleep(*pause) => *pause = (*pause * 2).min(POSITION_INTERVAL),
+        }
+        match source.connect().await {
+            Ok(_) => return Ok(true),
+            Err(error) if error.is_transient() => tracing::warn!(%error, "the source is not back yet"),
+            Err(error) => return Err(error.into()),
         }
     }
 }
