@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[expect(dead_code, reason = "the pipelines of these tests have files of their own")]
 mod harness;
 
 #[path = "aggregates/append.rs"]

@@ -43,7 +43,8 @@ fn an_estimate_follows_inserts_and_stops_at_an_update() {
         pipe.catch_up();
         let shown = || workspace.target_sql("SELECT page, visits, visitors FROM pages ORDER BY page");
         assert_eq!(shown(), "1\t3\t2\n2\t2\t1\n", "{kind:?}");
-        workspace.source_sql("INSERT INTO visits VALUES (6, 2, 12), (7, 2, 12), (8, 2, 13), (9, 3, NULL), (10, 1, 11);");
+        workspace
+            .source_sql("INSERT INTO visits VALUES (6, 2, 12), (7, 2, 12), (8, 2, 13), (9, 3, NULL), (10, 1, 11);");
         pipe.catch_up();
         assert_eq!(shown(), "1\t4\t2\n2\t5\t3\n3\t1\t0\n", "{kind:?}");
         pipe.verify();
@@ -53,7 +54,7 @@ fn an_estimate_follows_inserts_and_stops_at_an_update() {
         for _ in 0..2 {
             let outcome = pipe.run(&[]);
             assert_ne!(outcome.code, 0, "{kind:?}");
-            let parts = ["visits was updated or deleted", "append_only: true", "--rebuild"];
+            let parts = ["`visits` was updated or deleted", "append_only: true", "--rebuild"];
             expect(&outcome, outcome.code, &parts);
             assert!(shown().starts_with("1\t4\t2\n2\t5\t3\n3\t1\t0\n"), "{kind:?}: {}", shown());
         }

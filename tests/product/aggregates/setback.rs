@@ -13,7 +13,9 @@ epoch: { rows: 50 }";
 
 fn workspace(kind: Kind, name: &str) -> Workspace<'static> {
     let workspace = Workspace::new(shared(kind), shared(kind), &format!("setback_{name}_{kind:?}"));
-    workspace.source_sql("CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, customer INT NOT NULL, amount DECIMAL(9,2));");
+    workspace.source_sql(
+        "CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, customer INT NOT NULL, amount DECIMAL(9,2));",
+    );
     change(&workspace, 1);
     workspace
 }
@@ -55,7 +57,8 @@ fn restore(workspace: &Workspace<'_>) {
 
 fn is_equal(workspace: &Workspace<'_>) -> bool {
     let source = "SELECT customer, SUM(amount), COUNT(*), MAX(amount) FROM orders GROUP BY customer HAVING COUNT(*) > 1 ORDER BY customer";
-    workspace.target_sql("SELECT customer, total, orders, most FROM totals ORDER BY customer") == workspace.source_sql(source)
+    workspace.target_sql("SELECT customer, total, orders, most FROM totals ORDER BY customer")
+        == workspace.source_sql(source)
 }
 
 #[track_caller]
@@ -131,7 +134,12 @@ fn a_target_further_back_than_the_state_remembers_stops_with_the_choices_and_is_
             expect(
                 &outcome,
                 1,
-                &["the state of pipeline totals in ", "restored or failed over", "rowmill state FILE import DIR", "--rebuild"],
+                &[
+                    "the state of pipeline totals in ",
+                    "restored or failed over",
+                    "rowmill state FILE import DIR",
+                    "--rebuild",
+                ],
             );
             assert_eq!(workspace.target_sql("SELECT * FROM totals ORDER BY customer"), dumped, "nothing was touched");
         }
