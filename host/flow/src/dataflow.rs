@@ -16,6 +16,7 @@ use rowmill_wasm::Meter;
 use crate::aggregate::{Aggregate, Changelog, Cursor, Emission, Origin};
 use crate::chain::{Chain, Changes, Events};
 use crate::error::Error;
+use crate::status::AggregateStatus;
 use crate::step::CallContext;
 
 /// How far a pipeline is, for its aggregates.
@@ -139,12 +140,20 @@ impl Dataflow {
     }
 
     /// The snapshot is complete: what the first aggregates have goes into the next ones, and event
-    /// time begins. Nothing is passed on yet; see [`Dataflow::next_groups`].
-    pub(crate) async fn complete_snapshot(&mut self, position: &Position) -> Result<(), Error> {
+    /// time begins. Nothing is passed on yet; see [`Dataflow::next_groups`]. `stored`: event time may have
+    /// come further than the rows say.
+    pub(crate) async fn complete_snapshot(
+        &mut self,
+        position: &Position,
+        stored: &[AggregateStatus],
+    ) -> Result<(), Error> {
         for stage in 0..self.stages.len() {
             let aggregate = &mut self.stages[stage].aggregate;
             aggregate.finish(Emission::Fill).await?;
             aggregate.complete_snapshot();
+            if let Some(status) = stored.iter().find(|status| status.step == aggregate.id) {
+                aggregate.reach_stored(status);
+            }
             if stage + 1 == self.stages.len() {
                 break;
             }

@@ -1,7 +1,7 @@
 //! The end of an epoch: what the touched groups were and what they are now, as a changelog.
 
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, SchemaRef};
 use arrow_select::interleave::interleave;
 use rowmill_mysql::Op;
 
@@ -22,6 +22,8 @@ pub(crate) struct Changelog {
 /// A row of a changelog: a group, and where its result is.
 struct Image {
     slot: u32,
+    /// How the group's key was spelled, if that is not as it is now.
+    spelled: Option<Box<[u8]>>,
     part: usize,
     row: usize,
     op: Op,
@@ -109,6 +111,7 @@ impl Aggregate {
     /// Compares what groups show with what they did.
     async fn compare(&mut self, slots: &[u32], emission: Emission) -> Result<Option<Changelog>, Error> {
         let before = std::mem::take(&mut self.before);
+        let mut spellings = std::mem::take(&mut self.spelled);
         let live: Vec<u32> =
             slots.iter().copied().filter(|&slot| self.groups.entries.table.slot(slot).count > 0).collect();
         let after = self.groups.evaluate(&live).await?;
@@ -126,12 +129,30 @@ impl Aggregate {
         }
         place(table, &mut is, &live, &after, parts.len());
         parts.push(after);
+        // For groups that go without anything known of them.
+        let blank = (parts.len(), 0);
+        if self.expiry.is_some() {
+            let first = self.output.fields().len() - self.groups.calls.len();
+            let columns = self.output.fields()[first..].iter().map(|field| anything(field.data_type()));
+            parts.push(Results { columns: columns.collect::<Result<_, _>>()?, errors: Vec::new() });
+        }
         let encoded = parts.iter().map(|part| self.results.convert_columns(&part.columns));
         let encoded = encoded.collect::<Result<Vec<_>, _>>()?;
         let mut images = Vec::with_capacity(slots.len());
         for (&slot, (was, is)) in slots.iter().zip(was.into_iter().zip(is)) {
-            let mut image = |(part, row): (usize, usize), op| images.push(Image { slot, part, row, op });
+            let spelled = spellings.remove(&slot).filter(|old| table.slot(slot).shown.as_ref() != Some(old));
+            let respelled = spelled.is_some();
+            let mut image = |(part, row): (usize, usize), op| {
+                let old = matches!(op, Op::UpdateBefore | Op::Delete);
+                let spelled = spelled.clone().filter(|_| old);
+                images.push(Image { slot, spelled, part, row, op });
+            };
             match (was, is) {
+                // Equal keys of another spelling are the same row for a server, but not what it shows.
+                (Some(was), Some(is)) if respelled => {
+                    image(was, Op::Delete);
+                    image(is, Op::Insert);
+                }
                 (Some(was), Some(is)) => {
                     if encoded[was.0].row(was.1) == encoded[is.0].row(is.1) {
                         continue;
@@ -145,6 +166,8 @@ impl Aggregate {
                 // With a time to live the target may still show what was forgotten here.
                 (None, Some(is)) if self.expiry.is_some() => image(is, Op::UpdateAfter),
                 (None, Some(is)) => image(is, Op::Insert),
+                // It may have been forgotten before the rows that are left out now: the target has it still.
+                (None, None) if self.expiry.is_some() => image(blank, Op::Delete),
                 (None, None) => {}
             }
         }
@@ -194,6 +217,7 @@ impl Aggregate {
     /// Frees what ended, and notes what was passed on.
     async fn settle(&mut self, closing: &[u32], candidates: &[u32]) -> Result<(), Error> {
         self.before.clear();
+        self.spelled.clear();
         let empty: Vec<u32> = std::mem::take(&mut self.touched);
         let frees = self.windowing.as_ref().is_some_and(|windowing| windowing.late == Late::Drop);
         let table = &mut self.groups.entries.table;
@@ -263,8 +287,20 @@ fn place(table: &Table, found: &mut [Found], slots: &[u32], results: &Results, p
 
 /// The key's columns of slots, in the order of the output.
 pub(super) fn key_columns(table: &Table, keys: &Keys, windowed: bool, slots: &[u32]) -> Result<Vec<ArrayRef>, Error> {
-    let bytes: Vec<&[u8]> = slots.iter().map(|&slot| &*table.slot(slot).key).collect();
-    let shown: Vec<&[u8]> = slots.iter().map(|&slot| table.slot(slot).shown.as_deref().unwrap_or_default()).collect();
+    let spellings: Vec<Box<[u8]>> =
+        slots.iter().map(|&slot| table.slot(slot).shown.clone().unwrap_or_default()).collect();
+    decode(table, keys, windowed, slots.iter().copied(), &spellings)
+}
+
+fn decode(
+    table: &Table,
+    keys: &Keys,
+    windowed: bool,
+    slots: impl Iterator<Item = u32>,
+    spellings: &[Box<[u8]>],
+) -> Result<Vec<ArrayRef>, Error> {
+    let bytes: Vec<&[u8]> = slots.map(|slot| &*table.slot(slot).key).collect();
+    let shown: Vec<&[u8]> = spellings.iter().map(|spelling| &**spelling).collect();
     let mut columns = keys.decode(&bytes, &shown)?;
     if windowed {
         // Stored as end, start, by; shown as by, start, end.
@@ -283,8 +319,13 @@ fn changelog(
     parts: &[Results],
     images: &[Image],
 ) -> Result<Changelog, Error> {
-    let slots: Vec<u32> = images.iter().map(|image| image.slot).collect();
-    let mut columns = key_columns(table, keys, windowed, &slots)?;
+    let spelling = |image: &Image| match &image.spelled {
+        Some(old) => old.clone(),
+        None => table.slot(image.slot).shown.clone().unwrap_or_default(),
+    };
+    let spellings: Vec<Box<[u8]>> = images.iter().map(spelling).collect();
+    let slots = images.iter().map(|image| image.slot);
+    let mut columns = decode(table, keys, windowed, slots, &spellings)?;
     let places: Vec<(usize, usize)> = images.iter().map(|image| (image.part, image.row)).collect();
     let calls = parts.first().map_or(0, |part| part.columns.len());
     for call in 0..calls {
@@ -292,6 +333,12 @@ fn changelog(
         columns.push(interleave(&arrays, &places)?);
     }
     Ok(Changelog { rows: output(schema, columns)?, ops: images.iter().map(|image| image.op).collect() })
+}
+
+/// A row that is not NULL.
+fn anything(data_type: &DataType) -> Result<ArrayRef, Error> {
+    let null = arrow_array::new_null_array(data_type, 1).to_data();
+    Ok(arrow_array::make_array(null.into_builder().nulls(None).build()?))
 }
 
 /// Columns as the step's output: the times of windows in the type of the event time's column.
@@ -355,8 +402,7 @@ impl Aggregate {
 
     /// The first bytes of keys of windows that end at `end`.
     fn window_prefix(&self, end: Time) -> Result<Box<[u8]>, Error> {
-        let field =
-            arrow_row::SortField::new(arrow_schema::DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, None));
+        let field = arrow_row::SortField::new(DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, None));
         let column: ArrayRef = std::sync::Arc::new(arrow_array::TimestampMicrosecondArray::from(vec![end]));
         let rows = arrow_row::RowConverter::new(vec![field])?.convert_columns(&[column])?;
         Ok(Box::from(rows.row(0).data()))

@@ -15,6 +15,9 @@ pub(crate) struct AggregateState {
     pub(crate) watermark: Option<Watermark>,
     /// Windows up to here have been closed.
     closed: Option<Time>,
+    /// Of an aggregate with a time to live: the newest commit time, µs.
+    #[serde(default)]
+    newest_commit: Option<i64>,
 }
 
 /// What capturing has come to.
@@ -35,13 +38,20 @@ impl Aggregate {
             windowing.watermark = state.watermark.unwrap_or_default();
             windowing.closed = state.closed.unwrap_or(Time::MIN);
         }
+        if let (Some(expiry), Some(newest)) = (&mut self.expiry, state.and_then(|state| state.newest_commit)) {
+            expiry.now = newest;
+        }
         Ok(())
     }
 
     /// For the manifest.
     pub(crate) fn state(&self) -> AggregateState {
         let windowing = self.windowing.as_ref();
-        AggregateState { watermark: windowing.map(|w| w.watermark), closed: windowing.map(|w| w.closed) }
+        AggregateState {
+            watermark: windowing.map(|w| w.watermark),
+            closed: windowing.map(|w| w.closed),
+            newest_commit: self.newest_commit(),
+        }
     }
 
     /// A barrier, between two epochs. Answers what has to be removed from the store.

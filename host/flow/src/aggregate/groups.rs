@@ -37,6 +37,8 @@ pub(crate) struct Groups {
     pub(super) state: State,
     /// Bytes that the groups in memory may take, the components' included.
     memory_max: usize,
+    /// Bytes from which on the pairs of a call leave the memory, too.
+    pairs_max: usize,
     /// Groups that fit, once it is known.
     groups_max: Option<usize>,
     /// Bytes when that was found out last. A component's memory never shrinks, so the same bytes again
@@ -66,6 +68,7 @@ impl Groups {
             calls,
             state,
             memory_max,
+            pairs_max: memory_max / 8,
             groups_max: None,
             full_at: 0,
             total: 0,
@@ -73,10 +76,11 @@ impl Groups {
         }
     }
 
-    /// Lets only so many groups stay in memory.
+    /// Lets only so many groups stay in memory, and pairs only while nothing has to leave it.
     #[cfg(test)]
     pub(crate) fn shrink(&mut self, groups: usize) {
         self.groups_max = Some(groups);
+        self.pairs_max = 0;
     }
 
     /// Uses this store from now on, with what it has of an earlier run.
@@ -281,7 +285,7 @@ impl Groups {
         for call in &mut self.calls {
             let Some(pairs) = &mut call.distinct else { continue };
             let table = &mut pairs.entries.table;
-            if table.bytes() < self.memory_max / 8 {
+            if table.bytes() < self.pairs_max {
                 continue;
             }
             let victims = table.victims(table.len() / 2);

@@ -36,13 +36,13 @@ pub(crate) mod state;
 mod table;
 pub(crate) mod window;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array, ArrayRef, BooleanArray, TimestampMicrosecondArray, UInt32Array};
 use arrow_buffer::BooleanBuffer;
-use arrow_row::{RowConverter, Rows, SortField};
+use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
 use rowmill_mysql::Op;
 use rowmill_state::Writes;
@@ -64,6 +64,7 @@ use crate::plan::{Emit, Late, OnError};
 use crate::status::AggregateStatus;
 use crate::step::{CallContext, Failure, Frame, Map};
 use groups::Results;
+use table::Table;
 
 /// Rows handled at once, after windows have multiplied them.
 const ROWS_AT_ONCE: usize = 8_192;
@@ -133,6 +134,8 @@ pub(crate) struct Aggregate {
     touched: Vec<u32>,
     /// What some of them showed before it.
     before: Vec<(Vec<u32>, Results)>,
+    /// How the keys of these were spelled, where keys have a spelling.
+    spelled: HashMap<u32, Box<[u8]>>,
     /// Slots by the end of their window; may name slots that were freed since.
     ends: BTreeMap<Time, Vec<u32>>,
     /// Records that the running checkpoint needs.
@@ -147,7 +150,42 @@ pub(crate) struct Origin<'a> {
     /// µs since 1970.
     pub(crate) commit_time: &'a [i64],
     /// Keys of the rows; only needed where there is a window.
-    pub(crate) keys: Option<&'a Rows>,
+    pub(crate) keys: Option<&'a arrow_row::Rows>,
+}
+
+/// Rows with their groups.
+struct Rows {
+    /// Those of the step's input and the hidden ones.
+    columns: Vec<ArrayRef>,
+    slots: Vec<u32>,
+    /// The source's row behind each.
+    origins: Vec<u32>,
+    is_out: Vec<bool>,
+    /// How the groups' keys are spelled, where they don't say it.
+    spelled: Option<arrow_row::Rows>,
+    /// The rows come in no order that means anything.
+    unordered: bool,
+}
+
+impl Rows {
+    /// Counts a row that went in or out. The group shows its first spelling since it was empty; where no
+    /// order is known, the smallest.
+    fn count(&self, row: usize, table: &mut Table) {
+        let slot = self.slots[row];
+        let entry = table.slot_mut(slot);
+        let was = entry.count;
+        entry.count += if self.is_out[row] { -1 } else { 1 };
+        let Some(shown) = self.spelled.as_ref().map(|spelled| spelled.row(row)) else { return };
+        let shown = shown.data();
+        let shows = match &entry.shown {
+            None => true,
+            Some(_) if self.is_out[row] => false,
+            Some(known) => was == 0 || self.unordered && shown < &**known,
+        };
+        if shows {
+            table.show(slot, shown);
+        }
+    }
 }
 
 impl Aggregate {
@@ -177,6 +215,7 @@ impl Aggregate {
             expiry: parts.ttl.map(Expiry::new),
             touched: Vec::new(),
             before: Vec::new(),
+            spelled: HashMap::new(),
             ends: BTreeMap::new(),
             captured: Vec::new(),
             expired: 0,
@@ -228,7 +267,7 @@ impl Aggregate {
             };
             let origins: Vec<u32> = rows.iter().map(|&row| frame.origin(row as usize)).collect();
             let windows = if placed.windows.is_empty() { &[][..] } else { &placed.windows[start..end] };
-            self.absorb_part(columns, windows, &origins, origin, emission, failures).await?;
+            self.absorb_part(columns, windows, origins, origin, emission, failures).await?;
         }
         Ok(())
     }
@@ -283,7 +322,7 @@ impl Aggregate {
         &mut self,
         columns: Vec<ArrayRef>,
         windows: &[Span],
-        origins: &[u32],
+        origins: Vec<u32>,
         origin: &Origin<'_>,
         emission: Emission,
         failures: &mut Vec<Failure>,
@@ -302,46 +341,24 @@ impl Aggregate {
         } else {
             self.touch(&slots, windows, emission).await?;
         }
-        let unordered = emission == Emission::Fill;
-        let is_out = |row: usize| matches!(origin.ops[origins[row] as usize], Op::UpdateBefore | Op::Delete);
-        let mut begin = 0;
-        let mut dropped = Vec::new();
-        for (row, &slot) in slots.iter().enumerate() {
-            let out = is_out(row);
-            if let Some(expiry) = &mut self.expiry {
-                let now = origin.commit_time[origins[row] as usize];
-                expiry.now = expiry.now.max(now);
-                let entry = self.groups.entries.table.slot(slot);
-                if entry.count > 0 && expiry.is_over(entry.time, now) {
-                    self.hand_over(&columns, &slots, begin..row, &dropped, &is_out, origins, failures).await?;
-                    dropped.clear();
-                    begin = row;
-                    self.groups.evict(&[slot]).await?;
-                    self.groups.entries.table.slot_mut(slot).count = 0;
-                }
-                if out && self.groups.entries.table.slot(slot).count == 0 {
-                    self.expired += 1;
-                    dropped.push(row);
-                    continue;
-                }
-                self.groups.entries.table.slot_mut(slot).time = now;
-            }
-            let entry = self.groups.entries.table.slot_mut(slot);
-            let was = entry.count;
-            entry.count += if out { -1 } else { 1 };
-            if let Some(span) = windows.get(row) {
-                entry.time = span.end;
-            }
-            if let (false, Some(spelled)) = (out, &spelled) {
-                // Where no order is known, the smallest spelling; otherwise the first since it was empty.
-                let shown = spelled.row(row).data();
-                let smaller = entry.shown.as_deref().is_none_or(|known| shown < known);
-                if was == 0 || unordered && smaller {
-                    self.groups.entries.table.show(slot, shown);
-                }
-            }
+        for (&slot, span) in slots.iter().zip(windows) {
+            self.groups.entries.table.slot_mut(slot).time = span.end;
         }
-        self.hand_over(&columns, &slots, begin..slots.len(), &dropped, &is_out, origins, failures).await
+        let out = |&row: &u32| matches!(origin.ops[row as usize], Op::UpdateBefore | Op::Delete);
+        let is_out: Vec<bool> = origins.iter().map(out).collect();
+        let rows = Rows { columns, slots, origins, is_out, spelled, unordered: emission == Emission::Fill };
+        if self.expiry.is_none() {
+            let all = (0..rows.slots.len() as u32).collect();
+            return self.hand_over(&rows, all, failures).await;
+        }
+        for life in self.lives(&rows, origin.commit_time) {
+            self.groups.evict(&life.over).await?;
+            for slot in life.over {
+                self.groups.entries.table.slot_mut(slot).count = 0;
+            }
+            self.hand_over(&rows, life.rows, failures).await?;
+        }
+        Ok(())
     }
 
     /// Only finds the groups of rows: for benchmarks.
@@ -368,6 +385,9 @@ impl Aggregate {
             let entry = table.slot(slot);
             if entry.count > 0 && entry.time <= shown_until {
                 shown.push(slot);
+                if let Some(spelling) = entry.shown.clone().filter(|_| emission.is_some()) {
+                    self.spelled.insert(slot, spelling);
+                }
             }
             // What begins in a window that has closed doesn't close again.
             if let Some(span) = windows.get(row).filter(|span| span.end > closed)
@@ -383,52 +403,54 @@ impl Aggregate {
         Ok(())
     }
 
-    /// Hands the rows of a range to the component, except those that are dropped.
-    #[allow(clippy::too_many_arguments)]
-    async fn hand_over(
-        &mut self,
-        columns: &[ArrayRef],
-        slots: &[u32],
-        range: std::ops::Range<usize>,
-        dropped: &[usize],
-        is_out: &impl Fn(usize) -> bool,
-        origins: &[u32],
-        failures: &mut Vec<Failure>,
-    ) -> Result<(), Error> {
-        if range.is_empty() {
+    /// Hands rows to the components, and counts those that none of them refuses.
+    async fn hand_over(&mut self, all: &Rows, rows: Vec<u32>, failures: &mut Vec<Failure>) -> Result<(), Error> {
+        if rows.is_empty() {
             return Ok(());
         }
-        let rows: Vec<u32> = range.filter(|row| !dropped.contains(row)).map(|row| row as u32).collect();
         let taken;
-        let columns = match rows.len() == slots.len() {
-            true => columns,
+        let columns = match rows.len() == all.slots.len() {
+            true => &all.columns,
             false => {
                 let rows = UInt32Array::from(rows.clone());
-                taken = columns
-                    .iter()
-                    .map(|column| arrow_select::take::take(column, &rows, None))
-                    .collect::<Result<Vec<_>, _>>()?;
+                let take = |column: &ArrayRef| arrow_select::take::take(column, &rows, None);
+                taken = all.columns.iter().map(take).collect::<Result<Vec<_>, _>>()?;
                 &taken
             }
         };
-        let retract: BooleanBuffer = rows.iter().map(|&row| is_out(row as usize)).collect();
+        let retract: BooleanBuffer = rows.iter().map(|&row| all.is_out[row as usize]).collect();
         let retract = (retract.count_set_bits() > 0).then_some(retract);
-        let groups: Vec<u32> = rows.iter().map(|&row| slots[row as usize]).collect();
-        let refused = self.groups.update(columns, &groups, retract.as_ref(), &mut self.captured).await?;
-        for refused in refused {
-            let row = rows[refused.error.row] as usize;
-            // A row that several calls refuse counts once.
-            if failures.iter().any(|failure| failure.origin == origins[row]) {
-                continue;
+        let groups: Vec<u32> = rows.iter().map(|&row| all.slots[row as usize]).collect();
+        let mut refused = self.groups.update(columns, &groups, retract.as_ref(), &mut self.captured).await?;
+        // A row that several calls refuse counts once.
+        refused.sort_by_key(|refused| refused.error.row);
+        refused.dedup_by_key(|refused| refused.error.row);
+        let mut next = refused.iter().map(|refused| refused.error.row).peekable();
+        let table = &mut self.groups.entries.table;
+        for (at, &row) in rows.iter().enumerate() {
+            if next.next_if_eq(&at).is_none() {
+                all.count(row as usize, table);
             }
-            let entry = self.groups.entries.table.slot_mut(slots[row]);
-            entry.count += if is_out(row) { 1 } else { -1 };
-            failures.push(Failure {
-                origin: origins[row],
-                code: refused.error.code,
-                message: refused.error.message,
-                function: self.groups.calls[refused.call].name.clone(),
+        }
+        if self.expiry.is_some() && self.on_error != OnError::Fail && !refused.is_empty() {
+            return Err(Error::Stopped {
+                step: self.id.clone(),
+                reason: "a row that a function refuses can't be left out of groups with a time to live; filter such \
+                         rows out before"
+                    .to_owned(),
             });
+        }
+        for refused in refused {
+            let origin = all.origins[rows[refused.error.row] as usize];
+            // Nor does one in several windows.
+            if failures.last().is_none_or(|last| last.origin != origin) {
+                failures.push(Failure {
+                    origin,
+                    code: refused.error.code,
+                    message: refused.error.message,
+                    function: self.groups.calls[refused.call].name.clone(),
+                });
+            }
         }
         Ok(())
     }
@@ -452,10 +474,11 @@ impl Aggregate {
         }
     }
 
-    /// Takes over event time as it was stored with the target's position.
-    pub(crate) fn reach_stored(&mut self, stored: &AggregateStatus) {
-        if let (Some(windowing), Some(stored)) = (&mut self.windowing, &stored.event_time) {
-            windowing.watermark.reach(stored);
+    /// Takes over event time as it was stored with the target's position. Answers whether it moved.
+    pub(crate) fn reach_stored(&mut self, stored: &AggregateStatus) -> bool {
+        match (&mut self.windowing, &stored.event_time) {
+            (Some(windowing), Some(stored)) => windowing.watermark.reach(stored),
+            _ => false,
         }
     }
 

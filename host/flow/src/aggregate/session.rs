@@ -46,8 +46,9 @@ type Shown = Vec<Session>;
 #[derive(Clone)]
 struct Session {
     span: Span,
-    /// The key of one member.
+    /// The key of its first member, and how it is spelled.
     member: Box<[u8]>,
+    shown: Box<[u8]>,
     /// One value per call, each an array of one row; `None`: it has no result.
     result: Option<Vec<ArrayRef>>,
 }
@@ -210,6 +211,7 @@ impl Aggregate {
         let mut sessions = all.iter().enumerate().map(|(row, (span, members))| Session {
             span: *span,
             member: table.slot(members[0]).key.clone(),
+            shown: table.slot(members[0]).shown.clone().unwrap_or_default(),
             result: (!failed.contains(&row))
                 .then(|| results.columns.iter().map(|column| column.slice(row, 1)).collect()),
         });
@@ -262,7 +264,8 @@ impl Aggregate {
         let (state, gap) = (self.groups.state.clone(), sessions.gap);
         let mut after = match closed {
             Time::MIN => None,
-            closed => Some(time_bytes(closed.saturating_sub(gap).saturating_add(1))?),
+            // No owner's bytes begin with 0xff, so this comes after all members of that time.
+            closed => Some([&*time_bytes(closed.saturating_sub(gap))?, &[0xff]].concat().into()),
         };
         let below = time_bytes(watermark.saturating_sub(gap).saturating_add(1))?;
         loop {
@@ -314,6 +317,10 @@ impl Aggregate {
             let mut new = Vec::new();
             for session in after.into_iter().filter(|session| session.result.is_some()) {
                 match before.remove(&session.span) {
+                    Some(old) if old.shown != session.shown => {
+                        new.push((old, Op::Delete));
+                        new.push((session, Op::Insert));
+                    }
                     Some(old) if self.same(&old, &session)? => {}
                     Some(old) => {
                         if emission == Emission::Images {
@@ -340,11 +347,8 @@ impl Aggregate {
     }
 
     fn session_rows(&self, sessions: &[Session]) -> Result<RecordBatch, Error> {
-        let table = &self.groups.entries.table;
         let keys: Vec<&[u8]> = sessions.iter().map(|session| &*session.member).collect();
-        let spelling = |session: &Session| table.find(&session.member).and_then(|slot| table.slot(slot).shown.clone());
-        let shown: Vec<Box<[u8]>> = sessions.iter().map(|session| spelling(session).unwrap_or_default()).collect();
-        let shown: Vec<&[u8]> = shown.iter().map(|shown| &**shown).collect();
+        let shown: Vec<&[u8]> = sessions.iter().map(|session| &*session.shown).collect();
         let mut columns = self.keys.decode(&keys, &shown)?;
         columns.pop();
         let times = |time: fn(&Span) -> Time| -> ArrayRef {

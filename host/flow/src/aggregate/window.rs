@@ -117,11 +117,13 @@ impl Watermark {
         self.newest = self.newest.map(|newest| newest.saturating_add(micros(passed)));
     }
 
-    /// Takes over what was stored at this position.
-    pub(crate) fn reach(&mut self, stored: &Watermark) {
+    /// Takes over what was stored at this position. Answers whether that is later than what was seen.
+    pub(crate) fn reach(&mut self, stored: &Watermark) -> bool {
+        let later = stored.newest > self.newest;
         self.newest = self.newest.max(stored.newest);
         self.on |= stored.on;
         self.late = self.late.max(stored.late);
+        later
     }
 }
 

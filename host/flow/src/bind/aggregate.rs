@@ -77,7 +77,17 @@ impl Binder<'_> {
                 Problem::configuration("a time to live needs the commit times of the source's changes")
                     .at(child(&pointer, "ttl"))
                     .found("an aggregate before this one")
-                    .fix("give the first aggregate a ttl"),
+                    .fix("leave ttl out"),
+            );
+        }
+        if step.ttl.is_some() && surroundings.feeds {
+            problems.push(
+                Problem::configuration(
+                    "what is forgotten after a time to live can't be taken out of the aggregate after it",
+                )
+                .at(child(&pointer, "ttl"))
+                .found("an aggregate after this one")
+                .fix("leave ttl out, or write the groups into a table and aggregate that with another pipeline"),
             );
         }
         let keys = keys(step, &by, window.map(|(_, window)| &window.shape), columns, &pointer, &mut problems);

@@ -73,7 +73,7 @@ impl Flow {
             self.phase(Phase::Snapshot { done, total: total.max(done) });
         }
         for table in &mut self.prepared.tables {
-            table.flow.complete_snapshot(&self.handed).await?;
+            table.flow.complete_snapshot(&self.handed, &[]).await?;
         }
         if let Some(checkpointer) = &mut self.checkpointer {
             checkpointer.take(&mut self.prepared.tables, self.handed.clone(), true).await?;

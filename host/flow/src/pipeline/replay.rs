@@ -5,6 +5,11 @@
 //! aggregates, and nothing of them is written: the target has it. Functions are pure and lateness is
 //! decided row by row, so at B the state is what it was when the target was written. The stream
 //! is cut exactly there.
+//!
+//! Positions say nothing of the time that an idle source let pass, nor of windows that closed with it
+//! or with the end of the snapshot. The target's progress does, as of B. So also where A is B event
+//! time is brought to where it was, and what has closed is closed without being written again. If event
+//! time moved, a checkpoint holds that before another row is read: the next replay must not pass over it.
 
 use rowmill_mysql::Position;
 use rowmill_mysql::binlog::{ChangeEvent, Changes};
@@ -125,14 +130,18 @@ impl Flow {
             self.phase(Phase::CatchingUp);
         }
         // An idle source's advance is stored where it happened, so it can only be here.
+        let mut advanced = false;
         for status in stored {
             let table = self.prepared.tables.iter_mut().find(|table| table.source.name.to_string() == status.table);
             let aggregates = table.into_iter().flat_map(|table| table.flow.aggregates_mut());
             for aggregate in aggregates.filter(|aggregate| aggregate.id == status.step) {
-                aggregate.reach_stored(status);
+                advanced |= aggregate.reach_stored(status);
             }
         }
         self.close_replayed(until).await?;
+        if let Some(checkpointer) = self.checkpointer.as_mut().filter(|_| advanced) {
+            checkpointer.take(&mut self.prepared.tables, until.clone(), false).await?;
+        }
         Ok(Ended::Complete)
     }
 

@@ -464,9 +464,9 @@ impl Flow {
         let identity = self.prepared.server.identity.clone();
         let images = if self.checkpointer.is_some() { Images::Both } else { Images::After };
         let mut options = super::source::changes_options(&self.plan, &self.prepared.source, images);
-        let replay = replay.filter(|(state, target)| state != target);
-        options.until = replay.as_ref().map(|(_, target)| target.clone());
-        let from = replay.as_ref().map_or_else(|| self.handed.clone(), |(state, _)| state.clone());
+        let behind = replay.as_ref().filter(|(state, target)| state != target);
+        options.until = behind.map(|(_, target)| target.clone());
+        let from = behind.map_or_else(|| self.handed.clone(), |(state, _)| state.clone());
         let tables = super::source::reads(&self.prepared.tables);
         let mut changes = Changes::open(options, tables, &identity, from).await?;
         if let Some((state, target)) = replay {

@@ -124,14 +124,9 @@ pub(super) async fn expect(
     if !table.flow.has_state() {
         return Ok(());
     }
-    table.flow.complete_snapshot(position).await?;
     let ids: Vec<String> = table.flow.aggregates().map(|aggregate| aggregate.id.clone()).collect();
     let statuses: Vec<AggregateStatus> = ids.iter().filter_map(|id| of(table, id, stored).cloned()).collect();
-    for aggregate in table.flow.aggregates_mut() {
-        if let Some(status) = statuses.iter().find(|status| status.step == aggregate.id) {
-            aggregate.reach_stored(status);
-        }
-    }
+    table.flow.complete_snapshot(position, &statuses).await?;
     let mut cursor = Cursor::default();
     let op = rowmill_mysql::Op::Insert;
     while let Some((_, events)) = table.flow.next_groups(&mut cursor, op, position, index).await? {
