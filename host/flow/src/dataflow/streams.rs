@@ -4,7 +4,7 @@
 //! takes checkpoints piece by piece, and crashes: then the dataflow is made anew from what the store
 //! has, and the changes since then come again, cut otherwise. The components are the built-in ones.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -31,6 +31,7 @@ use crate::dataflow::Progress;
 use crate::pipeline::checkpoint::Checkpointer;
 use crate::pipeline::manifest::{About, Manifest};
 use crate::plan::Pipeline;
+use crate::status::AggregateStatus;
 
 const SECOND: i64 = 1_000_000;
 
@@ -105,7 +106,7 @@ fn batch(rows: &[&Row]) -> RecordBatch {
 }
 
 /// A stream of changes of few groups, so that they meet.
-fn stream(random: &mut StdRng, length: usize, spread: i64) -> Vec<Change> {
+fn stream(random: &mut StdRng, length: usize, spread: i64, groups: i32, alter: fn(&mut Row)) -> Vec<Change> {
     let mut rows: BTreeMap<i32, Row> = BTreeMap::new();
     let mut clock = 0;
     let mut changes = Vec::new();
@@ -113,7 +114,7 @@ fn stream(random: &mut StdRng, length: usize, spread: i64) -> Vec<Change> {
         clock += random.random_range(0..3 * SECOND);
         let make = |random: &mut StdRng, id: i32| Row {
             id,
-            g: (random.random_range(0..5) > 0).then(|| random.random_range(0..4)),
+            g: (random.random_range(0..5) > 0).then(|| random.random_range(0..groups)),
             name: [None, Some("Köln"), Some("KOLN"), Some("koln "), Some("Bonn")][random.random_range(0..5)],
             at: clock - random.random_range(0..=spread),
             n: (random.random_range(0..6) > 0).then(|| random.random_range(-3..4)),
@@ -122,7 +123,7 @@ fn stream(random: &mut StdRng, length: usize, spread: i64) -> Vec<Change> {
         };
         let known: Vec<i32> = rows.keys().copied().collect();
         let chosen = (!known.is_empty()).then(|| known[random.random_range(0..known.len())]);
-        let change = match (random.random_range(0..10), chosen) {
+        let mut change = match (random.random_range(0..10), chosen) {
             (0..4, _) | (_, None) => Change::Insert(make(random, next)),
             (4..8, Some(id)) => {
                 let mut row = make(random, id);
@@ -136,6 +137,9 @@ fn stream(random: &mut StdRng, length: usize, spread: i64) -> Vec<Change> {
             }
             (_, Some(id)) => Change::Delete(rows[&id].clone()),
         };
+        if let Change::Insert(row) | Change::Update(_, row) = &mut change {
+            alter(row);
+        }
         match &change {
             Change::Insert(row) => drop(rows.insert(row.id, row.clone())),
             Change::Update(before, after) => {
@@ -151,6 +155,12 @@ fn stream(random: &mut StdRng, length: usize, spread: i64) -> Vec<Change> {
 
 fn at(change: usize) -> Position {
     Position::new("binlog.000001", change as u64 + 4)
+}
+
+/// When a change was committed. Not in order: a transaction is as old as its first statement.
+fn when(change: usize) -> i64 {
+    let step = change as i64;
+    (1_000 + 2 * step + step * 7 % 5) * SECOND
 }
 
 /// The target: rows by key, as text.
@@ -230,10 +240,12 @@ impl<'a> Run<'a> {
         (Run { plan, folder, table, checkpointer: Checkpointer::new(state, about) }, manifest)
     }
 
-    async fn absorb(&mut self, changes: &[Change], position: &Position, progress: Progress) {
+    /// `first`: the number of the first change; all of a snapshot are as of its end.
+    async fn absorb(&mut self, changes: &[Change], first: usize, position: &Position, progress: Progress) {
         let mut rows = Vec::new();
         let mut ops = Vec::new();
-        for change in changes {
+        let mut commit_time = Vec::new();
+        for (at, change) in changes.iter().enumerate() {
             match change {
                 Change::Insert(row) => {
                     rows.push(row);
@@ -248,11 +260,16 @@ impl<'a> Run<'a> {
                     ops.push(Op::Delete);
                 }
             }
+            let at = if progress == Progress::Snapshot { first } else { first + at };
+            commit_time.resize(ops.len(), when(at));
         }
         let rows = batch(&rows);
-        let commit_time = vec![0; ops.len()];
         let changes = Changes { rows: &rows, ops: &ops, commit_time: &commit_time, position };
         self.table[0].flow.absorb(&changes, progress).await.unwrap();
+    }
+
+    fn statuses(&self) -> Vec<AggregateStatus> {
+        self.table[0].flow.aggregates().map(|aggregate| aggregate.status("t")).collect()
     }
 
     async fn close(&mut self, position: &Position, progress: Progress) -> Option<Events> {
@@ -260,36 +277,50 @@ impl<'a> Run<'a> {
     }
 }
 
+/// A stream with what happens to it.
+struct Case {
+    changes: Vec<Change>,
+    /// The number of changes that are in the snapshot.
+    snapshot: usize,
+    /// After these changes the source says nothing for a while.
+    pauses: BTreeSet<usize>,
+    /// Changes in a batch at most.
+    largest: usize,
+}
+
+/// How long the source is silent.
+const PAUSE: Duration = Duration::from_secs(5);
+
+fn folder() -> TempDir {
+    // Every commit is synced, which a memory file system does at once.
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.unwrap()
+}
+
 /// Runs the stream over the steps, with crashes, and answers the target's rows.
-async fn run(plan: &Pipeline, changes: &[Change], snapshot: usize, random: &mut StdRng, largest: usize) -> Vec<String> {
-    let folder = TempDir::new().unwrap();
+async fn run(plan: &Pipeline, case: &Case, random: &mut StdRng) -> Vec<String> {
+    let Case { changes, snapshot, pauses, largest } = case;
+    let (snapshot, largest) = (*snapshot, *largest);
+    let folder = folder();
     let mut target = Target::default();
-    // The target's position; None until the snapshot's results are there.
-    let mut stored: Option<usize> = None;
+    // The target's position, with what it says of the aggregates; None until the snapshot's results are there.
+    let mut stored: Option<(usize, Vec<AggregateStatus>)> = None;
     let mut fresh = true;
     'life: loop {
         let (mut run, manifest) = Run::begin(plan, folder.path()).await;
         let mut done = match &manifest {
             None => {
                 // The snapshot: the rows as they are after the first changes, in any order.
-                let mut rows: HashMap<i32, Row> = HashMap::new();
-                for change in &changes[..snapshot] {
-                    match change {
-                        Change::Insert(row) => drop(rows.insert(row.id, row.clone())),
-                        Change::Update(before, after) => {
-                            rows.remove(&before.id);
-                            rows.insert(after.id, after.clone());
-                        }
-                        Change::Delete(row) => drop(rows.remove(&row.id)),
-                    }
-                }
-                let rows: Vec<Change> = rows.into_values().map(Change::Insert).collect();
+                let rows: Vec<Change> = rows_after(&changes[..snapshot]).into_iter().map(Change::Insert).collect();
+                let mut rows: Vec<(u32, Change)> = rows.into_iter().map(|row| (random.random(), row)).collect();
+                rows.sort_by_key(|(order, _)| *order);
+                let rows: Vec<Change> = rows.into_iter().map(|(_, row)| row).collect();
                 for part in rows.chunks(random.random_range(1..=largest)) {
-                    run.absorb(part, &at(snapshot), Progress::Snapshot).await;
+                    run.absorb(part, snapshot, &at(snapshot), Progress::Snapshot).await;
                     run.close(&at(snapshot), Progress::Snapshot).await;
                     run.table[0].flow.make_room().await.unwrap();
                 }
-                run.table[0].flow.complete_snapshot(&at(snapshot)).await.unwrap();
+                run.table[0].flow.complete_snapshot(&at(snapshot), &[]).await.unwrap();
                 run.checkpointer.take(&mut run.table, at(snapshot), true).await.unwrap();
                 snapshot
             }
@@ -306,25 +337,42 @@ async fn run(plan: &Pipeline, changes: &[Change], snapshot: usize, random: &mut 
                 }
             }
             run.close(&at(done), Progress::Snapshot).await;
-            stored = Some(done);
-        }
-        let until = stored.unwrap();
-        while done < until {
-            let next = (done + random.random_range(1..=largest)).min(until);
-            run.absorb(&changes[done..next], &at(next), Progress::Replay).await;
-            done = next;
-            if random.random_range(0..3) == 0 {
-                run.close(&at(done), Progress::Replay).await;
-                run.table[0].flow.make_room().await.unwrap();
+            stored = Some((done, run.statuses()));
+            if random.random_range(0..10) == 0 {
+                continue 'life;
+            }
+        } else {
+            let (until, statuses) = stored.clone().unwrap();
+            while done < until {
+                let next = (done + random.random_range(1..=largest)).min(until);
+                run.absorb(&changes[done..next], done, &at(next), Progress::Replay).await;
+                done = next;
+                if random.random_range(0..3) == 0 {
+                    run.close(&at(done), Progress::Replay).await;
+                    run.table[0].flow.make_room().await.unwrap();
+                }
+            }
+            let mut advanced = false;
+            for aggregate in run.table[0].flow.aggregates_mut() {
+                let status = statuses.iter().find(|status| status.step == aggregate.id).unwrap();
+                advanced |= aggregate.reach_stored(status);
+            }
+            run.close(&at(done), Progress::Replay).await;
+            if advanced {
+                run.checkpointer.take(&mut run.table, at(done), false).await.unwrap();
             }
         }
-        run.close(&at(done), Progress::Replay).await;
         let mut commits = 0;
         while done < changes.len() {
-            let next = (done + random.random_range(1..=largest)).min(changes.len());
-            run.absorb(&changes[done..next], &at(next), Progress::Live).await;
+            let pause = pauses.range(done + 1..).next().copied().unwrap_or(usize::MAX);
+            let next = (done + random.random_range(1..=largest)).min(changes.len()).min(pause);
+            run.absorb(&changes[done..next], done, &at(next), Progress::Live).await;
             done = next;
-            if random.random_range(0..4) > 0 || done == changes.len() {
+            if done == pause {
+                run.table[0].flow.aggregates_mut().for_each(|aggregate| aggregate.let_time_pass(PAUSE));
+                run.checkpointer.finish(&mut run.table, u64::MAX).await.unwrap();
+            }
+            if random.random_range(0..4) > 0 || done == changes.len() || done == pause {
                 let events = run.close(&at(done), Progress::Live).await;
                 if random.random_range(0..25) == 0 {
                     continue 'life;
@@ -332,9 +380,17 @@ async fn run(plan: &Pipeline, changes: &[Change], snapshot: usize, random: &mut 
                 if let Some(events) = events {
                     target.apply(&events);
                 }
-                stored = Some(done);
+                stored = Some((done, run.statuses()));
                 commits += 1;
-                if !run.checkpointer.is_busy() && random.random_range(0..3) == 0 {
+                if done == pause {
+                    if random.random_range(0..4) == 0 {
+                        continue 'life;
+                    }
+                    run.checkpointer.take(&mut run.table, at(done), false).await.unwrap();
+                } else if !run.checkpointer.is_busy() && random.random_range(0..3) == 0 {
+                    for aggregate in run.table[0].flow.aggregates_mut() {
+                        aggregate.sweep().await.unwrap();
+                    }
                     run.checkpointer.begin(&mut run.table, at(done), commits, false);
                 }
             }
@@ -369,24 +425,60 @@ fn plan(steps: &str) -> Pipeline {
 
 /// Seeds per scenario; `ROWMILL_SEEDS` for a longer run.
 fn seeds() -> u64 {
-    std::env::var("ROWMILL_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(150)
+    std::env::var("ROWMILL_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(60)
+}
+
+/// What streams are like.
+struct Streams {
+    /// How far a row may be behind the newest one.
+    spread: i64,
+    groups: i32,
+    length: usize,
+    /// The source is silent now and then.
+    pauses: bool,
+    /// Done to every row.
+    alter: fn(&mut Row),
+}
+
+impl Streams {
+    fn spread(spread: i64) -> Self {
+        Self { spread, groups: 4, length: 120, pauses: false, alter: |_| {} }
+    }
 }
 
 /// Compares many random runs of the steps with what `expected` makes of the changes.
 fn check(steps: &str, spread: i64, expected: impl Fn(&[Change], usize) -> Vec<String>) {
+    check_streams(steps, &Streams::spread(spread), |case| expected(&case.changes, case.snapshot));
+}
+
+fn check_streams(steps: &str, streams: &Streams, expected: impl Fn(&Case) -> Vec<String>) {
     let plan = plan(steps);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    for seed in 0..seeds() {
+    for seed in first_seed()..first_seed() + seeds() {
         let mut random = StdRng::seed_from_u64(seed);
-        let length = random.random_range(1..120);
-        let changes = stream(&mut random, length, spread);
+        let length = random.random_range(1..streams.length);
+        let changes = stream(&mut random, length, streams.spread, streams.groups, streams.alter);
         let snapshot = random.random_range(0..=length);
         let largest = [1, 3, 20, 8_192][random.random_range(0..4)];
-        let found = runtime.block_on(run(&plan, &changes, snapshot, &mut random, largest));
-        let mut wanted = expected(&changes, snapshot);
+        let mut pauses = BTreeSet::new();
+        if streams.pauses {
+            pauses.extend((snapshot + 1..=length).filter(|_| random.random_range(0..12) == 0));
+        }
+        let case = Case { changes, snapshot, pauses, largest };
+        let found = runtime.block_on(run(&plan, &case, &mut random));
+        let mut wanted = expected(&case);
         wanted.sort();
-        assert_eq!(found, wanted, "seed {seed}, batches of up to {largest}, snapshot after {snapshot}\n{changes:#?}");
+        let Case { changes, pauses, .. } = &case;
+        assert_eq!(
+            found, wanted,
+            "seed {seed}, batches of up to {largest}, snapshot after {snapshot}, pauses after {pauses:?}\n{changes:#?}"
+        );
     }
+}
+
+/// `ROWMILL_SEED`: where seeds begin.
+fn first_seed() -> u64 {
+    std::env::var("ROWMILL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0)
 }
 
 /// The rows after all changes, in the order in which they came to be what they are.
@@ -415,7 +507,7 @@ fn sum(rows: &[&Row]) -> String {
 }
 
 /// Groups rows by what `key` says.
-fn grouped<'r, K: Ord>(rows: &'r [Row], key: impl Fn(&Row) -> K) -> BTreeMap<K, Vec<&'r Row>> {
+fn grouped<K: Ord>(rows: &[Row], key: impl Fn(&Row) -> K) -> BTreeMap<K, Vec<&Row>> {
     let mut groups: BTreeMap<K, Vec<&Row>> = BTreeMap::new();
     for row in rows {
         groups.entry(key(row)).or_default().push(row);
@@ -480,7 +572,6 @@ fn texts_group_by_collation_and_show_the_first_spelling() {
   - aggregate: { by: [name], values: { a: count(*), c: sum(n) } }";
     check(steps, 10 * SECOND, |changes, snapshot| {
         // Spellings follow the order in which rows came; those of the snapshot count as the smallest.
-        let fold = |name: &str| name.trim_end().to_lowercase().replace('ö', "o");
         let mut groups: BTreeMap<String, (String, i64)> = BTreeMap::new();
         for row in rows_after(&changes[..snapshot]) {
             let Some(name) = row.name else { continue };
@@ -581,123 +672,444 @@ fn sessions_are_what_their_rows_say() {
     });
 }
 
-/// Rows in windows of ten seconds, with the rule for late ones told once more: image by image.
+/// Rows in windows, with the rules for late ones told once more: image by image.
 struct Account {
-    newest: Option<i64>,
+    shape: Shape,
+    key: fn(&Row) -> (String, String),
     lateness: i64,
+    newest: Option<i64>,
     on: bool,
-    windows: BTreeMap<(i32, i64), Vec<Row>>,
+    /// By group, start and end.
+    windows: BTreeMap<(String, i64, i64), Group>,
     out: Vec<i32>,
 }
 
+/// The windows of a time; a session's row alone.
+#[derive(Clone, Copy)]
+enum Shape {
+    /// Size and slide.
+    Hop(i64, i64),
+    /// Size and step.
+    Cumulate(i64, i64),
+    Session(i64),
+}
+
+#[derive(Default)]
+struct Group {
+    rows: Vec<Row>,
+    shown: String,
+}
+
+fn by_g(row: &Row) -> (String, String) {
+    (shown(row.g), shown(row.g))
+}
+
+fn by_name(row: &Row) -> (String, String) {
+    (shown(row.name.map(fold)), shown(row.name))
+}
+
+fn fold(name: &str) -> String {
+    name.trim_end().to_lowercase().replace('ö', "o")
+}
+
 impl Account {
+    fn new(shape: Shape, lateness: i64, key: fn(&Row) -> (String, String)) -> Self {
+        Account { shape, key, lateness, newest: None, on: false, windows: BTreeMap::new(), out: Vec::new() }
+    }
+
+    /// The account of a stream.
+    fn of(mut self, case: &Case) -> Self {
+        for row in rows_after(&case.changes[..case.snapshot]) {
+            self.put(&row);
+        }
+        self.on = true;
+        for (at, change) in case.changes.iter().enumerate().skip(case.snapshot) {
+            self.follow(change);
+            if case.pauses.contains(&(at + 1)) {
+                self.newest = self.newest.map(|newest| newest + PAUSE.as_micros() as i64);
+            }
+        }
+        self
+    }
+
+    fn follow(&mut self, change: &Change) {
+        match change {
+            Change::Insert(row) => self.put(row),
+            Change::Delete(row) => {
+                if !self.forget(row) {
+                    self.take(row);
+                }
+            }
+            Change::Update(before, after) => {
+                if self.forget(before) || !self.take(before) {
+                    self.out.push(after.id);
+                    self.newest = self.newest.max(Some(after.at));
+                } else {
+                    self.put(after);
+                }
+            }
+        }
+    }
+
     fn watermark(&self) -> i64 {
         self.newest.filter(|_| self.on).map_or(i64::MIN, |newest| newest - self.lateness)
     }
 
-    fn window(row: &Row) -> (i32, i64) {
-        (row.g.unwrap_or(0), row.at.div_euclid(10 * SECOND) * 10 * SECOND + 10 * SECOND)
+    /// Whether the row was out.
+    fn forget(&mut self, row: &Row) -> bool {
+        self.out.iter().position(|id| *id == row.id).map(|at| self.out.remove(at)).is_some()
+    }
+
+    fn open_windows(&self, row: &Row) -> Vec<(String, i64, i64)> {
+        let down = |at: i64, size: i64| at.div_euclid(size) * size;
+        let mut windows = Vec::new();
+        match self.shape {
+            Shape::Hop(size, slide) => {
+                let mut start = down(row.at, slide);
+                while start > row.at - size {
+                    windows.push((start, start + size));
+                    start -= slide;
+                }
+            }
+            Shape::Cumulate(size, step) => {
+                let start = down(row.at, size);
+                let ends = (1..=size / step).map(|n| start + n * step);
+                windows.extend(ends.filter(|end| *end > row.at).map(|end| (start, end)));
+            }
+            Shape::Session(gap) => windows.push((row.at, row.at + gap)),
+        }
+        let is_open = |&(start, end): &(i64, i64)| match self.shape {
+            Shape::Session(_) => start >= self.watermark(),
+            _ => end > self.watermark(),
+        };
+        windows.into_iter().filter(is_open).map(|(start, end)| ((self.key)(row).0, start, end)).collect()
     }
 
     fn put(&mut self, row: &Row) {
-        if Self::window(row).1 > self.watermark() {
-            self.windows.entry(Self::window(row)).or_default().push(row.clone());
+        for window in self.open_windows(row) {
+            let spelled = (self.key)(row).1;
+            let group = self.windows.entry(window).or_default();
+            if group.rows.is_empty() || !self.on && spelled < group.shown {
+                group.shown = spelled;
+            }
+            group.rows.push(row.clone());
         }
         self.newest = self.newest.max(Some(row.at));
     }
 
     /// False if it came too late.
     fn take(&mut self, row: &Row) -> bool {
-        let window = Self::window(row);
-        if window.1 <= self.watermark() {
-            return false;
+        let windows = self.open_windows(row);
+        for window in &windows {
+            let rows = &mut self.windows.get_mut(window).unwrap().rows;
+            let at = rows.iter().position(|known| known == row).unwrap();
+            rows.remove(at);
         }
-        let rows = self.windows.get_mut(&window).unwrap();
-        let at = rows.iter().position(|known| known == row).unwrap();
-        rows.remove(at);
-        true
+        !windows.is_empty()
     }
 
-    fn of(changes: &[Change], snapshot: usize, lateness: i64) -> Account {
-        let (windows, out) = (BTreeMap::new(), Vec::new());
-        let mut account = Account { newest: None, lateness, on: false, windows, out };
-        for row in rows_after(&changes[..snapshot]) {
-            account.put(&row);
-        }
-        account.on = true;
-        for change in &changes[snapshot..] {
-            match change {
-                Change::Insert(row) => account.put(row),
-                Change::Delete(row) => {
-                    let is_out = account.out.iter().position(|id| *id == row.id).map(|at| account.out.remove(at));
-                    if is_out.is_none() {
-                        account.take(row);
-                    }
+    /// What is written: group, start, end, rows; all windows or only those that are closed.
+    fn windows(&self, only_closed: bool) -> Vec<(String, i64, i64, Vec<&Row>)> {
+        let mut all: Vec<(&String, String, i64, i64, Vec<&Row>)> = Vec::new();
+        for ((key, start, end), group) in self.windows.iter().filter(|(_, group)| !group.rows.is_empty()) {
+            let rows: Vec<&Row> = group.rows.iter().collect();
+            match (self.shape, all.last_mut()) {
+                (Shape::Session(_), Some((last, _, _, until, session))) if *last == key && start < until => {
+                    *until = *end;
+                    session.extend(rows);
                 }
-                Change::Update(before, after) => {
-                    let is_out = account.out.iter().position(|id| *id == before.id).map(|at| account.out.remove(at));
-                    if is_out.is_some() || !account.take(before) {
-                        account.out.push(after.id);
-                        account.newest = account.newest.max(Some(after.at));
-                    } else {
-                        account.put(after);
-                    }
-                }
+                _ => all.push((key, group.shown.clone(), *start, *end, rows)),
             }
         }
-        account
+        let is_closed = |end: i64| end <= self.watermark();
+        let written = all.into_iter().filter(|(.., end, _)| !only_closed || is_closed(*end));
+        written.map(|(_, shown, start, end, rows)| (shown, start, end, rows)).collect()
     }
 
-    fn lines(self, only_closed: bool) -> Vec<String> {
-        let watermark = self.watermark();
-        let windows = self
-            .windows
-            .into_iter()
-            .filter(|(window, rows)| !rows.is_empty() && (!only_closed || window.1 <= watermark));
-        let line = |((g, end), rows): ((i32, i64), Vec<Row>)| {
-            let rows: Vec<&Row> = rows.iter().collect();
-            format!("{g}|{}|{}|{}|{}", time(end - 10 * SECOND), time(end), rows.len(), sum(&rows))
+    fn lines(&self, only_closed: bool) -> Vec<String> {
+        let line = |(group, start, end, rows): (String, i64, i64, Vec<&Row>)| {
+            format!("{group}|{}|{}|{}|{}", time(start), time(end), rows.len(), sum(&rows))
         };
-        windows.map(line).collect()
+        self.windows(only_closed).into_iter().map(line).collect()
     }
 }
 
+/// An aggregate by `by` with a window.
+fn windowed(by: &str, window: &str) -> String {
+    format!(
+        "
+  - aggregate:
+      by: [{by}]
+      window: {{ {window}, on: at }}
+      values: {{ a: count(*), c: sum(n) }}"
+    )
+}
+
+const TUMBLE: Shape = Shape::Hop(10 * SECOND, 10 * SECOND);
+
+fn check_windows(by: fn(&Row) -> (String, String), window: &str, spread: i64, shape: Shape, only_closed: bool) {
+    let column = if by(&NOBODY).0 == "0" { "g" } else { "name" };
+    let streams = Streams { pauses: true, ..Streams::spread(spread) };
+    check_streams(&windowed(column, &format!("{window}, lateness: 4s, idle: 1h")), &streams, |case| {
+        Account::new(shape, 4 * SECOND, by).of(case).lines(only_closed)
+    });
+}
+
+const NOBODY: Row = Row { id: 0, g: Some(0), name: Some("x"), at: 0, n: None, x: None, d: None };
+
 #[test]
 fn late_rows_are_left_out_and_closed_windows_stay_as_they_were() {
-    let steps = "
-  - map: { g: \"COALESCE(g, 0)\" }
-  - aggregate:
-      by: [g]
-      window: { tumble: 10s, on: at, lateness: 4s }
-      values: { a: count(*), c: sum(n) }";
-    check(steps, 25 * SECOND, |changes, snapshot| Account::of(changes, snapshot, 4 * SECOND).lines(false));
+    check_windows(by_g, "tumble: 10s", 25 * SECOND, TUMBLE, false);
 }
 
 #[test]
 fn windows_that_are_written_when_they_close_are_written_once() {
-    let steps = "
-  - map: { g: \"COALESCE(g, 0)\" }
-  - aggregate:
-      by: [g]
-      window: { tumble: 10s, on: at, lateness: 4s, emit: close }
-      values: { a: count(*), c: sum(n) }";
-    check(steps, 25 * SECOND, |changes, snapshot| Account::of(changes, snapshot, 4 * SECOND).lines(true));
+    check_windows(by_g, "tumble: 10s, emit: close", 25 * SECOND, TUMBLE, true);
+}
+
+#[test]
+fn rows_can_be_late_for_some_of_their_windows() {
+    check_windows(by_g, "hop: { size: 10s, slide: 4s }", 25 * SECOND, Shape::Hop(10 * SECOND, 4 * SECOND), false);
+}
+
+#[test]
+fn hopping_windows_are_written_when_they_close() {
+    let shape = Shape::Hop(10 * SECOND, 3 * SECOND);
+    check_windows(by_name, "hop: { size: 10s, slide: 3s }, emit: close", 25 * SECOND, shape, true);
+}
+
+#[test]
+fn cumulating_windows_close_one_after_the_other() {
+    let shape = Shape::Cumulate(12 * SECOND, 4 * SECOND);
+    check_windows(by_g, "cumulate: { size: 12s, step: 4s }", 25 * SECOND, shape, false);
+}
+
+#[test]
+fn windows_of_texts_show_the_first_spelling() {
+    check_windows(by_name, "tumble: 10s", 25 * SECOND, TUMBLE, false);
+}
+
+#[test]
+fn sessions_that_have_closed_stay_as_they_were() {
+    check_windows(by_name, "session: 3s", 12 * SECOND, Shape::Session(3 * SECOND), false);
+}
+
+#[test]
+fn sessions_are_written_when_they_close() {
+    check_windows(by_g, "session: 3s, emit: close", 12 * SECOND, Shape::Session(3 * SECOND), true);
 }
 
 #[test]
 fn late_rows_can_change_closed_windows() {
+    let steps = windowed("g", "tumble: 10s, lateness: 4s, late: update, emit: close, idle: 1h");
+    check_streams(&steps, &Streams { pauses: true, ..Streams::spread(25 * SECOND) }, |case| {
+        let newest = Account::new(TUMBLE, 4 * SECOND, by_g).of(case).newest;
+        let mut all = Account::new(TUMBLE, 4 * SECOND, by_g);
+        rows_after(&case.changes).iter().for_each(|row| all.put(row));
+        Account { newest, on: true, ..all }.lines(true)
+    });
+}
+
+#[test]
+fn late_rows_can_change_closed_sessions() {
+    let steps = windowed("g", "session: 3s, lateness: 4s, late: update, emit: close, idle: 1h");
+    let shape = Shape::Session(3 * SECOND);
+    check_streams(&steps, &Streams { pauses: true, ..Streams::spread(12 * SECOND) }, |case| {
+        let newest = Account::new(shape, 4 * SECOND, by_g).of(case).newest;
+        let mut all = Account::new(shape, 4 * SECOND, by_g);
+        rows_after(&case.changes).iter().for_each(|row| all.put(row));
+        Account { newest, on: true, ..all }.lines(true)
+    });
+}
+
+#[test]
+fn distinct_values_of_closed_windows_are_forgotten() {
     let steps = "
-  - map: { g: \"COALESCE(g, 0)\" }
   - aggregate:
       by: [g]
-      window: { tumble: 10s, on: at, lateness: 4s, late: update, emit: close }
-      values: { a: count(*), c: sum(n) }";
-    check(steps, 25 * SECOND, |changes, snapshot| {
-        let newest = Account::of(changes, snapshot, 4 * SECOND).newest;
-        let mut all = Account { newest: None, lateness: 0, on: false, windows: BTreeMap::new(), out: Vec::new() };
-        rows_after(changes).iter().for_each(|row| all.put(row));
-        let account = Account { newest, lateness: 4 * SECOND, on: true, ..all };
-        account.lines(true)
+      window: { hop: { size: 10s, slide: 5s }, on: at, lateness: 4s, idle: 1h }
+      values: { a: count(distinct n), c: sum(distinct n), names: count(distinct name), r: count(*) }";
+    let streams = Streams { pauses: true, ..Streams::spread(25 * SECOND) };
+    check_streams(steps, &streams, |case| {
+        let account = Account::new(Shape::Hop(10 * SECOND, 5 * SECOND), 4 * SECOND, by_g).of(case);
+        let line = |(group, start, end, rows): (String, i64, i64, Vec<&Row>)| {
+            let n: BTreeSet<i32> = rows.iter().filter_map(|row| row.n).collect();
+            let names: BTreeSet<String> = rows.iter().filter_map(|row| row.name).map(fold).collect();
+            let total = shown((!n.is_empty()).then(|| n.iter().sum::<i32>()));
+            let (start, end) = (time(start), time(end));
+            format!("{group}|{start}|{end}|{}|{total}|{}|{}", n.len(), names.len(), rows.len())
+        };
+        account.windows(false).into_iter().map(line).collect()
+    });
+}
+
+/// What an aggregate by `window_start` makes of windows.
+fn by_start(windows: Vec<(String, i64, i64, Vec<&Row>)>) -> Vec<String> {
+    let mut starts: BTreeMap<i64, (usize, usize, Vec<i64>)> = BTreeMap::new();
+    for (_, start, _, rows) in windows {
+        let known = starts.entry(start).or_default();
+        known.0 += 1;
+        known.1 += rows.len();
+        known.2.extend(rows.iter().filter_map(|row| row.n).map(i64::from));
+    }
+    let line = |(start, (groups, rows, n)): (i64, (usize, usize, Vec<i64>))| {
+        let total = shown((!n.is_empty()).then(|| n.iter().sum::<i64>()));
+        format!("{}|{groups}|{rows}|{total}", time(start))
+    };
+    starts.into_iter().map(line).collect()
+}
+
+fn check_windows_below(window: &str, only_closed: bool) {
+    let second = "
+  - aggregate: { by: [window_start], values: { groups: count(*), a: sum(a), c: sum(c) } }";
+    let steps = windowed("g", window) + second;
+    let streams = Streams { pauses: true, ..Streams::spread(25 * SECOND) };
+    check_streams(&steps, &streams, |case| {
+        by_start(Account::new(TUMBLE, 4 * SECOND, by_g).of(case).windows(only_closed))
+    });
+}
+
+#[test]
+fn what_closed_windows_gave_to_another_aggregate_stays() {
+    check_windows_below("tumble: 10s, lateness: 4s, idle: 1h", false);
+}
+
+#[test]
+fn windows_go_into_another_aggregate_when_they_close() {
+    check_windows_below("tumble: 10s, lateness: 4s, emit: close, idle: 1h", true);
+}
+
+#[test]
+fn many_groups_in_long_streams() {
+    let after_0 = |row: &mut Row| row.at = row.at.max(0);
+    let streams = Streams { groups: 300, length: 1_500, alter: after_0, ..Streams::spread(10 * SECOND) };
+    let steps = "
+  - aggregate: { by: [g, name], values: { a: count(*), c: sum(n), h: count(distinct n) } }";
+    check_streams(steps, &streams, |case| {
+        // Spellings are those of a window without end.
+        let key = |row: &Row| {
+            let g = shown(row.g);
+            (format!("{g}|{}", by_name(row).0), format!("{g}|{}", by_name(row).1))
+        };
+        let account = Account::new(Shape::Hop(1 << 60, 1 << 60), 1 << 60, key).of(case);
+        let line = |(group, .., rows): (String, i64, i64, Vec<&Row>)| {
+            let n: BTreeSet<i32> = rows.iter().filter_map(|row| row.n).collect();
+            format!("{group}|{}|{}|{}", rows.len(), sum(&rows), n.len())
+        };
+        account.windows(false).into_iter().map(line).collect()
+    });
+}
+
+#[test]
+fn rows_that_err_before_an_aggregate_are_left_out_with_both_images() {
+    let steps = "
+  - id: add
+    map: { q: \"9223372036854775807 + n\" }
+    on_error: skip
+  - aggregate: { by: [g], values: { a: count(*), c: sum(n), q: count(q) } }";
+    check(steps, 10 * SECOND, |changes, _| {
+        let rows: Vec<Row> = rows_after(changes).into_iter().filter(|row| row.n.is_none_or(|n| n <= 0)).collect();
+        let line = |(g, rows): (Option<i32>, Vec<&Row>)| {
+            let known = rows.iter().filter(|row| row.n.is_some()).count();
+            format!("{}|{}|{}|{known}", shown(g), rows.len(), sum(&rows))
+        };
+        grouped(&rows, |row| row.g).into_iter().map(line).collect()
+    });
+}
+
+#[test]
+fn groups_whose_result_is_too_large_are_not_there_while_it_is() {
+    let steps = "
+  - map: { y: \"x * 1e306\" }
+  - id: totals
+    aggregate: { by: [g], values: { a: count(*), s: sum(y) } }
+    on_error: skip
+  - select: [g, a]";
+    check(steps, 10 * SECOND, |changes, _| {
+        let rows = rows_after(changes);
+        let fits = |rows: &[&Row]| rows.iter().filter_map(|row| row.x).sum::<f64>().abs() < 179.76;
+        let line = |(g, rows): (Option<i32>, Vec<&Row>)| fits(&rows).then(|| format!("{}|{}", shown(g), rows.len()));
+        grouped(&rows, |row| row.g).into_iter().filter_map(line).collect()
+    });
+}
+
+#[test]
+fn rows_that_a_function_refuses_are_in_no_value_of_any_window() {
+    let steps = "
+  - id: totals
+    aggregate:
+      by: [name]
+      window: { hop: { size: 10s, slide: 4s }, on: at, lateness: 1d }
+      values: { a: count(*), p: { udf: std/stats#percentile, args: [x], config: { p: 0.5 } }, c: sum(n) }
+    on_error: skip
+  - select: [name, window_start, window_end, a, c]";
+    let spoil = |row: &mut Row| {
+        if row.n == Some(2) {
+            row.x = Some(f64::INFINITY);
+        }
+    };
+    let streams = Streams { alter: spoil, ..Streams::spread(30 * SECOND) };
+    check_streams(steps, &streams, |case| {
+        let mut account = Account::new(Shape::Hop(10 * SECOND, 4 * SECOND), 86_400 * SECOND, by_name);
+        let is_good = |row: &Row| row.n != Some(2);
+        for row in rows_after(&case.changes[..case.snapshot]).iter().filter(|row| is_good(row)) {
+            account.put(row);
+        }
+        account.on = true;
+        for change in &case.changes[case.snapshot..] {
+            let (out, into) = match change {
+                Change::Insert(row) => (None, Some(row)),
+                Change::Update(before, after) => (Some(before), Some(after)),
+                Change::Delete(row) => (Some(row), None),
+            };
+            out.filter(|row| is_good(row)).map(|row| account.take(row));
+            into.filter(|row| is_good(row)).map(|row| account.put(row)).unwrap_or_default();
+        }
+        account.lines(false)
+    });
+}
+
+#[test]
+fn groups_that_nothing_changed_for_long_begin_anew() {
+    const TTL: i64 = 15 * SECOND;
+    /// Rows, the sum of their numbers, and when it changed.
+    #[derive(Clone, Copy, Default)]
+    struct Totals(i64, i64, i64);
+    let steps = "
+  - aggregate: { by: [g], values: { a: count(*), c: sum(id) }, ttl: 15s }";
+    let streams = Streams { groups: 12, length: 200, ..Streams::spread(10 * SECOND) };
+    check_streams(steps, &streams, |case| {
+        let mut groups: BTreeMap<Option<i32>, Totals> = BTreeMap::new();
+        let rows = rows_after(&case.changes[..case.snapshot]);
+        let mut now = if rows.is_empty() { i64::MIN } else { when(case.snapshot) };
+        for row in rows {
+            let totals = groups.entry(row.g).or_default();
+            *totals = Totals(totals.0 + 1, totals.1 + i64::from(row.id), now);
+        }
+        let mut target = groups.clone();
+        for (at, change) in case.changes.iter().enumerate().skip(case.snapshot) {
+            now = now.max(when(at));
+            let images = match change {
+                Change::Insert(row) => vec![(row, 1)],
+                Change::Update(before, after) => vec![(before, -1), (after, 1)],
+                Change::Delete(row) => vec![(row, -1)],
+            };
+            for (row, sign) in images {
+                let totals = groups.entry(row.g).or_default();
+                if totals.0 == 0 || now - totals.2 > TTL {
+                    *totals = Totals::default();
+                }
+                // A row of a group that was forgotten takes nothing out.
+                if sign > 0 || totals.0 > 0 {
+                    *totals = Totals(totals.0 + sign, totals.1 + sign * i64::from(row.id), now);
+                }
+                match totals.0 {
+                    0 => drop(target.remove(&row.g)),
+                    _ => drop(target.insert(row.g, *totals)),
+                }
+            }
+        }
+        target.into_iter().map(|(g, Totals(rows, sum, _))| format!("{}|{rows}|{sum}", shown(g))).collect()
     });
 }
 
