@@ -75,7 +75,7 @@ const CASES: [Case; 5] = [
     },
     Case {
         name: "tumble",
-        // An idle source makes checkpoints between kills.
+        // An idle source makes a checkpoint, which would otherwise come after ten seconds.
         steps: "
   - aggregate:
       by: [g]
@@ -94,7 +94,7 @@ const CASES: [Case; 5] = [
         steps: "
   - filter: \"n IS NOT NULL\"
   - aggregate:
-      window: { hop: { size: 1h, slide: 20m }, on: at, lateness: 3650d }
+      window: { hop: { size: 1h, slide: 20m }, on: at, lateness: 3650d, idle: 250ms }
       values: { row_count: \"count(*)\", n: \"sum(n)\", least: \"min(u)\", gs: \"count_distinct(g)\" }",
         source: concat!(
             "SELECT '1970-01-01' + INTERVAL s SECOND, '1970-01-01' + INTERVAL s + 3600 SECOND, COUNT(*), SUM(n), MIN(u),
@@ -109,7 +109,7 @@ const CASES: [Case; 5] = [
         steps: "
   - aggregate:
       by: [g]
-      window: { session: { gap: 10m }, on: at, lateness: 3650d }
+      window: { session: { gap: 10m }, on: at, lateness: 3650d, idle: 250ms }
       values: { row_count: \"count(*)\", n: \"sum(n)\", least: \"min(d)\", names: \"count_distinct(name)\", x: \"sum(x)\" }",
         source: "SELECT g, MIN(at), MAX(at) + INTERVAL 10 MINUTE, COUNT(*), SUM(n), MIN(d), COUNT(DISTINCT name), SUM(x) FROM
              (SELECT m.*, SUM(fresh) OVER (PARTITION BY g ORDER BY at) AS session FROM
@@ -213,7 +213,13 @@ impl Case {
     }
 }
 
-fn random_streams_survive_kills(pair: Pair, seed: u64) {
+/// Runs as many seeds as `ROWMILL_SEEDS` says, beginning with `first`.
+fn random_streams_survive_kills(pair: Pair, first: u64) {
+    let seeds = std::env::var("ROWMILL_SEEDS").map_or(1, |seeds| seeds.parse().expect("ROWMILL_SEEDS is a number"));
+    (first..first + seeds).for_each(|seed| a_random_stream_survives_kills(pair, seed));
+}
+
+fn a_random_stream_survives_kills(pair: Pair, seed: u64) {
     eprintln!("{}: seed {seed}", pair.name);
     let workspace = Workspace::new(shared(pair.source), shared(pair.target), &format!("streams_{}", pair.name));
     let mut random = Random(seed);
@@ -251,15 +257,15 @@ fn random_streams_survive_kills(pair: Pair, seed: u64) {
 
 #[test]
 fn random_streams_survive_kills_mysql_to_mysql() {
-    random_streams_survive_kills(PAIRS[0], 1);
+    random_streams_survive_kills(PAIRS[0], 1_000);
 }
 
 #[test]
 fn random_streams_survive_kills_mariadb_to_mariadb() {
-    random_streams_survive_kills(PAIRS[1], 2);
+    random_streams_survive_kills(PAIRS[1], 2_000);
 }
 
 #[test]
 fn random_streams_survive_kills_mysql_to_mariadb() {
-    random_streams_survive_kills(PAIRS[2], 3);
+    random_streams_survive_kills(PAIRS[2], 3_000);
 }

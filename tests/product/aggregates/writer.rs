@@ -1,12 +1,16 @@
 //! Random transactions over a table with NULLs and every kind of number.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::harness::Workspace;
 use crate::random::Random;
 
 /// Ids are below; more than a component's groups that are named at once, so that groups are evicted.
 const IDS: u64 = 12_000;
+
+/// More than what pipelines call idle, which makes them take a checkpoint.
+const IDLE: Duration = Duration::from_millis(400);
 
 const TABLE: &str = "CREATE TABLE t (
   id BIGINT PRIMARY KEY, g INT, wide INT UNSIGNED NOT NULL,
@@ -125,7 +129,10 @@ pub(crate) fn transaction(random: &mut Random) -> String {
 /// Writes until it is told to stop. Counts transactions.
 pub(crate) fn write(workspace: &Workspace<'_>, random: &mut Random, stop: &AtomicBool, written: &AtomicU64) {
     while !stop.load(Ordering::Relaxed) {
-        // Few at a time, so that pipelines see the source both busy and idle.
+        // Few at a time, and now and then nothing, so that pipelines see the source both busy and idle.
+        if random.one_in(10) {
+            std::thread::sleep(IDLE);
+        }
         let count = 1 + random.below(12);
         let script: String = (0..count).map(|_| transaction(random)).collect();
         workspace.source_sql(&script);
