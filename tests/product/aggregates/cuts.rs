@@ -50,7 +50,7 @@ impl Source {
 }
 
 fn row(id: u64) -> String {
-    let g = if id % 11 == 0 { "NULL".to_owned() } else { (id % 7).to_string() };
+    let g = if id.is_multiple_of(11) { "NULL".to_owned() } else { (id % 7).to_string() };
     format!("({id}, {g}, '2026-01-01' + INTERVAL {} MINUTE, {}, {}.5)", id * 7 % 2000, id % 50, id % 9)
 }
 

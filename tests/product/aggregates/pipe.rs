@@ -14,7 +14,7 @@ pub(crate) struct Pipe<'w, 's> {
 }
 
 impl<'w, 's> Pipe<'w, 's> {
-    /// `steps`: everything of the file but its name, source and sink; `sink`: the target's table.
+    /// The file is yet to be written.
     pub(crate) fn new(workspace: &'w Workspace<'s>, name: &str) -> Pipe<'w, 's> {
         Pipe { workspace, name: name.to_owned(), source: None }
     }
@@ -29,7 +29,7 @@ impl<'w, 's> Pipe<'w, 's> {
         format!("{}.yaml", self.name)
     }
 
-    /// Writes the file: table `table` of the source into a table named like the pipeline.
+    /// Writes the file: table `table` of the source into a table named like the pipeline; `rest`: steps, sizes, limits.
     pub(crate) fn write(&self, table: &str, rest: &str) {
         self.write_with_source(&format!("url: \"${{SOURCE}}\", tables: [{table}]"), rest);
     }

@@ -238,7 +238,7 @@ fn a_random_stream_survives_kills(pair: Pair, seed: u64) {
         let ended = working.map(std::thread::ScopedJoinHandle::join);
         stop.store(true, Ordering::Relaxed);
         writing.join().unwrap();
-        for panic in ended.into_iter().filter_map(Result::err) {
+        if let Some(panic) = ended.into_iter().find_map(Result::err) {
             std::panic::resume_unwind(panic);
         }
     });
