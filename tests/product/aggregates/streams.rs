@@ -160,8 +160,11 @@ impl Case {
             std::thread::sleep(Duration::from_micros(random.below(400_000)));
             assert!(running.is_running(), "{}: {}", self.name, pipe.log_text());
             match random.below(4) {
-                // In order, which ends with a checkpoint.
-                0 => assert_eq!(running.stop(), Some(0), "{}: {}", self.name, pipe.log_text()),
+                // In order, which ends with a checkpoint; a process that doesn't listen yet just ends.
+                0 => {
+                    let code = running.stop();
+                    assert!(matches!(code, Some(0) | None), "{}: {code:?} {}", self.name, pipe.log_text());
+                }
                 // In the middle of that.
                 1 => {
                     terminate(&running);
