@@ -192,7 +192,7 @@ impl<'s> Orders<'s> {
         let mut steps = self.steps().await;
         let start = Instant::now();
         for batch in batches {
-            black_box(steps.look_up(batch).await.unwrap());
+            steps.look_up(batch).await.unwrap();
         }
         start.elapsed()
     }
