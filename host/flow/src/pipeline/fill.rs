@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_row::{RowConverter, SortField};
+use arrow_schema::{DataType, Field};
 use rowmill_mysql::Op;
 use rowmill_mysql::sink::{Target, Write};
 use rowmill_mysql::snapshot::KeyScan;
@@ -22,10 +22,12 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::epoch::Close;
 use super::run::{Ended, Flow, micros_now, stopped};
 use crate::aggregate::Cursor;
+use crate::aggregate::keys::Keys;
 use crate::bind::same_name;
 use crate::chain;
 use crate::dataflow::Progress;
 use crate::error::Error;
+use crate::plan::Collate;
 use crate::status::Phase;
 
 /// Rows of a snapshot between two looks at the memory.
@@ -91,7 +93,8 @@ impl Flow {
         // The position is stored with the last epoch only.
         self.storing_position = false;
         for table in 0..self.prepared.tables.len() {
-            let mut written = Written::new(self.rebuilding, &self.prepared.tables[table].target);
+            let target = &self.prepared.tables[table].target;
+            let mut written = self.rebuilding.then(|| Written::new(target)).transpose()?;
             let mut cursor = Cursor::default();
             loop {
                 let position = self.handed.clone();
@@ -105,11 +108,11 @@ impl Flow {
                     return Ok(Ended::Stopped);
                 }
             }
-            if let Some(written) = written {
-                self.flush().await?;
-                if self.delete_others(table, written).await? == Ended::Stopped {
-                    return Ok(Ended::Stopped);
-                }
+            if let Some(written) = written
+                && (self.flush().await? == Ended::Stopped
+                    || self.delete_others(table, written).await? == Ended::Stopped)
+            {
+                return Ok(Ended::Stopped);
             }
             // Windows that were closed when the snapshot was taken have been written.
             let position = self.handed.clone();
@@ -188,27 +191,33 @@ impl Flow {
     }
 }
 
-/// The keys that a rebuild has written, as hashes.
+/// The keys that a rebuild has written, as hashes. Texts by their collation: the target may spell a key
+/// in another way, and a delete by that spelling would take out what was written.
 struct Written {
-    types: Vec<arrow_schema::DataType>,
-    converter: RowConverter,
+    types: Vec<DataType>,
+    compared: Keys,
     keys: HashSet<u128>,
 }
 
 impl Written {
-    fn new(wanted: bool, target: &Target) -> Option<Self> {
-        let types: Vec<_> = target.key.iter().map(|&key| target.schema.field(key).data_type().clone()).collect();
-        let converter = RowConverter::new(types.iter().cloned().map(SortField::new).collect()).ok()?;
-        wanted.then(|| Self { types, converter, keys: HashSet::new() })
+    fn new(target: &Target) -> Result<Self, Error> {
+        let fields: Vec<&Field> = target.key.iter().map(|&key| target.schema.field(key)).collect();
+        let compared = Keys::new(&fields, Collate::Column);
+        let compared = compared.map_err(|(_, message)| Error::internal(format!("the target's key: {message}")))?;
+        Ok(Self {
+            types: fields.iter().map(|field| field.data_type().clone()).collect(),
+            compared,
+            keys: HashSet::new(),
+        })
     }
 
     fn hashes(&self, keys: &[ArrayRef]) -> Result<Vec<u128>, Error> {
-        let cast = |(key, to): (&ArrayRef, &arrow_schema::DataType)| match key.data_type() == to {
+        let cast = |(key, to): (&ArrayRef, &DataType)| match key.data_type() == to {
             true => Ok(Arc::clone(key)),
             false => arrow_cast::cast(key, to),
         };
         let keys = keys.iter().zip(&self.types).map(cast).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.converter.convert_columns(&keys)?.iter().map(|key| xxh3_128(key.data())).collect())
+        Ok(self.compared.encode(&keys)?.iter().map(|key| xxh3_128(key.data())).collect())
     }
 
     fn note(&mut self, write: &Write) -> Result<(), Error> {
@@ -226,5 +235,41 @@ impl Written {
         }
         let filtered = keys.iter().map(|key| arrow_select::filter::filter(key, &keep));
         Ok(Some(filtered.collect::<Result<_, _>>()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::cast::AsArray;
+    use arrow_array::{Int32Array, StringArray};
+    use arrow_schema::Schema;
+    use rowmill_mysql::TableName;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_the_target_spells_in_another_way_was_written() {
+        let collation: std::collections::HashMap<_, _> =
+            [("collation".to_owned(), "utf8mb4_general_ci".to_owned())].into_iter().collect();
+        let name = Field::new("name", DataType::Utf8, false).with_metadata(collation);
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int32, false), name]));
+        let target =
+            Target { table: TableName::new("mart", "out"), schema: schema.clone(), key: vec![1, 0], ordinality: None };
+        let mut written = Written::new(&target).unwrap();
+        let keys = |names: Vec<&str>, n: Vec<i32>| -> Vec<ArrayRef> {
+            vec![Arc::new(StringArray::from(names)), Arc::new(Int32Array::from(n))]
+        };
+        written
+            .note(&Write {
+                target: 0,
+                keys: keys(vec!["KOLN", "Bonn"], vec![1, 1]),
+                fresh: vec![false; 2],
+                offsets: vec![0, 1, 2],
+                rows: RecordBatch::new_empty(schema),
+            })
+            .unwrap();
+        assert!(written.others(&keys(vec!["Köln", "bonn "], vec![1, 1])).unwrap().is_none());
+        let others = written.others(&keys(vec!["Köln", "Essen", "Bonn"], vec![2, 1, 1])).unwrap().unwrap();
+        assert_eq!(others[0].as_string::<i32>().iter().flatten().collect::<Vec<_>>(), ["Köln", "Essen"]);
     }
 }
