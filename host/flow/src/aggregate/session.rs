@@ -424,6 +424,10 @@ impl Aggregate {
         let watermark = self.windowing.as_ref().map_or(Time::MIN, |windowing| windowing.watermark());
         let shown = self.shown(&owners, watermark).await?;
         let sessions: Vec<Session> = shown.into_iter().flatten().filter(|session| session.result.is_some()).collect();
+        // The walk goes by key, so what leaves the memory now is not met again.
+        if self.is_full() {
+            self.make_room().await?;
+        }
         match sessions.is_empty() {
             true => Ok(RecordBatch::new_empty(self.output.clone())),
             false => self.session_rows(&sessions),
