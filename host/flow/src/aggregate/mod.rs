@@ -272,18 +272,29 @@ impl Aggregate {
         Ok(())
     }
 
-    /// Takes out the rows without an event time.
+    /// Takes out the rows without an event time, and those whose windows no server can hold.
     fn with_event_time(&self, frame: Frame, on: usize, failures: &mut Vec<Failure>) -> Result<Frame, Error> {
-        let Some(nulls) = frame.columns[on].logical_nulls().filter(|nulls| nulls.null_count() > 0) else {
-            return Ok(frame);
+        let Some(windowing) = &self.windowing else { return Ok(frame) };
+        let times = event_times(&frame.columns[on])?;
+        let range = match frame.columns[on].data_type() {
+            DataType::Timestamp(_, Some(_)) => window::TIMESTAMPS,
+            _ => window::DATETIMES,
         };
-        failures.extend((0..frame.rows).filter(|&row| nulls.is_null(row)).map(|row| Failure {
-            origin: frame.origin(row),
-            code: "no-event-time".to_owned(),
-            message: format!("the event time {} is NULL", self.output_name(on)),
-            function: self.id.clone(),
-        }));
-        Ok(frame.retain(&BooleanArray::new(nulls.inner().clone(), None))?)
+        let fits = |row: usize| times.is_valid(row) && windowing.assigner.fits(times.value(row), &range);
+        let keep: BooleanBuffer = (0..frame.rows).map(fits).collect();
+        if keep.count_set_bits() == frame.rows {
+            return Ok(frame);
+        }
+        let failure = |row: usize| {
+            let (code, what) = match times.is_null(row) {
+                true => ("no-event-time", "is NULL"),
+                false => ("window-out-of-range", "has a window that begins or ends beyond what a server can hold"),
+            };
+            let message = format!("the event time {} {what}", self.output_name(on));
+            Failure { origin: frame.origin(row), code: code.to_owned(), message, function: self.id.clone() }
+        };
+        failures.extend((0..frame.rows).filter(|&row| !keep.value(row)).map(failure));
+        Ok(frame.retain(&BooleanArray::new(keep, None))?)
     }
 
     fn output_name(&self, on: usize) -> String {

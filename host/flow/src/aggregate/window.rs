@@ -11,6 +11,7 @@
 //! closed. A session has no window of its own before all its rows are known, so there a row is late
 //! when it is older than the watermark; then no row that still comes can reach into a closed session.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,11 @@ pub(crate) struct Span {
     pub(crate) start: Time,
     pub(crate) end: Time,
 }
+
+/// The values of a DATETIME: the years 0 to 9999.
+pub(crate) const DATETIMES: RangeInclusive<Time> = -62_167_219_200_000_000..=253_402_300_799_999_999;
+/// Those of a TIMESTAMP: from its first second, since 0 stands for a zero date, to where MariaDB's end, in 2106.
+pub(crate) const TIMESTAMPS: RangeInclusive<Time> = 1_000_000..=4_294_967_295_999_999;
 
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
@@ -51,7 +57,7 @@ impl Assigner {
             WindowShape::Hop { size, slide } => {
                 let (size, slide) = (micros(size), micros(slide).max(1));
                 let newest = aligned(slide);
-                let count = (size - (at - newest) + slide - 1) / slide;
+                let count = (size - (at - newest)).saturating_add(slide - 1) / slide;
                 for n in (0..count).rev() {
                     let start = newest.saturating_sub(n * slide);
                     windows.push(Span { start, end: start.saturating_add(size) });
@@ -67,6 +73,22 @@ impl Assigner {
                 windows.push(Span { start: at, end: at.saturating_add(micros(gap)) });
             }
         }
+    }
+
+    /// Whether all windows of an event begin and end within a range.
+    pub(crate) fn fits(&self, at: Time, range: &RangeInclusive<Time>) -> bool {
+        let size = match self.0 {
+            WindowShape::Tumble { size } | WindowShape::Hop { size, .. } | WindowShape::Cumulate { size, .. } => size,
+            WindowShape::Session { gap } => gap,
+        };
+        let size = micros(size);
+        // No window reaches further than its size.
+        if range.contains(&at.saturating_sub(size)) && range.contains(&at.saturating_add(size)) {
+            return true;
+        }
+        let mut windows = Vec::new();
+        self.assign(at, &mut windows);
+        windows.iter().all(|window| range.contains(&window.start) && range.contains(&window.end))
     }
 
     /// The silence that ends a session, if these are sessions.
@@ -203,6 +225,35 @@ mod tests {
         );
         assert_eq!(windows(WindowShape::Cumulate { size: s(60), step: s(20) }, 160), [(120, 180)]);
         assert_eq!(windows(WindowShape::Session { gap: s(30) }, 7), [(7, 37)]);
+    }
+
+    #[test]
+    fn windows_beyond_what_a_server_holds_are_noticed() {
+        let s = Duration::from_secs;
+        let last = *DATETIMES.end();
+        let hour = Assigner::new(WindowShape::Tumble { size: s(3_600) });
+        assert!(!hour.fits(last, &DATETIMES));
+        assert!(hour.fits(last - 3_600 * SECOND, &DATETIMES));
+        assert!(hour.fits(*DATETIMES.start(), &DATETIMES));
+        assert!(
+            !Assigner::new(WindowShape::Hop { size: s(7_200), slide: s(3_600) }).fits(*DATETIMES.start(), &DATETIMES)
+        );
+        assert!(!hour.fits(1_800 * SECOND, &TIMESTAMPS));
+        assert!(hour.fits(5_400 * SECOND, &TIMESTAMPS));
+        let session = Assigner::new(WindowShape::Session { gap: s(60) });
+        assert!(session.fits(last - 60 * SECOND, &DATETIMES));
+        assert!(!session.fits(last - 59 * SECOND, &DATETIMES));
+        let forever = Duration::from_micros(i64::MAX as u64);
+        for shape in [
+            WindowShape::Tumble { size: forever },
+            WindowShape::Hop { size: forever, slide: forever },
+            WindowShape::Cumulate { size: forever, step: forever },
+            WindowShape::Session { gap: forever },
+        ] {
+            for at in [*DATETIMES.start(), -1, 0, last] {
+                Assigner::new(shape).fits(at, &DATETIMES);
+            }
+        }
     }
 
     #[test]

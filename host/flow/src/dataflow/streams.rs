@@ -677,6 +677,8 @@ struct Account {
     shape: Shape,
     key: fn(&Row) -> (String, String),
     lateness: i64,
+    /// Rows that are not there for the aggregate.
+    skips: fn(&Row) -> bool,
     newest: Option<i64>,
     on: bool,
     /// By group, start and end.
@@ -714,7 +716,8 @@ fn fold(name: &str) -> String {
 
 impl Account {
     fn new(shape: Shape, lateness: i64, key: fn(&Row) -> (String, String)) -> Self {
-        Account { shape, key, lateness, newest: None, on: false, windows: BTreeMap::new(), out: Vec::new() }
+        let skips = |_: &Row| false;
+        Account { shape, key, lateness, skips, newest: None, on: false, windows: BTreeMap::new(), out: Vec::new() }
     }
 
     /// The account of a stream.
@@ -743,7 +746,7 @@ impl Account {
             Change::Update(before, after) => {
                 if self.forget(before) || !self.take(before) {
                     self.out.push(after.id);
-                    self.newest = self.newest.max(Some(after.at));
+                    self.see(after);
                 } else {
                     self.put(after);
                 }
@@ -761,6 +764,9 @@ impl Account {
     }
 
     fn open_windows(&self, row: &Row) -> Vec<(String, i64, i64)> {
+        if (self.skips)(row) {
+            return Vec::new();
+        }
         let down = |at: i64, size: i64| at.div_euclid(size) * size;
         let mut windows = Vec::new();
         match self.shape {
@@ -785,6 +791,12 @@ impl Account {
         windows.into_iter().filter(is_open).map(|(start, end)| ((self.key)(row).0, start, end)).collect()
     }
 
+    fn see(&mut self, row: &Row) {
+        if !(self.skips)(row) {
+            self.newest = self.newest.max(Some(row.at));
+        }
+    }
+
     fn put(&mut self, row: &Row) {
         for window in self.open_windows(row) {
             let spelled = (self.key)(row).1;
@@ -794,7 +806,7 @@ impl Account {
             }
             group.rows.push(row.clone());
         }
-        self.newest = self.newest.max(Some(row.at));
+        self.see(row);
     }
 
     /// False if it came too late.
@@ -805,7 +817,7 @@ impl Account {
             let at = rows.iter().position(|known| known == row).unwrap();
             rows.remove(at);
         }
-        !windows.is_empty()
+        !windows.is_empty() || (self.skips)(row)
     }
 
     /// What is written: group, start, end, rows; all windows or only those that are closed.
@@ -1066,6 +1078,28 @@ fn rows_that_a_function_refuses_are_in_no_value_of_any_window() {
             into.filter(|row| is_good(row)).map(|row| account.put(row)).unwrap_or_default();
         }
         account.lines(false)
+    });
+}
+
+#[test]
+fn rows_at_the_end_of_time_are_left_out() {
+    const LAST: i64 = 253_402_300_799 * SECOND;
+    let steps = "
+  - id: totals
+    aggregate:
+      by: [g]
+      window: { tumble: 10s, on: at, lateness: 4s, idle: 1h }
+      values: { a: count(*), c: sum(n) }
+    on_error: skip";
+    let spoil = |row: &mut Row| {
+        if row.n == Some(2) {
+            row.at = LAST;
+        }
+    };
+    let streams = Streams { pauses: true, alter: spoil, ..Streams::spread(25 * SECOND) };
+    check_streams(steps, &streams, |case| {
+        let skips = |row: &Row| row.at == LAST;
+        Account { skips, ..Account::new(TUMBLE, 4 * SECOND, by_g) }.of(case).lines(false)
     });
 }
 
