@@ -38,7 +38,7 @@ impl Aggregate {
         if self.sessions.is_some() {
             return self.finish_sessions(emission).await;
         }
-        self.find_closed(emission).await?;
+        let forgotten = self.find_closed(emission).await?;
         let closing = self.closing();
         let candidates = self.candidates(&closing);
         let changelog = match emission.is_some() {
@@ -46,6 +46,9 @@ impl Aggregate {
             true => self.compare(&candidates, emission).await?,
         };
         self.settle(&closing, &candidates).await?;
+        if self.frees() && (forgotten || !closing.is_empty()) {
+            self.free_pairs().await?;
+        }
         Ok(changelog)
     }
 
@@ -219,7 +222,7 @@ impl Aggregate {
         self.before.clear();
         self.spelled.clear();
         let empty: Vec<u32> = std::mem::take(&mut self.touched);
-        let frees = self.windowing.as_ref().is_some_and(|windowing| windowing.late == Late::Drop);
+        let frees = self.frees();
         let table = &mut self.groups.entries.table;
         let mut ended = Vec::new();
         for &slot in candidates.iter().chain(&empty) {
@@ -237,7 +240,12 @@ impl Aggregate {
         }
         ended.sort_unstable();
         ended.dedup();
-        self.free(&ended, frees).await
+        self.free(&ended).await
+    }
+
+    /// Whether closed windows are freed.
+    fn frees(&self) -> bool {
+        self.windowing.as_ref().is_some_and(|windowing| windowing.late == Late::Drop)
     }
 
     /// A group with fewer rows than none.
@@ -254,7 +262,7 @@ impl Aggregate {
     }
 
     /// Frees groups: the running checkpoint gets them as they were, the next one forgets them.
-    pub(super) async fn free(&mut self, ended: &[u32], with_pairs: bool) -> Result<(), Error> {
+    pub(super) async fn free(&mut self, ended: &[u32]) -> Result<(), Error> {
         if ended.is_empty() {
             return Ok(());
         }
@@ -267,9 +275,6 @@ impl Aggregate {
         self.groups.total = self.groups.total.saturating_sub(ended.len() as u64);
         for &slot in ended {
             self.groups.entries.table.end(slot);
-        }
-        if with_pairs {
-            self.free_pairs().await?;
         }
         Ok(())
     }
@@ -355,14 +360,15 @@ pub(super) fn output(schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<Recor
 
 impl Aggregate {
     /// Windows that closed while their groups were on disk: brought back if they have to be written,
-    /// otherwise only forgotten.
-    async fn find_closed(&mut self, emission: Emission) -> Result<(), Error> {
-        let Some(windowing) = &self.windowing else { return Ok(()) };
+    /// otherwise only forgotten; whether any were.
+    async fn find_closed(&mut self, emission: Emission) -> Result<bool, Error> {
+        let Some(windowing) = &self.windowing else { return Ok(false) };
         let (watermark, closed) = (windowing.watermark(), windowing.closed);
         let writes = windowing.emit == Emit::Close && emission.is_some();
-        let frees = windowing.late == Late::Drop;
+        let frees = self.frees();
+        let mut forgotten = false;
         if watermark <= closed || !self.groups.entries.is_on_disk() || !(writes || frees) {
-            return Ok(());
+            return Ok(false);
         }
         let below = self.window_prefix(watermark + 1)?;
         // One byte string comes before everything that ends later.
@@ -373,7 +379,7 @@ impl Aggregate {
         let (state, name) = (self.groups.state.clone(), self.groups.entries.name.clone());
         loop {
             let found = state.scan(&name, after.clone(), Some(below.clone()), super::call::GROUPS_PER_CALL).await?;
-            let Some((last, _)) = found.last() else { return Ok(()) };
+            let Some((last, _)) = found.last() else { return Ok(forgotten) };
             after = Some(last.clone());
             let mut restored = Vec::new();
             for (key, value) in found {
@@ -394,6 +400,7 @@ impl Aggregate {
                     self.ends.entry(end).or_default().push(*slot);
                 }
             } else {
+                forgotten |= !restored.is_empty();
                 restored.iter().for_each(|(slot, _)| self.groups.entries.table.end(*slot));
                 self.groups.total = self.groups.total.saturating_sub(restored.len() as u64);
             }

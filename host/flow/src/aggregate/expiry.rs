@@ -118,6 +118,6 @@ impl Aggregate {
                 over.push(slot);
             }
         }
-        self.free(&over, false).await
+        self.free(&over).await
     }
 }

@@ -559,9 +559,17 @@ impl Aggregate {
     /// Makes room. Not while a checkpoint is under way, nor in the middle of an epoch of another step.
     pub(crate) async fn make_room(&mut self) -> Result<(), Error> {
         self.groups.make_room().await?;
+        let table = &self.groups.entries.table;
         if let Some(sessions) = &mut self.sessions {
-            sessions.forget_evicted(&self.groups.entries.table);
+            sessions.forget_evicted(table);
         }
+        // A group that comes back is listed again.
+        self.ends.retain(|end, slots| {
+            slots.retain(|&slot| table.is_live(slot) && table.slot(slot).time == *end);
+            slots.sort_unstable();
+            slots.dedup();
+            !slots.is_empty()
+        });
         Ok(())
     }
 }

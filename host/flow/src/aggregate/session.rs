@@ -392,7 +392,7 @@ impl Aggregate {
             let key = self.groups.entries.table.slot(slot).key.clone();
             self.sessions_mut()?.members.remove(&key);
         }
-        self.free(&ended, false).await
+        self.free(&ended).await
     }
 
     /// The next keys with all their sessions.

@@ -1082,6 +1082,19 @@ fn rows_that_a_function_refuses_are_in_no_value_of_any_window() {
 }
 
 #[test]
+fn what_a_time_to_live_forgets_can_be_in_no_other_aggregate() {
+    let plan = plan(
+        "
+  - aggregate: { by: [g, n], values: { a: count(*) }, ttl: 15s }
+  - aggregate: { by: [g], values: { a: sum(a) } }",
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let tables = [table()];
+    let problems = runtime.block_on(bind(&plan, &tables, "mart", &ENVIRONMENT)).err().unwrap();
+    assert_eq!(problems[0].pointer.as_deref(), Some("/steps/0/aggregate/ttl"));
+}
+
+#[test]
 fn rows_at_the_end_of_time_are_left_out() {
     const LAST: i64 = 253_402_300_799 * SECOND;
     let steps = "
