@@ -19,6 +19,8 @@ mod compare;
 mod partitions;
 mod rewind;
 
+use std::time::Duration;
+
 use rowmill_mysql::binlog::{ChangeEvent, Changes, Images};
 use rowmill_mysql::sink;
 use rowmill_mysql::snapshot::{Snapshot, begin_consistent_read, scan};
@@ -37,6 +39,10 @@ use aggregates::{Scratch, ensure_repeatable};
 
 use compare::Comparison;
 use rewind::Rewind;
+
+/// How often an idle source says where it is. The last changes before the snapshot may be of other tables,
+/// and then only this tells that the stream has passed them; with the usual 5 s one waits that long.
+const HEARTBEAT: Duration = Duration::from_millis(100);
 
 /// How many differences are reported one by one.
 const DIFFERENCES_SHOWN: usize = 20;
@@ -137,7 +143,8 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
     let changes = match position.reached(snapshot.start()) {
         true => None,
         false => {
-            let options = changes_options(plan, &prepared.source, Images::Both);
+            let mut options = changes_options(plan, &prepared.source, Images::Both);
+            options.heartbeat = HEARTBEAT;
             let tables = reads(&prepared.tables);
             Some(Changes::open(options, tables, &prepared.server.identity, position.clone()).await?)
         }
