@@ -39,6 +39,8 @@ impl Flow {
         let mut snapshot = self.begun.take().ok_or_else(|| Error::internal("a state was filled without a snapshot"))?;
         let total = snapshot.rows_estimate();
         tracing::info!(rows_estimate = total, position = %self.handed, "reading the snapshot into the aggregates");
+        // All rows are as of S: a group must not grow old while the snapshot is read.
+        let as_of = micros_now();
         let mut looked_at = 0;
         loop {
             let batch = tokio::select! {
@@ -55,7 +57,7 @@ impl Flow {
             };
             let rows = batch.rows.num_rows();
             if rows > 0 {
-                let (ops, commit_time) = (vec![Op::Insert; rows], vec![micros_now(); rows]);
+                let (ops, commit_time) = (vec![Op::Insert; rows], vec![as_of; rows]);
                 let changes =
                     chain::Changes { rows: &batch.rows, ops: &ops, commit_time: &commit_time, position: &self.handed };
                 let skipped = self.prepared.tables[batch.table].flow.absorb(&changes, Progress::Snapshot).await?;
