@@ -55,6 +55,8 @@ pub(crate) fn measure(report: &mut Report, kind: Kind, groups: u64, runtime: &Ru
         let port = free_port();
         let start = Instant::now();
         let running = rowmill.start(&["run", "pipeline.yaml", "--metrics", &port.to_string()]);
+        // A change after the snapshot: all groups are written before it.
+        probe.fills().await;
         probe.arrives(1, Some(LOOK)).await;
         report.note(
             FILL,
@@ -84,6 +86,18 @@ impl<'f> Probe<'f> {
         let source = Conn::from_url(facts.server.url("shop")).await.unwrap();
         let target = Conn::from_url(facts.server.url("mart")).await.unwrap();
         Probe { facts, source, target, value: 10_000_000 }
+    }
+
+    /// Until the target has all groups.
+    async fn fills(&mut self) {
+        let start = Instant::now();
+        // The table may not be there yet.
+        while !matches!(self.target.query_first::<u64, _>("SELECT COUNT(*) FROM totals").await,
+            Ok(Some(groups)) if groups == self.facts.groups())
+        {
+            assert!(start.elapsed() < DEADLINE, "the groups do not arrive");
+            tokio::time::sleep(20 * LOOK).await;
+        }
     }
 
     async fn commit(&mut self, id: u64) -> Instant {
