@@ -28,8 +28,9 @@ use crate::error::Error;
 
 /// How much of the stream a restart reads again at most, in time.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// Entries captured between two batches: some milliseconds of work.
-pub(crate) const PIECE: usize = 16_384;
+/// Entries captured between two batches, as many as one call of a component takes: some milliseconds of
+/// work, by which a change can be late.
+pub(crate) const PIECE: usize = 8_192;
 /// Pieces that wait for the disk.
 const PIECES_WAITING: usize = 4;
 
