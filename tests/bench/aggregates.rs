@@ -7,7 +7,6 @@
 //! again, as they were, in turns with the same code compiled natively, each time the fastest of
 //! many. The native code pays for its result, not for getting at its arguments.
 
-use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
