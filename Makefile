@@ -11,8 +11,8 @@ test: toolchain servers
 	$(CARGO) test --workspace --locked
 
 # Figures beside their limits, into target/bench/; `make bench WHAT=decode` for one section of
-# boundary, decode, aggregates, pipeline. `groups` (ten million of them) runs only when it is named.
-# Nothing else should run on the machine.
+# boundary, decode, aggregates, pipeline, groups; the last takes four minutes. Nothing else should run
+# on the machine.
 bench: toolchain servers
 	$(CARGO) bench --profile dist --locked -p rowmill --bench bench -- $(WHAT)
 
