@@ -93,6 +93,8 @@ impl Programs {
         };
         command.arg(format!("--datadir={}", data.display()));
         command.arg(format!("--user={}", user()?));
+        // See the server's own: a shared folder would be swept. Inside of the data it would be in its way.
+        command.env("TMPDIR", data.parent().unwrap_or(data));
         Ok(command)
     }
 

@@ -152,8 +152,13 @@ impl Server {
 
     fn launch(&mut self) -> anyhow::Result<()> {
         let folder = self.folder.path();
+        // Of its own: a starting MariaDB removes what it takes for leftovers in a shared one, which are
+        // the temporary tables of the servers beside it.
+        let temporary = folder.join("tmp");
+        std::fs::create_dir_all(&temporary)?;
         let mut server = self.programs.server()?;
         server.arg(format!("--datadir={}", self.data().display()));
+        server.arg(format!("--tmpdir={}", temporary.display()));
         server.arg(format!("--socket={}", folder.join("socket").display()));
         server.arg(format!("--pid-file={}", self.pid_file().display()));
         server.arg(format!("--port={}", self.port));
