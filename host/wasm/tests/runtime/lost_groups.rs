@@ -100,8 +100,12 @@ async fn a_loop_in_any_call_ends_at_the_cpu_limit_of_its_rows() {
 
 #[tokio::test]
 async fn memory_that_grows_without_end_is_named_memory() {
+    // Touching so much takes time, which is not what this is about.
+    let limits = Limits { cpu_base: Duration::from_secs(30), wall: Duration::from_secs(60), ..Limits::default() };
     for name in ["update", "merge"] {
-        let mut aggregate = bind_hostile("agg-grow", name).await;
+        let config = json!({ "in": name });
+        let bound = bind_aggregate_with("hostile", "agg-grow", DataType::Int64, &limits, config).await;
+        let mut aggregate = bound.expect("binds");
         let error = end(&mut aggregate, name).await;
         assert_eq!(error.limit(), Some(Limit::Memory), "{error}");
         ensure_lost(&mut aggregate, name).await;
