@@ -1,30 +1,30 @@
 //! The loop: read, run the steps, commit.
 
+mod claim;
+mod upkeep;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rowmill_mysql::binlog::{self, ChangeBatch, ChangeEvent, Changes, Images, Op};
-use rowmill_mysql::sink::{Committed, Epoch, Progress, ProgressUpdate, Sink};
+use rowmill_mysql::Position;
+use rowmill_mysql::binlog::{ChangeBatch, ChangeEvent, Changes, Images, Op};
+use rowmill_mysql::sink::{Committed, Epoch, ProgressUpdate};
 use rowmill_mysql::snapshot::{Snapshot, SnapshotBatch, SnapshotProgress};
-use rowmill_mysql::{Endpoint, Position, TableDef};
-use rowmill_state::Store;
 use tokio::sync::watch;
 
-use super::checkpoint::{Checkpointer, PIECE};
+use super::checkpoint::Checkpointer;
 use super::commit::{Committer, InFlight};
 use super::epoch::{Close, Filling};
-use super::manifest::{About, state_folder};
 use super::prepare::{Prepared, endpoints, prepare};
-use super::replay::{self, Beginning};
+use super::replay::Beginning;
 use super::witness::Witness;
-use crate::aggregate::state::State;
 use crate::bind::BoundTable;
 use crate::chain;
 use crate::components::Environment;
 use crate::dataflow::Progress::Live;
 use crate::error::Error;
-use crate::plan::{Existing, Mode, Pipeline, Start};
+use crate::plan::{Mode, Pipeline};
 use crate::problem::Problem;
 use crate::status::{AggregateStatus, CheckpointStatus, Phase, Status};
 
@@ -116,7 +116,7 @@ async fn run_once(
     status: &watch::Sender<Status>,
 ) -> Result<Summary, Error> {
     let mut stop = options.stop.clone();
-    let state = open_state(plan, options.rebuild).await?;
+    let state = claim::open_state(plan, options.rebuild).await?;
     // Boxed, since the compiler can't see through their borrows inside of select.
     let preparing: Starting<'_, Prepared> = Box::pin(prepare(plan, environment, &state, options.rebuild));
     let prepared = tokio::select! {
@@ -141,26 +141,6 @@ async fn run_once(
     }
     result?;
     Ok(flow.summary())
-}
-
-/// The state store of a plan with aggregates. `rebuild`: one that is damaged makes room for another.
-async fn open_state(plan: &Pipeline, rebuild: bool) -> Result<State, Error> {
-    if !plan.has_aggregates() {
-        return Ok(State::default());
-    }
-    let folder = state_folder(plan)?;
-    let opening = tokio::task::spawn_blocking(move || {
-        let open = || Store::open(&folder, rowmill_state::Options::default());
-        match open() {
-            Err(error @ rowmill_state::Error::Damaged { .. }) if rebuild => {
-                tracing::warn!(%error, "the state is made anew");
-                rowmill_state::remove(&folder).and_then(|()| open())
-            }
-            opened => opened,
-        }
-    });
-    let store = opening.await.map_err(|error| Error::internal(format!("opening the state ended: {error}")))?;
-    Ok(State::new(store?))
 }
 
 type Starting<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -217,102 +197,6 @@ pub(super) enum Ended {
 }
 
 impl Flow {
-    async fn claim(
-        plan: Arc<Pipeline>,
-        mut prepared: Prepared,
-        state: State,
-        options: RunOptions,
-        status: watch::Sender<Status>,
-    ) -> Result<Self, Error> {
-        let source = serde_json::to_value(&prepared.server.identity)
-            .map_err(|error| Error::internal(format!("the source's identity can't be stored: {error}")))?;
-        let (plan_digest, tables) = (prepared.digest.clone(), prepared.definitions());
-        // A start that isn't a snapshot is stored with the claim: a later one must not resolve it anew.
-        let position = prepared.server.start.clone();
-        let first = Progress { plan_digest, source, tables, position, ..Progress::default() };
-        let (sink, progress) = match options.rebuild {
-            true => {
-                Sink::rebuild(prepared.sink.clone(), prepared.targets(), Progress { position: None, ..first }).await?
-            }
-            false => Sink::claim(prepared.sink.clone(), prepared.targets(), first).await?,
-        };
-        let goal = match options.until_caught_up {
-            true => {
-                let mut conn = prepared.source.connect().await?;
-                Some(binlog::current_position(&mut conn, prepared.server.flavor).await?)
-            }
-            false => None,
-        };
-        let (witness, commits_before) = (Witness::open(&plan.name, &progress), progress.commits);
-        let mut beginning = None;
-        let mut checkpointer = None;
-        if plan.has_aggregates() {
-            let about = About {
-                pipeline: plan.name.clone(),
-                incarnation: progress.incarnation.clone(),
-                plan_digest: prepared.digest.clone(),
-            };
-            let begins = replay::begin(&plan, &state, &progress, &about).await?;
-            if begins == Beginning::Fill {
-                state.clear().await?;
-            }
-            let manifest = match &begins {
-                Beginning::Fill => None,
-                Beginning::Write(manifest) | Beginning::Replay(manifest, _) => Some(manifest),
-            };
-            for table in &mut prepared.tables {
-                let name = table.source.name.to_string();
-                for aggregate in table.flow.aggregates_mut() {
-                    let part = manifest.and_then(|manifest| manifest.state(&name, &aggregate.id));
-                    aggregate.attach(state.clone(), part).await?;
-                }
-            }
-            checkpointer = Some(Checkpointer::new(state, about));
-            beginning = Some(begins);
-        }
-        let mut begun = None;
-        let (handed, snapshot) = match (&beginning, progress.position, &plan.source.start) {
-            (Some(Beginning::Write(manifest)), ..) => (manifest.position.clone(), None),
-            (_, Some(position), _) => (position, progress.snapshot),
-            (_, None, Start::Snapshot) => {
-                let snapshot = begin_snapshot(&plan, &prepared.source, prepared.definitions()).await?;
-                let (start, progress) = (snapshot.start().clone(), snapshot.progress().clone());
-                begun = Some(snapshot);
-                (start, Some(progress).filter(|_| beginning.is_none()))
-            }
-            (_, None, _) => return Err(Error::internal("preflight found no position to start from")),
-        };
-        let stored = progress.aggregates.and_then(|stored| serde_json::from_value(stored).ok()).unwrap_or_default();
-        let now = Status { pipeline: plan.name.clone(), ..Status::default() };
-        Ok(Self {
-            target_is_fresh: plan.sink.existing == Existing::Refuse && beginning == Some(Beginning::Fill),
-            plan,
-            prepared,
-            committer: Committer::new(sink),
-            filling: Filling::default(),
-            snapshot,
-            begun,
-            converge_until: progress.converge_until,
-            handed,
-            handed_at: Instant::now(),
-            goal,
-            stop: options.stop,
-            witness,
-            commits_before,
-            status,
-            now,
-            checkpointer,
-            beginning,
-            stored,
-            replay_from: None,
-            storing_position: true,
-            rebuilding: progress.rebuilding,
-            changed_at: Instant::now(),
-            held: false,
-            in_step: false,
-        })
-    }
-
     async fn run(&mut self) -> Result<(), Error> {
         let beginning = self.beginning.take();
         if beginning == Some(Beginning::Fill) && self.fill().await? == Ended::Stopped {
@@ -649,63 +533,6 @@ impl Flow {
         Ok(())
     }
 
-    /// Goes on with the running checkpoint, and makes room in memory when there is none.
-    async fn keep_state(&mut self) -> Result<(), Error> {
-        let Some(checkpointer) = &mut self.checkpointer else { return Ok(()) };
-        checkpointer.advance(&mut self.prepared.tables, self.now.epochs, PIECE).await?;
-        if !self.prepared.tables.iter().any(|table| table.flow.is_full()) {
-            return Ok(());
-        }
-        // What a checkpoint has yet to write must not be overtaken.
-        if checkpointer.is_busy() {
-            self.held = true;
-            return Ok(());
-        }
-        for table in &mut self.prepared.tables {
-            table.flow.make_room().await?;
-        }
-        Ok(())
-    }
-
-    /// Event time goes on where the source has nothing to say: a barrier, stored with its position.
-    async fn let_time_pass(&mut self) -> Result<(), Error> {
-        let Some(idle) = self.idle().filter(|_| self.filling.is_dry() && self.filling.at_boundary()) else {
-            return Ok(());
-        };
-        let passed = self.changed_at.elapsed();
-        if passed < idle || self.held || !self.committer.is_idle() {
-            return Ok(());
-        }
-        self.changed_at = Instant::now();
-        for aggregate in self.prepared.tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()) {
-            aggregate.let_time_pass(passed);
-        }
-        // Nothing is read until a checkpoint holds the advance, so that no replay passes over it.
-        self.held = true;
-        if let Some(checkpointer) = &mut self.checkpointer {
-            checkpointer.finish(&mut self.prepared.tables, u64::MAX).await?;
-        }
-        self.start_commit(Close::Whole).await
-    }
-
-    /// After how long without changes event time goes on.
-    fn idle(&self) -> Option<Duration> {
-        self.prepared.tables.iter().flat_map(|table| table.flow.aggregates()).filter_map(|a| a.idle()).min()
-    }
-
-    fn idle_pause(&self) -> Option<Duration> {
-        self.idle().map(|idle| idle.saturating_sub(self.changed_at.elapsed()).max(CAPTURE_PAUSE).min(POSITION_INTERVAL))
-    }
-
-    /// The aggregates as they are.
-    fn aggregates(&self) -> Vec<AggregateStatus> {
-        let status = |table: &BoundTable| {
-            let name = table.source.name.to_string();
-            table.flow.aggregates().map(move |aggregate| aggregate.status(&name)).collect::<Vec<_>>()
-        };
-        self.prepared.tables.iter().flat_map(status).collect()
-    }
-
     /// Waits for the running commit; false if the pipeline is told to stop and the commit still
     /// doesn't end. Whether its epoch is in the target is then known to the next claim.
     pub(super) async fn wait_idle(&mut self) -> Result<bool, Error> {
@@ -800,22 +627,6 @@ impl Flow {
             }
         }
     }
-}
-
-async fn begin_snapshot(plan: &Pipeline, source: &Endpoint, definitions: Vec<TableDef>) -> Result<Snapshot, Error> {
-    let options = super::source::snapshot_options(plan, source);
-    let (snapshot, locked) = Snapshot::begin(&options, &definitions).await?;
-    for (before, now) in definitions.iter().zip(&locked) {
-        if let Some(difference) = before.difference(now) {
-            return Err(rowmill_mysql::Error::SchemaChanged {
-                table: before.name.clone(),
-                statement: format!("a statement while the pipeline was starting ({difference})"),
-                position: snapshot.start().clone(),
-            }
-            .into());
-        }
-    }
-    Ok(snapshot)
 }
 
 /// Waits for the checkpoint that is being committed, if any.
