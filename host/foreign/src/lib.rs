@@ -1,0 +1,13 @@
+//! What comes from outside and is not to be trusted: texts made printable, files opened with care.
+//!
+//! Texts of components, files and servers reach terminals and logs only through [`Printable`] or
+//! [`line()`]; files that a user names are read only through [`read`]. Both are here, below all other
+//! crates, so that there is one rule for each.
+//!
+//! This crate knows nothing of pipelines, components or servers.
+
+mod file;
+mod text;
+
+pub use file::{FileError, read, read_text};
+pub use text::{LINE_CHARS_MAX, Printable, line};
