@@ -33,6 +33,7 @@ mod delete;
 mod encode;
 mod fit;
 mod grants;
+mod hold;
 mod key_hash;
 mod load;
 mod meta;
@@ -55,6 +56,7 @@ use crate::position::Position;
 use crate::snapshot::SnapshotProgress;
 use crate::table::TableName;
 
+pub use hold::{Holds, Unholdable};
 pub use key_hash::{INVISIBLE, KEY_HASH, KEY_HASH_BYTES, key_hash_field};
 pub use progress::{Progress, Stopped};
 pub use reset::{Reset, reset};
@@ -269,6 +271,11 @@ impl Sink {
     /// The targets it was claimed with.
     pub fn targets(&self) -> &[Target] {
         &self.targets
+    }
+
+    /// Which values the columns of a target hold, as the table is in the server.
+    pub fn holds(&self, target: usize) -> Option<Holds> {
+        self.shapes.get(target).map(|shape| Holds::of(&shape.columns))
     }
 
     /// The fence of this process.

@@ -2,7 +2,8 @@
 
 use mysql_async::prelude::Queryable;
 
-use super::SinkOptions;
+use super::encode::Limits;
+use super::{SinkOptions, hold};
 use crate::endpoint::{Conn, Flavor, flavor};
 use crate::error::{Doing, Result};
 
@@ -27,6 +28,8 @@ pub(super) struct Session {
     pub(super) local_infile: bool,
     /// Upper bound for the text of one statement.
     pub(super) statement_bytes: usize,
+    /// What its types hold.
+    pub(super) limits: Limits,
     /// When the last statement ended; an old session is tried before it is used.
     pub(super) used: tokio::time::Instant,
 }
@@ -36,6 +39,7 @@ impl Session {
         const DOING: &str = "setting up the session";
         let mut conn = options.endpoint.connect().await?;
         let (flavor, _) = flavor(&mut conn).await?;
+        let limits = hold::limits(&mut conn, flavor).await?;
         conn.query_drop(format!(
             "SET SESSION wait_timeout = {WAIT_TIMEOUT_S}, innodb_lock_wait_timeout = {LOCK_WAIT_S}, \
              lock_wait_timeout = {}",
@@ -51,6 +55,7 @@ impl Session {
         Ok(Session {
             conn,
             flavor,
+            limits,
             local_infile,
             statement_bytes: STATEMENT_BYTES.min(packet / 2),
             used: tokio::time::Instant::now(),

@@ -6,6 +6,7 @@ use mysql_async::prelude::Queryable;
 
 use super::compact::Rules;
 use super::grants::Grants;
+use super::hold::Room;
 use super::key_hash::{self, KEY_HASH};
 use super::session::Session;
 use super::{Mode, SinkOptions, Target};
@@ -19,6 +20,8 @@ pub(super) struct ColumnShape {
     pub(super) name: String,
     /// Its type in the target.
     pub(super) data: ColumnData,
+    /// Which values it holds.
+    pub(super) room: Room,
 }
 
 /// A target table.
@@ -110,6 +113,17 @@ pub(super) fn position(def: &TableDef, name: &str) -> Option<usize> {
     def.columns.iter().position(|c| c.name.to_lowercase() == name.to_lowercase())
 }
 
+/// The target lost a column since it was checked.
+pub(super) fn no_column(target: &Target, name: &str) -> Error {
+    let problem = crate::error::Problem::new(
+        format!("table {}", target.table),
+        format!("no column '{name}'"),
+        "the column",
+        "add it, or let the table be created again",
+    );
+    Error::Target { problems: vec![problem] }
+}
+
 /// Columns that nothing of ours writes: not the plan's, not generated, not the hidden key.
 pub(super) fn unwritten(target: &Target, def: &TableDef) -> Vec<usize> {
     let written = |name: &str| {
@@ -167,16 +181,11 @@ impl Shape {
         let mut columns = Vec::with_capacity(target.schema.fields().len());
         for field in target.schema.fields() {
             let Some(i) = position(def, field.name()) else {
-                return Err(Error::Target {
-                    problems: vec![crate::error::Problem::new(
-                        format!("table {}", target.table),
-                        format!("no column '{}'", field.name()),
-                        "the column",
-                        "add it, or let the table be created anew",
-                    )],
-                });
+                return Err(no_column(target, field.name()));
             };
-            columns.push(ColumnShape { name: def.columns[i].name.clone(), data: def.columns[i].data.clone() });
+            let column = &def.columns[i];
+            let room = Room::new(field.data_type(), column, &session.limits);
+            columns.push(ColumnShape { name: column.name.clone(), data: column.data.clone(), room });
         }
         let delete_first = options.mode == Mode::Upsert && has_second_key(target, def, hashed);
         let unwritten = unwritten(target, def);

@@ -5,15 +5,25 @@ use arrow_array::types::{
     Date32Type, Decimal128Type, Decimal256Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type,
     Int32Type, Int64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, PrimitiveArray, StringArray};
+use arrow_array::{Array, BinaryArray, BooleanArray, PrimitiveArray, StringArray};
 use arrow_schema::{DataType, TimeUnit};
 
-use super::{Style, is_null, number, time};
+use super::rule::Rule;
+use super::{Style, number, time};
 use crate::table::ColumnData;
 
-/// The values of one column. Holds the array (buffers are shared, not copied).
+/// The values of one column, and which of them it holds.
 #[derive(Debug)]
-pub(in super::super) enum Cells {
+pub(in super::super) struct Cells {
+    values: Values,
+    rule: Rule,
+    /// NULL is refused too.
+    not_null: bool,
+}
+
+/// The array (buffers are shared, not copied).
+#[derive(Debug)]
+enum Values {
     Boolean(BooleanArray),
     Int8(PrimitiveArray<Int8Type>),
     Int16(PrimitiveArray<Int16Type>),
@@ -30,110 +40,166 @@ pub(in super::super) enum Cells {
     Decimal128(PrimitiveArray<Decimal128Type>, i8),
     Decimal256(PrimitiveArray<Decimal256Type>, i8),
     Text(StringArray),
-    /// With the length that BINARY(n) needs.
-    Binary(BinaryArray, Option<usize>),
+    Binary(BinaryArray),
     Date(PrimitiveArray<Date32Type>),
-    /// With the microseconds of the smallest fraction that the column keeps.
-    DateTime(PrimitiveArray<TimestampMicrosecondType>, i64),
-    Time(PrimitiveArray<DurationMicrosecondType>, i64),
+    DateTime(PrimitiveArray<TimestampMicrosecondType>),
+    Time(PrimitiveArray<DurationMicrosecondType>),
 }
 
-/// Microseconds of the last digit that the column keeps.
-fn unit(target: &ColumnData) -> i64 {
-    match target {
-        // A DATE column takes no time of day at all.
-        ColumnData::Date => time::DAY,
-        other => 10_i64.pow(6 - u32::from(other.fsp().unwrap_or(6).min(6))),
-    }
-}
-
-impl Cells {
-    pub(in super::super) fn new(array: &ArrayRef, target: &ColumnData) -> Result<Cells, String> {
+impl Values {
+    fn new(array: &dyn Array, target: &ColumnData) -> Result<Values, String> {
         Ok(match array.data_type() {
-            DataType::Boolean => Cells::Boolean(array.as_boolean().clone()),
-            DataType::Int8 => Cells::Int8(array.as_primitive().clone()),
-            DataType::Int16 => Cells::Int16(array.as_primitive().clone()),
-            DataType::Int32 => Cells::Int32(array.as_primitive().clone()),
-            DataType::Int64 => Cells::Int64(array.as_primitive().clone()),
-            DataType::UInt8 => Cells::UInt8(array.as_primitive().clone()),
-            DataType::UInt16 if *target == ColumnData::Year => Cells::Year(array.as_primitive().clone()),
-            DataType::UInt16 => Cells::UInt16(array.as_primitive().clone()),
-            DataType::UInt32 => Cells::UInt32(array.as_primitive().clone()),
-            DataType::UInt64 => Cells::UInt64(array.as_primitive().clone()),
-            DataType::Float32 => Cells::Float32(array.as_primitive().clone()),
-            DataType::Float64 => Cells::Float64(array.as_primitive().clone()),
-            DataType::Decimal128(_, scale) => Cells::Decimal128(array.as_primitive().clone(), *scale),
-            DataType::Decimal256(_, scale) => Cells::Decimal256(array.as_primitive().clone(), *scale),
-            DataType::Utf8 => Cells::Text(array.as_string().clone()),
-            DataType::Binary => {
-                let exact = match target {
-                    ColumnData::FixedBinary { length } => Some(usize::from(*length)),
-                    _ => None,
-                };
-                Cells::Binary(array.as_binary().clone(), exact)
-            }
-            DataType::Date32 => Cells::Date(array.as_primitive().clone()),
-            DataType::Timestamp(TimeUnit::Microsecond, _) => {
-                Cells::DateTime(array.as_primitive().clone(), unit(target))
-            }
-            DataType::Duration(TimeUnit::Microsecond) => Cells::Time(array.as_primitive().clone(), unit(target)),
+            DataType::Boolean => Values::Boolean(array.as_boolean().clone()),
+            DataType::Int8 => Values::Int8(array.as_primitive().clone()),
+            DataType::Int16 => Values::Int16(array.as_primitive().clone()),
+            DataType::Int32 => Values::Int32(array.as_primitive().clone()),
+            DataType::Int64 => Values::Int64(array.as_primitive().clone()),
+            DataType::UInt8 => Values::UInt8(array.as_primitive().clone()),
+            DataType::UInt16 if *target == ColumnData::Year => Values::Year(array.as_primitive().clone()),
+            DataType::UInt16 => Values::UInt16(array.as_primitive().clone()),
+            DataType::UInt32 => Values::UInt32(array.as_primitive().clone()),
+            DataType::UInt64 => Values::UInt64(array.as_primitive().clone()),
+            DataType::Float32 => Values::Float32(array.as_primitive().clone()),
+            DataType::Float64 => Values::Float64(array.as_primitive().clone()),
+            DataType::Decimal128(_, scale) => Values::Decimal128(array.as_primitive().clone(), *scale),
+            DataType::Decimal256(_, scale) => Values::Decimal256(array.as_primitive().clone(), *scale),
+            DataType::Utf8 => Values::Text(array.as_string().clone()),
+            DataType::Binary => Values::Binary(array.as_binary().clone()),
+            DataType::Date32 => Values::Date(array.as_primitive().clone()),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => Values::DateTime(array.as_primitive().clone()),
+            DataType::Duration(TimeUnit::Microsecond) => Values::Time(array.as_primitive().clone()),
             other => return Err(format!("has type {other}, which no column of the target holds")),
         })
     }
 
     fn array(&self) -> &dyn Array {
         match self {
-            Cells::Boolean(a) => a,
-            Cells::Int8(a) => a,
-            Cells::Int16(a) => a,
-            Cells::Int32(a) => a,
-            Cells::Int64(a) => a,
-            Cells::UInt8(a) => a,
-            Cells::UInt16(a) | Cells::Year(a) => a,
-            Cells::UInt32(a) => a,
-            Cells::UInt64(a) => a,
-            Cells::Float32(a) => a,
-            Cells::Float64(a) => a,
-            Cells::Decimal128(a, _) => a,
-            Cells::Decimal256(a, _) => a,
-            Cells::Text(a) => a,
-            Cells::Binary(a, _) => a,
-            Cells::Date(a) => a,
-            Cells::DateTime(a, _) => a,
-            Cells::Time(a, _) => a,
+            Values::Boolean(a) => a,
+            Values::Int8(a) => a,
+            Values::Int16(a) => a,
+            Values::Int32(a) => a,
+            Values::Int64(a) => a,
+            Values::UInt8(a) => a,
+            Values::UInt16(a) | Values::Year(a) => a,
+            Values::UInt32(a) => a,
+            Values::UInt64(a) => a,
+            Values::Float32(a) => a,
+            Values::Float64(a) => a,
+            Values::Decimal128(a, _) => a,
+            Values::Decimal256(a, _) => a,
+            Values::Text(a) => a,
+            Values::Binary(a) => a,
+            Values::Date(a) => a,
+            Values::DateTime(a) => a,
+            Values::Time(a) => a,
+        }
+    }
+}
+
+impl Cells {
+    /// The values of an array for a column of the target, with the rule for what that holds.
+    pub(in super::super) fn new(
+        array: &dyn Array,
+        target: &ColumnData,
+        rule: Rule,
+        not_null: bool,
+    ) -> Result<Cells, String> {
+        Ok(Cells { values: Values::new(array, target)?, rule, not_null })
+    }
+
+    /// The array.
+    pub(in super::super) fn array(&self) -> &dyn Array {
+        self.values.array()
+    }
+
+    /// True if the column holds all values, as far as that can be said at once.
+    pub(in super::super) fn holds_all(&self) -> bool {
+        if self.not_null && self.array().null_count() > 0 {
+            return false;
+        }
+        match (&self.values, &self.rule) {
+            (_, Rule::Any) | (Values::Boolean(_), _) => true,
+            // What is under a NULL is looked at as well here: it may lead to a closer look, to no more.
+            (Values::Float32(a), Rule::Float { unsigned: false }) => a.values().iter().all(|v| v.is_finite()),
+            (Values::Float64(a), Rule::Float { unsigned: false }) => a.values().iter().all(|v| v.is_finite()),
+            (Values::Decimal128(a, _), rule) => a.values().iter().all(|&v| rule.decimal128(v).is_ok()),
+            (Values::Date(a), rule) => a.values().iter().all(|&v| rule.date(v.into()).is_ok()),
+            (Values::DateTime(a), rule) => a.values().iter().all(|&v| rule.date_time(v).is_ok()),
+            (Values::Time(a), rule) => a.values().iter().all(|&v| rule.time(v).is_ok()),
+            _ => false,
+        }
+    }
+
+    /// Why the column does not hold the value of a row.
+    #[inline]
+    pub(in super::super) fn check(&self, row: usize) -> Result<(), String> {
+        if self.array().is_null(row) {
+            return if self.not_null { Err("is NULL, and the column is NOT NULL".to_owned()) } else { Ok(()) };
+        }
+        self.check_valid(row)
+    }
+
+    /// The same of a row that is not NULL.
+    #[inline]
+    fn check_valid(&self, row: usize) -> Result<(), String> {
+        let rule = &self.rule;
+        match &self.values {
+            _ if matches!(rule, Rule::Any) => Ok(()),
+            Values::Boolean(_) => Ok(()),
+            Values::Int8(a) => rule.signed(a.value(row).into()),
+            Values::Int16(a) => rule.signed(a.value(row).into()),
+            Values::Int32(a) => rule.signed(a.value(row).into()),
+            Values::Int64(a) => rule.signed(a.value(row)),
+            Values::UInt8(a) => rule.unsigned(a.value(row).into()),
+            Values::UInt16(a) | Values::Year(a) => rule.unsigned(a.value(row).into()),
+            Values::UInt32(a) => rule.unsigned(a.value(row).into()),
+            Values::UInt64(a) => rule.unsigned(a.value(row)),
+            Values::Float32(a) => rule.float(a.value(row).into()),
+            Values::Float64(a) => rule.float(a.value(row)),
+            Values::Decimal128(a, _) => rule.decimal128(a.value(row)),
+            Values::Decimal256(a, _) => rule.decimal256(a.value(row)),
+            Values::Text(a) => rule.text(a.value(row)),
+            Values::Binary(a) => rule.bytes(a.value(row)),
+            Values::Date(a) => rule.date(a.value(row).into()),
+            Values::DateTime(a) => rule.date_time(a.value(row)),
+            Values::Time(a) => rule.time(a.value(row)),
         }
     }
 
     /// Appends the value of a row; the message says why it cannot be written.
     #[inline]
     pub(in super::super) fn write(&self, row: usize, style: Style, out: &mut Vec<u8>) -> Result<(), String> {
-        if is_null(self.array(), row) {
+        if self.array().is_null(row) {
+            self.check(row)?;
             out.extend_from_slice(match style {
                 Style::Load => b"\\N",
                 Style::Literal => b"NULL",
             });
             return Ok(());
         }
-        match self {
-            Cells::Boolean(a) => out.push(if a.value(row) { b'1' } else { b'0' }),
-            Cells::Int8(a) => number::integer(a.value(row), out),
-            Cells::Int16(a) => number::integer(a.value(row), out),
-            Cells::Int32(a) => number::integer(a.value(row), out),
-            Cells::Int64(a) => number::integer(a.value(row), out),
-            Cells::UInt8(a) => number::integer(a.value(row), out),
-            Cells::UInt16(a) => number::integer(a.value(row), out),
-            Cells::UInt32(a) => number::integer(a.value(row), out),
-            Cells::UInt64(a) => number::integer(a.value(row), out),
-            Cells::Year(a) => return quoted(style, out, |out| number::year(a.value(row), out)),
-            Cells::Float32(a) => return number::float(f64::from(a.value(row)), style, out),
-            Cells::Float64(a) => return number::float(a.value(row), style, out),
-            Cells::Decimal128(a, scale) => number::decimal(a.value(row), *scale, out),
-            Cells::Decimal256(a, scale) => number::decimal_text(&a.value(row).to_string(), *scale, out),
-            Cells::Text(a) => text(a.value(row).as_bytes(), style, out),
-            Cells::Binary(a, exact) => return binary(a.value(row), *exact, style, out),
-            Cells::Date(a) => return quoted(style, out, |out| time::date(i64::from(a.value(row)), out)),
-            Cells::DateTime(a, unit) => return quoted(style, out, |out| time::date_time(a.value(row), *unit, out)),
-            Cells::Time(a, unit) => return quoted(style, out, |out| time::time(a.value(row), *unit, out)),
+        self.check_valid(row)?;
+        match &self.values {
+            Values::Boolean(a) => out.push(if a.value(row) { b'1' } else { b'0' }),
+            Values::Int8(a) => number::integer(a.value(row), out),
+            Values::Int16(a) => number::integer(a.value(row), out),
+            Values::Int32(a) => number::integer(a.value(row), out),
+            Values::Int64(a) => number::integer(a.value(row), out),
+            Values::UInt8(a) => number::integer(a.value(row), out),
+            Values::UInt16(a) => number::integer(a.value(row), out),
+            Values::UInt32(a) => number::integer(a.value(row), out),
+            Values::UInt64(a) => number::integer(a.value(row), out),
+            Values::Year(a) => return quoted(style, out, |out| number::year(a.value(row), out)),
+            Values::Float32(a) => return number::float(f64::from(a.value(row)), style, out),
+            Values::Float64(a) => return number::float(a.value(row), style, out),
+            Values::Decimal128(a, scale) => number::decimal(a.value(row), *scale, out),
+            Values::Decimal256(a, scale) => number::decimal_text(&a.value(row).to_string(), *scale, out),
+            Values::Text(a) => text(a.value(row).as_bytes(), style, out),
+            Values::Binary(a) => binary(a.value(row), style, out),
+            Values::Date(a) => return quoted(style, out, |out| time::date(i64::from(a.value(row)), out)),
+            Values::DateTime(a) => {
+                return quoted(style, out, |out| time::date_time(a.value(row), self.rule.unit(), out));
+            }
+            Values::Time(a) => return quoted(style, out, |out| time::time(a.value(row), self.rule.unit(), out)),
         }
         Ok(())
     }
@@ -195,12 +261,7 @@ pub(in super::super) fn text(value: &[u8], style: Style, out: &mut Vec<u8>) {
     }
 }
 
-fn binary(value: &[u8], exact: Option<usize>, style: Style, out: &mut Vec<u8>) -> Result<(), String> {
-    if let Some(length) = exact
-        && value.len() != length
-    {
-        return Err(format!("has {} bytes, and BINARY({length}) would pad or cut them", value.len()));
-    }
+fn binary(value: &[u8], style: Style, out: &mut Vec<u8>) {
     if style == Style::Literal {
         out.extend_from_slice(b"x'");
     }
@@ -208,7 +269,6 @@ fn binary(value: &[u8], exact: Option<usize>, style: Style, out: &mut Vec<u8>) -
     if style == Style::Literal {
         out.push(b'\'');
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -216,12 +276,32 @@ mod tests {
     use std::sync::Arc;
 
     use arrow_array::types::Decimal128Type;
-    use arrow_array::{BinaryArray, Decimal128Array, Float32Array, Float64Array, StringArray, UInt16Array};
+    use arrow_array::{ArrayRef, BinaryArray, Decimal128Array, Float32Array, Float64Array, StringArray, UInt16Array};
 
+    use super::super::rule::Limits;
     use super::*;
+    use crate::table::Column;
+
+    const LIMITS: Limits = Limits { json_depth: None, timestamp: (i64::MIN, i64::MAX) };
+
+    fn column(data: ColumnData) -> Column {
+        Column {
+            name: "c".into(),
+            mysql_type: String::new(),
+            data,
+            nullable: true,
+            collation: None,
+            max_chars: None,
+            default: None,
+            auto_increment: false,
+            generated: None,
+            invisible: false,
+        }
+    }
 
     fn show(array: ArrayRef, target: ColumnData, style: Style) -> Vec<Result<String, String>> {
-        let cells = Cells::new(&array, &target).unwrap();
+        let rule = Rule::new(array.data_type(), &column(target.clone()), &LIMITS);
+        let cells = Cells::new(&array, &target, rule, false).unwrap();
         let one = |row| {
             let mut out = Vec::new();
             cells.write(row, style, &mut out).map(|()| String::from_utf8(out).unwrap())

@@ -3,18 +3,21 @@
 //! Both forms are exact. Decimals are written digit by digit. Floats are written as the shortest
 //! text that reads back as the same DOUBLE; a FLOAT is widened first, because the server reads a
 //! DOUBLE and then narrows it, and because a FLOAT column is compared as a DOUBLE. Binary values
-//! go as hexadecimal digits. What the target's column could only take by bending it (a fraction
-//! beyond its precision, bytes shorter than BINARY(n)) is refused here, because the server would
-//! bend it without a word.
+//! go as hexadecimal digits. What the target's column could not take, or only by bending it (a
+//! fraction beyond its precision, bytes shorter than BINARY(n)), is refused here (`rule`): the server
+//! would stop the whole statement, or bend the value without a word.
 
 mod cell;
 mod number;
+mod rule;
 mod time;
 
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use sha2::{Digest, Sha256};
 
 pub(super) use cell::{Cells, text};
+pub(super) use rule::Limits;
+pub(super) use rule::Rule;
 
 use super::compact::At;
 
@@ -57,12 +60,15 @@ impl Columns {
         if rows.num_columns() != columns.len() || keys.len() != event_key.len() {
             return Err(format!("{} columns arrived, {} are written", rows.num_columns(), columns.len()));
         }
-        let cells = |array: &ArrayRef, i: usize| {
-            Cells::new(array, &columns[i].data).map_err(|e| format!("column {}: {e}", columns[i].name))
+        let named = |i: usize| move |e: String| format!("column {}: {e}", columns[i].name);
+        let row = |(i, array): (usize, &ArrayRef)| columns[i].room.cells(array).map_err(named(i));
+        let key = |(array, &i): (&ArrayRef, &usize)| {
+            let rule = Rule::to_compare(array.data_type(), &columns[i].data);
+            Cells::new(array, &columns[i].data, rule, false).map_err(named(i))
         };
         Ok(Columns {
-            rows: rows.columns().iter().enumerate().map(|(i, a)| cells(a, i)).collect::<Result<_, _>>()?,
-            keys: keys.iter().zip(event_key).map(|(a, &i)| cells(a, i)).collect::<Result<_, _>>()?,
+            rows: rows.columns().iter().enumerate().map(row).collect::<Result<_, _>>()?,
+            keys: keys.iter().zip(event_key).map(key).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -116,9 +122,4 @@ pub(super) fn describe_key(keys: &[Cells], index: usize) -> String {
         Some((end, _)) => format!("{}…)", &text[..end]),
         None => text.into_owned(),
     }
-}
-
-/// True if the array's value is NULL.
-fn is_null(array: &dyn Array, row: usize) -> bool {
-    array.is_null(row)
 }

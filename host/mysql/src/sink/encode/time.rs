@@ -6,7 +6,7 @@ const HOUR: i64 = 3_600 * SECOND;
 const SECOND: i64 = 1_000_000;
 
 /// TIME holds -838:59:59.000000 to 838:59:59.000000.
-const TIME_MAX: i64 = 839 * HOUR - SECOND;
+pub(super) const TIME_MAX: i64 = 839 * HOUR - SECOND;
 
 fn two(value: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'0' + (value / 10) as u8, b'0' + (value % 10) as u8]);
