@@ -1,6 +1,8 @@
 //! Binlog events to columns, on one thread, beside the stream that nobody decodes and the driver's
 //! own decoding of the same events.
 
+#![expect(clippy::disallowed_methods, reason = "a client beside the product, on a server of the benchmark")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -3,6 +3,8 @@
 //! Source and target are one server, so all compete for the same cores. Time is from the start of
 //! the process to its end, with connecting, creating the table and the last commit.
 
+#![expect(clippy::disallowed_methods, reason = "a client beside the product, on a server of the benchmark")]
+
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;

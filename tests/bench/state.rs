@@ -3,6 +3,8 @@
 //! Source and target are one server, so all compete for the same cores. A change's way is from the
 //! answer to its commit until another connection sees its group changed in the target.
 
+#![expect(clippy::disallowed_methods, reason = "a client beside the product, on a server of the benchmark")]
+
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 

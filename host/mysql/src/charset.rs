@@ -7,11 +7,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use mysql_async::prelude::Queryable;
-
 use crate::column::Bad;
 use crate::endpoint::Conn;
 use crate::error::{Doing, Result};
+use crate::statement::{Statement, Word};
 use crate::table::{ColumnData, TableDef};
 
 /// How the bytes of a character set become UTF-8.
@@ -90,18 +89,20 @@ impl Charsets {
         let mut charsets = Charsets::default();
         for column in tables.into_iter().flat_map(|t| &t.columns) {
             let ColumnData::Text { charset, .. } = &column.data else { continue };
-            if charsets.get(charset).is_some() || !charset.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            if charsets.get(charset).is_some() {
                 continue;
             }
-            let high: String = (128..=255u8).map(|b| format!("{b:02X}")).collect();
-            let select = (0..128)
-                .map(|i| {
-                    format!("HEX(CONVERT(CONVERT(SUBSTRING(X'{high}', {}, 1) USING {charset}) USING utf8mb4))", i + 1)
-                })
-                .collect::<Vec<_>>()
-                .join(",',',");
-            let text: Option<String> =
-                conn.query_first(format!("SELECT CONCAT({select})")).await.doing("reading a character set")?;
+            let Some(word) = Word::parse(charset) else { continue };
+            let one = |select: Statement, byte: u8| {
+                select
+                    .text("HEX(CONVERT(CONVERT(CHAR(")
+                    .number(byte)
+                    .text(") USING ")
+                    .word(&word)
+                    .text(") USING utf8mb4))")
+            };
+            let select = Statement::new("SELECT CONCAT(").list(",',',", 128..=255u8, one).text(")");
+            let text: Option<String> = conn.query_first(select).await.doing("reading a character set")?;
             let table: Vec<String> = text.unwrap_or_default().split(',').map(unhex).collect();
             if let Ok(table) = <[String; 128]>::try_from(table) {
                 charsets.asked.insert(charset.clone(), Charset::Single(Arc::new(table)));

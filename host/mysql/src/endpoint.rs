@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mysql_async::prelude::Queryable;
 use mysql_async::{DriverError, IoError, Opts, OptsBuilder, SslOpts};
 use serde::{Deserialize, Serialize};
 
-pub use mysql_async::Conn;
+pub use crate::connection::Conn;
 
 use crate::error::{Doing, Error, Result, describe};
 
@@ -208,7 +207,7 @@ impl Endpoint {
             }
             builder = builder.ssl_opts(ssl);
         }
-        match tokio::time::timeout(CONNECT_TIMEOUT, Conn::new(builder)).await {
+        match tokio::time::timeout(CONNECT_TIMEOUT, Conn::open(builder.into())).await {
             Ok(result) => result,
             Err(_) => {
                 let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer within 10 s");

@@ -13,17 +13,19 @@
 pub mod binlog;
 mod charset;
 mod column;
+mod connection;
 pub mod endpoint;
 pub mod error;
 pub mod position;
 pub mod preflight;
 pub mod sink;
 pub mod snapshot;
+mod statement;
 pub mod table;
 
 pub use binlog::Op;
+pub use connection::Conn;
 pub use endpoint::{Endpoint, Flavor, Identity, SslMode};
 pub use error::{Error, Fault, Problem, Result};
-pub use mysql_async::Conn;
 pub use position::Position;
 pub use table::{Column, ColumnData, TableDef, TableName, UniqueKey};

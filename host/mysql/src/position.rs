@@ -8,7 +8,6 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use mysql_async::prelude::Queryable;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::{Conn, Flavor};
@@ -80,7 +79,7 @@ pub async fn current_position(conn: &mut Conn, flavor: Flavor) -> Result<Positio
     };
     let mut row = None;
     for (i, statement) in statements.iter().enumerate() {
-        match conn.query_first::<mysql_async::Row, _>(*statement).await {
+        match conn.query_first::<mysql_async::Row>(*statement).await {
             Ok(found) => {
                 row = found;
                 break;
@@ -98,7 +97,7 @@ pub async fn current_position(conn: &mut Conn, flavor: Flavor) -> Result<Positio
     let gtid = match flavor {
         Flavor::MySql => row.get::<Option<String>, _>(4).flatten(),
         Flavor::MariaDb => conn
-            .query_first::<Option<String>, _>("SELECT @@GLOBAL.gtid_binlog_pos")
+            .query_first::<Option<String>>("SELECT @@GLOBAL.gtid_binlog_pos")
             .await
             .doing("reading the position of the binary log")?
             .flatten(),

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use mysql_async::binlog::events::Event;
-use mysql_async::prelude::Queryable;
-use mysql_async::{BinlogStream, BinlogStreamRequest, Conn, Sid};
+use mysql_async::{BinlogStream, BinlogStreamRequest, Sid};
 use rand::Rng;
 
-use crate::endpoint::{self, Endpoint, Flavor, Identity};
+use crate::endpoint::{self, Conn, Endpoint, Flavor, Identity};
 use crate::error::{Doing, Error, Result};
 use crate::position::Position;
+use crate::statement::Statement;
 
 /// A live stream of events.
 pub(crate) struct Stream {
@@ -60,10 +60,8 @@ impl Stream {
         }
         let names_fold: u8 =
             conn.query_first("SELECT @@GLOBAL.lower_case_table_names").await.doing(DOING)?.unwrap_or_default();
-        let files: Vec<String> = conn
-            .query_map("SHOW BINARY LOGS", |row: mysql_async::Row| row.get::<String, _>(0).unwrap_or_default())
-            .await
-            .doing(DOING)?;
+        let files: Vec<mysql_async::Row> = conn.query("SHOW BINARY LOGS").await.doing(DOING)?;
+        let files: Vec<String> = files.iter().map(|row| row.get(0).unwrap_or_default()).collect();
         if !from.file.is_empty() && !files.contains(&from.file) {
             let reason = match (files.first(), files.last()) {
                 (Some(first), Some(last)) => format!("the server holds {first} to {last}"),
@@ -71,22 +69,24 @@ impl Stream {
             };
             return Err(Error::PositionGone { position: from.clone(), reason });
         }
-        let nanoseconds = heartbeat.as_nanos();
+        let nanoseconds = u64::try_from(heartbeat.as_nanos()).unwrap_or(u64::MAX);
         match flavor {
             Flavor::MySql => {
                 let uuid = random_uuid();
-                conn.query_drop(format!(
-                    "SET @source_heartbeat_period = {nanoseconds}, @master_heartbeat_period = {nanoseconds}, \
-                     @replica_uuid = '{uuid}', @slave_uuid = '{uuid}'"
-                ))
-                .await
-                .doing(DOING)?;
+                let variables = Statement::new("SET @source_heartbeat_period = ")
+                    .number(nanoseconds)
+                    .text(", @master_heartbeat_period = ")
+                    .number(nanoseconds)
+                    .text(", @replica_uuid = ")
+                    .literal(&uuid)
+                    .text(", @slave_uuid = ")
+                    .literal(&uuid);
+                conn.query_drop(variables).await.doing(DOING)?;
             }
             Flavor::MariaDb => {
                 // Capability 4: this reader knows GTID events.
-                conn.query_drop(format!("SET @master_heartbeat_period = {nanoseconds}, @mariadb_slave_capability = 4"))
-                    .await
-                    .doing(DOING)?;
+                let variables = Statement::new("SET @master_heartbeat_period = ").number(nanoseconds);
+                conn.query_drop(variables.text(", @mariadb_slave_capability = 4")).await.doing(DOING)?;
                 if let (true, Some(gtid)) = (from.file.is_empty(), &from.gtid) {
                     conn.exec_drop("SET @slave_connect_state = ?", (gtid,)).await.doing(DOING)?;
                 }
@@ -170,7 +170,7 @@ async fn request(conn: Conn, flavor: Flavor, from: &Position) -> Result<BinlogSt
     } else {
         request = request.with_pos(4u64);
     }
-    conn.get_binlog_stream(request).await.doing("opening the binary log stream")
+    conn.binlog(request).await.doing("opening the binary log stream")
 }
 
 fn random_uuid() -> String {

@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use mysql_async::prelude::Queryable;
-
 use crate::endpoint::{Conn, Flavor};
 use crate::error::{Doing, Problem, Result};
 use crate::table::{TableName, quote};

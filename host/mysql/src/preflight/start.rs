@@ -1,7 +1,6 @@
 //! Whether the place to start from is still there.
 
 use mysql_async::Row;
-use mysql_async::prelude::Queryable;
 
 use super::Start;
 use crate::endpoint::{Conn, Flavor};
@@ -16,11 +15,8 @@ pub(super) async fn resolve(
     start: &Start,
     problems: &mut Vec<Problem>,
 ) -> Result<Option<Position>> {
-    let files: Vec<(String, u64)> = match conn
-        .query_map("SHOW BINARY LOGS", |row: Row| (row.get(0).unwrap_or_default(), row.get(1).unwrap_or(0)))
-        .await
-    {
-        Ok(files) => files,
+    let files: Vec<(String, u64)> = match conn.query("SHOW BINARY LOGS").await {
+        Ok(rows) => rows.iter().map(|row: &Row| (row.get(0).unwrap_or_default(), row.get(1).unwrap_or(0))).collect(),
         // 1227: not allowed, which the check of the privileges has said.
         Err(mysql_async::Error::Server(e)) if e.code == 1227 => return Ok(None),
         Err(e) => return Err(e).doing(DOING),

@@ -1,12 +1,11 @@
 //! The tables that are to be read.
 
-use mysql_async::prelude::Queryable;
-
 use super::CheckOptions;
 use super::server::Settings;
 use crate::charset::Charsets;
 use crate::endpoint::{Conn, Flavor};
 use crate::error::{Doing, Problem, Result};
+use crate::statement::Statement;
 use crate::table::{ColumnData, TableDef, TableName, read_definition};
 
 /// Finds what keeps a table from being read; its definition if it is there.
@@ -28,7 +27,9 @@ pub(super) async fn check(
         ));
         return Ok(None);
     };
-    if let Err(mysql_async::Error::Server(e)) = conn.query_drop(format!("SELECT 1 FROM {name} LIMIT 0")).await {
+    if let Err(mysql_async::Error::Server(e)) =
+        conn.query_drop(Statement::new("SELECT 1 FROM ").table(name).text(" LIMIT 0")).await
+    {
         problems.push(Problem::new(
             subject.clone(),
             format!("server error {}: {}", e.code, e.message),

@@ -6,7 +6,6 @@
 //! value that does not fit is an error when it is written, never cut.
 
 use arrow_schema::Field;
-use mysql_async::prelude::Queryable;
 
 use super::collate::merges;
 use super::create::{Dialect, create_statement, fact, needs_hash};
@@ -17,6 +16,7 @@ use super::shape::{Surroundings, has_second_key, matching_key, position, unwritt
 use super::{Existing, Mode, SinkOptions, Target, meta};
 use crate::endpoint::{Conn, flavor};
 use crate::error::{Doing, Problem, Result};
+use crate::statement::Statement;
 use crate::table::{Column, ColumnData, TableDef, TableName, quote, read_definition};
 
 /// What the sink does with its tables. SELECT is for finding the rows to delete, and for `verify`.
@@ -124,7 +124,7 @@ async fn check_target(
     check_key(conn, options, target, &def, grants, problems).await?;
     // Whether it holds rows is only asked of a table that could be written to.
     if first_start && options.existing == Existing::Refuse && problems.len() == start {
-        let row = conn.query_first::<u8, _>(format!("SELECT 1 FROM {} LIMIT 1", target.table)).await;
+        let row = conn.query_first::<u8>(Statement::new("SELECT 1 FROM ").table(&target.table).text(" LIMIT 1")).await;
         match row {
             Ok(None) => {}
             Ok(Some(_)) => problems.push(Problem::new(
@@ -174,7 +174,7 @@ async fn check_missing(
             format!("table {}", target.table),
             "no such table",
             "the table, since the sink has create: false",
-            statement.unwrap_or_else(|_| "create it, or write create: true".to_owned()),
+            statement.map_or_else(|_| "create it, or write create: true".to_owned(), |s| s.to_string()),
         ));
         return Ok(());
     }
@@ -193,7 +193,7 @@ fn check_columns(
     problems: &mut Vec<Problem>,
 ) {
     // The definition that would be created, as the fix for single columns.
-    let wanted = create_statement(target, &options.pipeline, dialect).unwrap_or_default();
+    let wanted = create_statement(target, &options.pipeline, dialect).map_or_else(|_| String::new(), |s| s.to_string());
     let line = |name: &str| {
         let start = format!("  {} ", quote(name));
         wanted.lines().find(|l| l.starts_with(&start)).map(|l| l.trim().trim_end_matches(',').to_owned())

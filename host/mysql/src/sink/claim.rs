@@ -14,8 +14,6 @@
 
 use std::sync::Arc;
 
-use mysql_async::prelude::Queryable;
-
 use super::compact::Keys;
 use super::create::{Dialect, create_statement};
 use super::grants::Grants;
@@ -25,6 +23,7 @@ use super::session::Session;
 use super::shape::{Shape, created_by};
 use super::{Progress, Sink, SinkOptions, State, Target, meta};
 use crate::error::{Doing, Error, Result};
+use crate::statement::Statement;
 
 /// What is done with progress that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +109,7 @@ async fn create_missing(session: &mut Session, options: &SinkOptions, targets: &
         };
         let statement =
             create_statement(target, &options.pipeline, dialect).map_err(|problems| Error::Target { problems })?;
-        session.conn.query_drop(statement).await.doing("creating the target table")?;
+        session.conn.define(statement).await.doing("creating the target table")?;
         tracing::info!(table = %target.table, "target table created");
     }
     Ok(())
@@ -136,9 +135,9 @@ async fn raise_fence(session: &mut Session, options: &SinkOptions) -> Result<boo
     session
         .conn
         .exec_drop(
-            format!(
-                "UPDATE {progress} SET fence = fence + 1, owner = ?, claimed_at = UTC_TIMESTAMP(6), \
-                 stopped_at = NULL, stopped_reason = NULL WHERE pipeline = ? AND lane = 0"
+            Statement::new("UPDATE ").table(&progress).text(
+                " SET fence = fence + 1, owner = ?, claimed_at = UTC_TIMESTAMP(6), \
+                 stopped_at = NULL, stopped_reason = NULL WHERE pipeline = ? AND lane = 0",
             ),
             (owner(), &options.pipeline),
         )
@@ -156,11 +155,11 @@ async fn start_over(session: &mut Session, options: &SinkOptions, first: &Progre
     session
         .conn
         .exec_drop(
-            format!(
-                "UPDATE {progress} SET fence = fence + 1, incarnation = ?, plan_digest = ?, source = ?, position = ?, \
+            Statement::new("UPDATE ").table(&progress).text(
+                " SET fence = fence + 1, incarnation = ?, plan_digest = ?, source = ?, position = ?, \
                  snapshot = ?, converge_until = ?, aggregates = ?, as_of = NULL, rebuild_since = UTC_TIMESTAMP(6), \
                  owner = ?, claimed_at = UTC_TIMESTAMP(6), updated_at = UTC_TIMESTAMP(6), \
-                 stopped_at = NULL, stopped_reason = NULL WHERE pipeline = ? AND lane = 0"
+                 stopped_at = NULL, stopped_reason = NULL WHERE pipeline = ? AND lane = 0",
             ),
             (
                 &stored.incarnation,
@@ -220,13 +219,19 @@ async fn insert(session: &mut Session, options: &SinkOptions, first: &Progress, 
     let inserted = session
         .conn
         .exec_drop(
-            format!(
-                "INSERT INTO {progress} (pipeline, lane, incarnation, plan_digest, source, position, snapshot, \
+            Statement::new("INSERT INTO ")
+                .table(&progress)
+                .text(
+                    " (pipeline, lane, incarnation, plan_digest, source, position, snapshot, \
                  converge_until, aggregates, rebuild_since, fence, commits, rows_in, rows_out, split_transactions, \
                  skipped, owner, started_at, claimed_at, updated_at) \
-                 VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, {rebuild_since}, 1, 0, 0, 0, 0, 0, ?, UTC_TIMESTAMP(6), \
-                 UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))"
-            ),
+                 VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ",
+                )
+                .text(rebuild_since)
+                .text(
+                    ", 1, 0, 0, 0, 0, 0, ?, UTC_TIMESTAMP(6), \
+                 UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
+                ),
             (
                 &options.pipeline,
                 &stored.incarnation,
@@ -259,12 +264,14 @@ async fn store_tables(
 ) -> Result<()> {
     let tables = meta::Names::new(options).tables;
     let conn = &mut session.conn;
-    conn.exec_drop(format!("DELETE FROM {tables} WHERE pipeline = ?"), (&options.pipeline,)).await.doing(doing)?;
+    conn.exec_drop(Statement::new("DELETE FROM ").table(&tables).text(" WHERE pipeline = ?"), (&options.pipeline,))
+        .await
+        .doing(doing)?;
     for (ordinal, table) in first.tables.iter().enumerate() {
         conn.exec_drop(
-            format!(
-                "INSERT INTO {tables} (pipeline, ordinal, table_schema, table_name, definition) VALUES (?, ?, ?, ?, ?)"
-            ),
+            Statement::new("INSERT INTO ")
+                .table(&tables)
+                .text(" (pipeline, ordinal, table_schema, table_name, definition) VALUES (?, ?, ?, ?, ?)"),
             (&options.pipeline, ordinal, &table.name.schema, &table.name.name, to_json(table)?),
         )
         .await

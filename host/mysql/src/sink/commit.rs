@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::Row;
-use mysql_async::prelude::Queryable;
 use tokio::time::Instant;
 
 use super::retry::Attempts;
 use super::session::Session;
-use super::transaction::{Failure, Prepared, attempt, begin_statements};
+use super::transaction::{Failure, Prepared, attempt, progress_statement};
 use super::upsert::Job;
 use super::{Committed, Epoch, ProgressUpdate, Sink, Write, meta};
 use crate::error::{Doing, Error, Result};
 use crate::position::Position;
+use crate::statement::Statement;
 
 /// The longest that one attempt may take before its connection is given up. The largest epoch
 /// (32 MiB) is written in seconds; half of this would end it on a disk that is busy elsewhere.
@@ -68,7 +68,7 @@ fn prepare(sink: &mut Sink, writes: Vec<Write>, progress: &ProgressUpdate) -> Re
     Ok(Prepared {
         jobs,
         shapes: sink.shapes.clone(),
-        begin: begin_statements(&sink.options, progress, sink.state.fence, sink.state.commits, rows_out)?,
+        progress: progress_statement(&sink.options, progress, sink.state.fence, sink.state.commits, rows_out)?,
         converging: progress.converging,
         mode: sink.options.mode,
     })
@@ -210,7 +210,9 @@ async fn look_up(sink: &Sink, session: &mut Session) -> Result<Option<Looked>> {
     let row: Option<(u64, u64)> = session
         .conn
         .exec_first(
-            format!("SELECT fence, commits FROM {progress} WHERE pipeline = ? AND lane = 0 FOR UPDATE"),
+            Statement::new("SELECT fence, commits FROM ")
+                .table(&progress)
+                .text(" WHERE pipeline = ? AND lane = 0 FOR UPDATE"),
             (&sink.options.pipeline,),
         )
         .await
@@ -234,9 +236,9 @@ async fn fenced(sink: &mut Sink) -> Result<Error> {
     let row: Option<Row> = session
         .conn
         .exec_first(
-            format!(
-                "SELECT fence, commits, owner, CAST(claimed_at AS CHAR) FROM {progress} WHERE pipeline = ? AND lane = 0"
-            ),
+            Statement::new("SELECT fence, commits, owner, CAST(claimed_at AS CHAR) FROM ")
+                .table(&progress)
+                .text(" WHERE pipeline = ? AND lane = 0"),
             (&sink.options.pipeline,),
         )
         .await
@@ -266,9 +268,9 @@ pub(super) async fn record_stop(sink: &mut Sink, reason: &str) -> Result<()> {
     session
         .conn
         .exec_drop(
-            format!(
-                "UPDATE {progress} SET stopped_at = UTC_TIMESTAMP(6), stopped_reason = ? \
-                 WHERE pipeline = ? AND lane = 0 AND fence = ?"
+            Statement::new("UPDATE ").table(&progress).text(
+                " SET stopped_at = UTC_TIMESTAMP(6), stopped_reason = ? \
+                 WHERE pipeline = ? AND lane = 0 AND fence = ?",
             ),
             (reason, &sink.options.pipeline, sink.state.fence),
         )

@@ -1,14 +1,13 @@
 //! CREATE TABLE for a target: MySQL types for Arrow columns.
 //!
-//! A column that carries `mysql-type` keeps that type where the target server has it. Without it
-//! the type follows from Arrow's and the facts `max-chars` and `fsp`. Text is utf8mb4 unless it
+//! A column that carries `mysql-type` keeps that type where the target server has it: the text is parsed
+//! ([`SqlType`]) and printed again, since it may be a component's. Without it the type follows from Arrow's and the facts `max-chars` and `fsp`. Text is utf8mb4 unless it
 //! keeps a source column's own character set; its collation is the attribute's, or the nearest
 //! one that the server has, never one that pads (it would merge `a` and `a `).
 
 use std::collections::HashSet;
 
 use arrow_schema::{DataType, Field, TimeUnit};
-use mysql_async::prelude::Queryable;
 
 use super::Target;
 use super::collate::merges;
@@ -16,7 +15,8 @@ use super::key_hash::{self, KEY_HASH, is_key_hash};
 use super::shape::created_comment;
 use crate::endpoint::{Conn, Flavor};
 use crate::error::{Doing, Problem, Result};
-use crate::table::quote;
+use crate::statement::{Statement, Word};
+use crate::table::{SqlType, quote};
 
 /// InnoDB's limit for the bytes of a key.
 const KEY_BYTES_MAX: u64 = 3_072;
@@ -29,7 +29,7 @@ const ROW_BYTES_MAX: u64 = 60_000;
 pub(super) struct Dialect {
     pub(super) flavor: Flavor,
     /// Names of its collations.
-    collations: HashSet<String>,
+    collations: HashSet<Word>,
     /// It has the type VECTOR.
     vector: bool,
 }
@@ -44,6 +44,8 @@ impl Dialect {
             }
         };
         let names: Vec<String> = conn.query(statement).await.doing("reading the server's collations")?;
+        // A name that is no word is none of a collation.
+        let collations = names.iter().filter_map(|name| Word::parse(name)).collect();
         let (_, version) = crate::endpoint::flavor(conn).await?;
         let major: u32 = version.split('.').next().and_then(|v| v.parse().ok()).unwrap_or(0);
         let vector = match flavor {
@@ -51,29 +53,32 @@ impl Dialect {
             // MariaDB's VECTOR came with 11.7.
             Flavor::MariaDb => major >= 12 || version.starts_with("11.7") || version.starts_with("11.8"),
         };
-        Ok(Dialect { flavor, collations: names.into_iter().collect(), vector })
+        Ok(Dialect { flavor, collations, vector })
     }
 
     /// The server's own collation that compares like the named one; `None` takes a default. In a key,
     /// one that merges nothing that the named one keeps apart: another one that only compares *much*
     /// like it will not do there.
-    fn collation(&self, wanted: Option<&str>, keep_charset: bool, key: bool) -> String {
+    fn collation(&self, wanted: Option<&str>, keep_charset: bool, key: bool) -> Word {
         let wanted = wanted.unwrap_or("");
         // Here `binary` is how text is compared, not a character set of bytes.
         let named = !wanted.is_empty() && wanted != "binary";
         let usable = wanted.starts_with("utf8mb4_") || keep_charset;
-        if named && usable && self.collations.contains(wanted) {
-            return wanted.to_owned();
+        if named
+            && usable
+            && let Some(own) = self.own(wanted)
+        {
+            return own;
         }
         if key && named {
             // The same of the larger character set.
             let larger = format!("utf8mb4_{}", wanted.split_once('_').map_or("", |(_, rest)| rest));
-            if self.collations.contains(&larger) && !merges(wanted, &larger) {
-                return larger;
+            if let Some(own) = self.own(&larger).filter(|_| !merges(wanted, &larger)) {
+                return own;
             }
         }
         if key || wanted == "binary" || wanted.ends_with("_bin") {
-            return self.bytewise().unwrap_or("utf8mb4_bin").to_owned();
+            return Word::fixed(self.bytewise().unwrap_or("utf8mb4_bin"));
         }
         let sensitivity = ["_as_cs", "_as_ci", "_ai_ci"].into_iter().find(|s| wanted.ends_with(s));
         let nearest = match (self.flavor, sensitivity) {
@@ -84,7 +89,12 @@ impl Dialect {
             (Flavor::MariaDb, Some("_as_ci")) => "utf8mb4_uca1400_nopad_as_ci",
             (Flavor::MariaDb, _) => "utf8mb4_uca1400_nopad_ai_ci",
         };
-        if self.collations.contains(nearest) { nearest.to_owned() } else { "utf8mb4_bin".to_owned() }
+        self.own(nearest).unwrap_or(Word::fixed("utf8mb4_bin"))
+    }
+
+    /// The server's own collation of this name.
+    fn own(&self, name: &str) -> Option<Word> {
+        self.collations.get(&Word::parse(name)?).cloned()
     }
 
     /// The collation that keeps everything apart, trailing spaces too. MySQL has it since 8.0.17.
@@ -93,7 +103,7 @@ impl Dialect {
             Flavor::MySql => "utf8mb4_0900_bin",
             Flavor::MariaDb => "utf8mb4_nopad_bin",
         };
-        self.collations.contains(name).then_some(name)
+        self.own(name).map(|_| name)
     }
 }
 
@@ -105,9 +115,10 @@ pub(super) fn number_fact(field: &Field, name: &str) -> Option<u64> {
     fact(field, name)?.parse().ok()
 }
 
-/// The leading word of a type: `varchar` of `varchar(40)`.
-pub(super) fn type_word(mysql_type: &str) -> String {
-    mysql_type.chars().take_while(|c| c.is_ascii_alphanumeric()).collect::<String>().to_ascii_lowercase()
+/// The type that `mysql-type` names; `None` where it names none, or one whose values have another
+/// Arrow type. A step may have changed the type and left the attribute: the sum of an `int` column is no `int`.
+pub(super) fn sql_type(field: &Field) -> Option<SqlType> {
+    SqlType::parse(fact(field, "mysql-type")?).ok().filter(|parsed| fits_arrow(parsed, field.data_type()))
 }
 
 /// A key column that can be NULL. Temporal columns of a source table count as nullable only
@@ -125,17 +136,21 @@ pub(super) fn needs_hash(target: &Target) -> bool {
 /// A column's type, and how many bytes it takes in a key (`None`: it cannot be in one).
 #[derive(Debug, PartialEq, Eq)]
 struct ColumnType {
-    text: String,
+    definition: Statement,
     key_bytes: Option<u64>,
     row_bytes: u64,
 }
 
-fn plain(text: impl Into<String>, bytes: u64) -> ColumnType {
-    ColumnType { text: text.into(), key_bytes: Some(bytes), row_bytes: bytes }
+fn plain(definition: impl Into<Statement>, bytes: u64) -> ColumnType {
+    ColumnType { definition: definition.into(), key_bytes: Some(bytes), row_bytes: bytes }
 }
 
-fn large(text: impl Into<String>) -> ColumnType {
-    ColumnType { text: text.into(), key_bytes: None, row_bytes: 12 }
+fn large(definition: impl Into<Statement>) -> ColumnType {
+    ColumnType { definition: definition.into(), key_bytes: None, row_bytes: 12 }
+}
+
+fn kept(parsed: &SqlType) -> Statement {
+    Statement::new("").definition(parsed)
 }
 
 /// The statement that creates the target, or everything that stands against it.
@@ -143,7 +158,7 @@ pub(super) fn create_statement(
     target: &Target,
     pipeline: &str,
     dialect: &Dialect,
-) -> std::result::Result<String, Vec<Problem>> {
+) -> std::result::Result<Statement, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut lines = Vec::new();
     let hashed = needs_hash(target);
@@ -164,18 +179,18 @@ pub(super) fn create_statement(
                 Some(bytes) => key_bytes += bytes,
                 None => problems.push(Problem::new(
                     format!("column {} of table {}", quote(field.name()), target.table),
-                    format!("type {}, which has no length limit, in the key", column.text),
+                    format!("type {}, which has no length limit, in the key", column.definition),
                     "a key of at most 3072 bytes",
                     format!("give it a length in a map step, for instance {}: \"LEFT({0}, 255)\"", field.name()),
                 )),
             }
         }
         if is_key_hash(field) {
-            lines.push(format!("{} {}", quote(field.name()), key_hash::DEFINITION));
+            lines.push(Statement::new("").name(field.name()).text(" ").text(key_hash::DEFINITION));
             continue;
         }
-        let null = if field.is_nullable() && (!key || nullable_key(field)) { "NULL" } else { "NOT NULL" };
-        lines.push(format!("{} {} {null}", quote(field.name()), column.text));
+        let null = if field.is_nullable() && (!key || nullable_key(field)) { " NULL" } else { " NOT NULL" };
+        lines.push(Statement::new("").name(field.name()).text(" ").part(&column.definition).text(null));
     }
     if key_bytes > KEY_BYTES_MAX {
         problems.push(Problem::new(
@@ -188,74 +203,73 @@ pub(super) fn create_statement(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let name = |i: usize| quote(target.schema.field(i).name());
-    let mut key: Vec<String> = target.key.iter().map(|&i| name(i)).collect();
+    let name = |i: usize| target.schema.field(i).name().as_str();
+    let mut key: Vec<&str> = target.key.iter().map(|&i| name(i)).collect();
     if hashed {
-        lines.push(format!("{} {}", quote(KEY_HASH), key_hash::DEFINITION));
-        key = std::iter::once(quote(KEY_HASH)).chain(target.ordinality.map(name)).collect();
+        lines.push(Statement::new("").name(KEY_HASH).text(" ").text(key_hash::DEFINITION));
+        key = std::iter::once(KEY_HASH).chain(target.ordinality.map(name)).collect();
     }
     if !key.is_empty() {
-        lines.push(format!("PRIMARY KEY ({})", key.join(", ")));
+        lines.push(Statement::new("PRIMARY KEY (").list(", ", key, Statement::name).text(")"));
     }
-    Ok(format!(
-        "CREATE TABLE {} (\n  {}\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COMMENT={}",
-        target.table,
-        lines.join(",\n  "),
-        super::transaction::literal(&created_comment(pipeline))
-    ))
+    Ok(Statement::new("CREATE TABLE ")
+        .table(&target.table)
+        .text(" (\n  ")
+        .list(",\n  ", &lines, |list, line| list.part(line))
+        .text("\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COMMENT=")
+        .literal(&created_comment(pipeline)))
 }
 
 fn column_type(field: &Field, dialect: &Dialect, key: bool, room: u64) -> std::result::Result<ColumnType, Problem> {
-    let mysql_type = fact(field, "mysql-type").filter(|t| fits_arrow(t, field.data_type()));
+    let mysql_type = sql_type(field);
     let subject = || format!("column {}", quote(field.name()));
     if fact(field, "type") == Some("json") {
         return Ok(large("JSON"));
     }
-    let fsp = || match number_fact(field, "fsp") {
-        Some(0) => String::new(),
-        Some(n) => format!("({})", n.min(6)),
-        None => "(6)".to_owned(),
+    let with_fsp = |name: &'static str| match number_fact(field, "fsp") {
+        Some(0) => Statement::new(name),
+        fsp => Statement::new(name).text("(").number(fsp.unwrap_or(6).min(6)).text(")"),
     };
     Ok(match field.data_type() {
         DataType::Boolean => plain("TINYINT(1)", 1),
-        DataType::Utf8 => return Ok(text_type(field, mysql_type, dialect, key, room)),
-        DataType::Binary => match mysql_type {
-            Some(t) => match type_word(t).as_str() {
-                "vector" if !dialect.vector => {
+        DataType::Utf8 => return Ok(text_type(field, mysql_type.as_ref(), dialect, key, room)),
+        DataType::Binary => match &mysql_type {
+            Some(parsed) => match parsed {
+                SqlType::Vector(_) if !dialect.vector => {
                     return Err(Problem::new(
                         subject(),
-                        format!("type {t}, which the target server does not have"),
+                        format!("type {parsed}, which the target server does not have"),
                         "a server with VECTOR (MySQL 9, MariaDB 11.7)",
                         "drop the column in a step",
                     ));
                 }
-                "binary" | "varbinary" => plain(t, length_in(t).unwrap_or(1)),
-                "geomcollection" => large("geometrycollection"),
-                _ => large(t),
+                SqlType::Binary(bytes) => plain(kept(parsed), u64::from(*bytes)),
+                SqlType::Varbinary(bytes) => plain(kept(parsed), u64::from(*bytes)),
+                _ => large(kept(parsed)),
             },
             None => large("LONGBLOB"),
         },
-        DataType::Timestamp(TimeUnit::Microsecond, None) => plain(format!("DATETIME{}", fsp()), 8),
-        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => plain(format!("TIMESTAMP{}", fsp()), 8),
-        DataType::Duration(TimeUnit::Microsecond) => plain(format!("TIME{}", fsp()), 6),
+        DataType::Timestamp(TimeUnit::Microsecond, None) => plain(with_fsp("DATETIME"), 8),
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => plain(with_fsp("TIMESTAMP"), 8),
+        DataType::Duration(TimeUnit::Microsecond) => plain(with_fsp("TIME"), 6),
         DataType::Date32 => plain("DATE", 3),
         other => match mysql_type {
-            Some(t) if type_word(t) == "year" => plain("YEAR", 1),
-            Some(t) => plain(t, 30),
+            Some(parsed @ SqlType::Year(_)) => plain(kept(&parsed), 1),
+            Some(parsed) => plain(kept(&parsed), 30),
             None => plain(
                 match other {
-                    DataType::Int8 => "TINYINT".to_owned(),
-                    DataType::Int16 => "SMALLINT".to_owned(),
-                    DataType::Int32 => "INT".to_owned(),
-                    DataType::Int64 => "BIGINT".to_owned(),
-                    DataType::UInt8 => "TINYINT UNSIGNED".to_owned(),
-                    DataType::UInt16 => "SMALLINT UNSIGNED".to_owned(),
-                    DataType::UInt32 => "INT UNSIGNED".to_owned(),
-                    DataType::UInt64 => "BIGINT UNSIGNED".to_owned(),
-                    DataType::Float32 => "FLOAT".to_owned(),
-                    DataType::Float64 => "DOUBLE".to_owned(),
+                    DataType::Int8 => Statement::new("TINYINT"),
+                    DataType::Int16 => Statement::new("SMALLINT"),
+                    DataType::Int32 => Statement::new("INT"),
+                    DataType::Int64 => Statement::new("BIGINT"),
+                    DataType::UInt8 => Statement::new("TINYINT UNSIGNED"),
+                    DataType::UInt16 => Statement::new("SMALLINT UNSIGNED"),
+                    DataType::UInt32 => Statement::new("INT UNSIGNED"),
+                    DataType::UInt64 => Statement::new("BIGINT UNSIGNED"),
+                    DataType::Float32 => Statement::new("FLOAT"),
+                    DataType::Float64 => Statement::new("DOUBLE"),
                     DataType::Decimal128(p, s) | DataType::Decimal256(p, s) if *p <= 65 && (0..=30).contains(s) => {
-                        format!("DECIMAL({p},{s})")
+                        Statement::new("DECIMAL(").number(*p).text(",").number(*s).text(")")
                     }
                     other => {
                         return Err(Problem::new(
@@ -272,79 +286,71 @@ fn column_type(field: &Field, dialect: &Dialect, key: bool, room: u64) -> std::r
     })
 }
 
-/// True if the MySQL type is the one whose values have this Arrow type. A step may have changed the
-/// type and left the attribute: the sum of an `int` column is no `int`.
-fn fits_arrow(mysql_type: &str, arrow: &DataType) -> bool {
-    let word = type_word(mysql_type);
-    let integer = |signed: &[&str], unsigned: bool| {
-        signed.contains(&word.as_str()) && mysql_type.contains("unsigned") == unsigned
-    };
-    match arrow {
-        DataType::Boolean => false,
-        DataType::Int8 => integer(&["tinyint"], false),
-        DataType::Int16 => integer(&["smallint"], false),
-        DataType::Int32 => integer(&["mediumint", "int"], false),
-        DataType::Int64 => integer(&["bigint"], false),
-        DataType::UInt8 => integer(&["tinyint"], true),
-        DataType::UInt16 => integer(&["smallint"], true) || word == "year",
-        DataType::UInt32 => integer(&["mediumint", "int"], true),
-        DataType::UInt64 => integer(&["bigint"], true) || word == "bit",
-        DataType::Float32 => word == "float",
-        DataType::Float64 => word == "double",
-        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
-            mysql_type.starts_with(&format!("decimal({precision},{scale})"))
+/// True if the MySQL type is the one whose values have this Arrow type.
+fn fits_arrow(parsed: &SqlType, arrow: &DataType) -> bool {
+    let unsigned = parsed.is_unsigned();
+    match (arrow, parsed) {
+        (DataType::Int8, SqlType::Integer { bits: 8, .. })
+        | (DataType::Int16, SqlType::Integer { bits: 16, .. })
+        | (DataType::Int32, SqlType::Integer { bits: 24 | 32, .. })
+        | (DataType::Int64, SqlType::Integer { bits: 64, .. }) => !unsigned,
+        (DataType::UInt8, SqlType::Integer { bits: 8, .. })
+        | (DataType::UInt16, SqlType::Integer { bits: 16, .. })
+        | (DataType::UInt32, SqlType::Integer { bits: 24 | 32, .. })
+        | (DataType::UInt64, SqlType::Integer { bits: 64, .. }) => unsigned,
+        (DataType::UInt16, SqlType::Year(_)) | (DataType::UInt64, SqlType::Bit(_)) => true,
+        (DataType::Float32, SqlType::Float { double, .. }) => !double,
+        (DataType::Float64, SqlType::Float { double, .. }) => *double,
+        (DataType::Decimal128(p, s) | DataType::Decimal256(p, s), SqlType::Decimal { precision, scale, .. }) => {
+            precision == p && i16::from(*scale) == i16::from(*s)
         }
-        DataType::Utf8 => word.ends_with("char") || word.ends_with("text") || matches!(word.as_str(), "enum" | "set"),
-        DataType::Binary => {
-            word.ends_with("binary")
-                || word.ends_with("blob")
-                || word == "vector"
-                || word == "geometry"
-                || ["point", "linestring", "polygon", "collection"].iter().any(|g| word.ends_with(g))
-        }
+        (
+            DataType::Utf8,
+            SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Text(_) | SqlType::Enum(_) | SqlType::Set(_),
+        ) => true,
+        (
+            DataType::Binary,
+            SqlType::Binary(_) | SqlType::Varbinary(_) | SqlType::Blob(_) | SqlType::Vector(_) | SqlType::Geometry(_),
+        ) => true,
         _ => false,
     }
 }
 
-/// The 40 of `varchar(40)`.
-pub(super) fn length_in(mysql_type: &str) -> Option<u64> {
-    mysql_type.split_once('(')?.1.split(')').next()?.parse().ok()
-}
-
-fn text_type(field: &Field, mysql_type: Option<&str>, dialect: &Dialect, key: bool, room: u64) -> ColumnType {
-    let collation = dialect.collation(fact(field, "collation"), mysql_type.is_some(), key);
-    let charset = collation.split('_').next().unwrap_or("utf8mb4").to_owned();
-    let suffix = format!("CHARACTER SET {charset} COLLATE {collation}");
+fn text_type(field: &Field, parsed: Option<&SqlType>, dialect: &Dialect, key: bool, room: u64) -> ColumnType {
+    let collation = dialect.collation(fact(field, "collation"), parsed.is_some(), key);
+    let charset = collation.as_str().split('_').next().and_then(Word::parse).unwrap_or(Word::fixed("utf8mb4"));
     let per_char = match charset.as_str() {
         "utf8mb4" | "utf32" | "utf16" | "gb18030" => 4,
         "utf8mb3" | "utf8" => 3,
         "latin1" | "ascii" | "latin2" | "cp1252" => 1,
         _ => 4,
     };
-    let word = mysql_type.map(type_word).unwrap_or_default();
-    if let (Some(t), "enum" | "set") = (mysql_type, word.as_str()) {
-        // The server lists labels with their backslashes as they are.
-        return plain(format!("{} {suffix}", t.replace('\\', "\\\\")), 8);
+    let in_set =
+        |definition: Statement| definition.text(" CHARACTER SET ").word(&charset).text(" COLLATE ").word(&collation);
+    if let Some(labels @ (SqlType::Enum(_) | SqlType::Set(_))) = parsed {
+        return plain(in_set(kept(labels)), 8);
     }
-    let chars = match (word.as_str(), mysql_type) {
-        ("char" | "varchar", Some(t)) => length_in(t).or_else(|| number_fact(field, "max-chars")),
+    let of_source = matches!(parsed, Some(SqlType::Text(_)));
+    let chars = match parsed {
+        Some(SqlType::Char(chars)) => Some(u64::from(*chars)),
+        Some(SqlType::Varchar(chars)) => Some(u64::from(*chars)),
         _ => number_fact(field, "max-chars"),
     };
-    let Some(chars) = chars else { return large(format!("LONGTEXT {suffix}")) };
+    let Some(chars) = chars else { return large(in_set("LONGTEXT".into())) };
     let bytes = chars.saturating_mul(per_char);
-    if word == "char" && chars <= 255 {
-        return ColumnType { text: format!("CHAR({chars}) {suffix}"), key_bytes: Some(bytes), row_bytes: bytes };
+    let sized = |name: &'static str, chars: u64| in_set(Statement::new(name).text("(").number(chars).text(")"));
+    if matches!(parsed, Some(SqlType::Char(_))) {
+        return ColumnType { definition: sized("CHAR", chars), key_bytes: Some(bytes), row_bytes: bytes };
     }
-    if !word.ends_with("text") && bytes + 2 <= room && (chars <= 16_383 || key) {
-        let text = format!("VARCHAR({}) {suffix}", chars.max(1));
-        return ColumnType { text, key_bytes: Some(bytes), row_bytes: bytes + 2 };
+    if !of_source && bytes.saturating_add(2) <= room && (chars <= 16_383 || key) {
+        let definition = sized("VARCHAR", chars.max(1));
+        return ColumnType { definition, key_bytes: Some(bytes), row_bytes: bytes + 2 };
     }
     // The limit of a TEXT is one of bytes, whatever the attribute calls it.
-    let of_source = if word.ends_with("text") { chars } else { bytes };
-    large(match of_source {
-        0..=255 => format!("TINYTEXT {suffix}"),
-        256..=65_535 => format!("TEXT {suffix}"),
-        65_536..=16_777_215 => format!("MEDIUMTEXT {suffix}"),
-        _ => format!("LONGTEXT {suffix}"),
-    })
+    large(in_set(Statement::new(match if of_source { chars } else { bytes } {
+        0..=255 => "TINYTEXT",
+        256..=65_535 => "TEXT",
+        65_536..=16_777_215 => "MEDIUMTEXT",
+        _ => "LONGTEXT",
+    })))
 }

@@ -8,7 +8,7 @@ use super::compact::Delete;
 use super::encode::{Style, Unwritable, write_hash};
 use super::shape::Shape;
 use super::upsert::Job;
-use crate::table::quote;
+use crate::statement::Statement;
 
 /// Keys per statement. Above 1,000 MariaDB turns an IN list into a subquery, and MySQL's range
 /// optimizer runs out of its 8 MiB at some 10,000 conditions and reads the whole table.
@@ -19,7 +19,7 @@ pub(super) struct Deletes<'a> {
     shape: &'a Shape,
     job: &'a Job,
     rest: &'a [Delete],
-    names: Vec<String>,
+    names: Vec<Statement>,
     limit_bytes: usize,
     scratch: Vec<u8>,
 }
@@ -37,15 +37,13 @@ impl<'a> Deletes<'a> {
     }
 
     /// The next statement; the error is about a key that cannot be written.
-    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, Unwritable> {
+    pub(super) fn next(&mut self) -> Result<Option<Statement>, Unwritable> {
         let Some(first) = self.rest.first() else { return Ok(None) };
-        let mut statement = Vec::with_capacity(16 << 10);
-        statement.extend_from_slice(self.shape.delete.as_bytes());
+        let mut statement = Statement::with_capacity(16 << 10).part(&self.shape.delete);
         // Neighbours of one form share a statement.
         let list = first.keep == 0 && self.names.len() == 1;
         if list {
-            statement.extend_from_slice(self.names[0].as_bytes());
-            statement.extend_from_slice(b" IN (");
+            statement = statement.part(&self.names[0]).text(" IN (");
         }
         let mut taken = 0;
         for delete in self.rest {
@@ -55,29 +53,26 @@ impl<'a> Deletes<'a> {
             }
             if list {
                 if taken > 0 {
-                    statement.push(b',');
+                    statement = statement.text(",");
                 }
-                self.value(0, delete, &mut statement)?;
+                self.value(0, delete, statement.encoder())?;
             } else {
-                statement.extend_from_slice(if taken > 0 { &b" OR ("[..] } else { b"(" });
+                statement = statement.text(if taken > 0 { " OR (" } else { "(" });
                 for part in 0..self.names.len() {
-                    if part > 0 {
-                        statement.extend_from_slice(b" AND ");
-                    }
-                    statement.extend_from_slice(self.names[part].as_bytes());
-                    statement.extend_from_slice(b" = ");
-                    self.value(part, delete, &mut statement)?;
+                    let and = if part > 0 { " AND " } else { "" };
+                    statement = statement.text(and).part(&self.names[part]).text(" = ");
+                    self.value(part, delete, statement.encoder())?;
                 }
                 if let (Some(ordinality), true) = (self.shape.ordinality, delete.keep > 0) {
-                    let name = quote(&self.shape.columns[ordinality].name);
-                    statement.extend_from_slice(format!(" AND {name} > {}", delete.keep).as_bytes());
+                    let name = &self.shape.columns[ordinality].name;
+                    statement = statement.text(" AND ").name(name).text(" > ").number(delete.keep);
                 }
-                statement.push(b')');
+                statement = statement.text(")");
             }
             taken += 1;
         }
         if list {
-            statement.push(b')');
+            statement = statement.text(")");
         }
         self.rest = &self.rest[taken..];
         Ok(Some(statement))

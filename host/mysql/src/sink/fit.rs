@@ -2,8 +2,8 @@
 
 use arrow_schema::{DataType, Field, TimeUnit};
 
-use super::create::{fact, length_in, nullable_key, number_fact, type_word};
-use crate::table::{Column, ColumnData};
+use super::create::{fact, nullable_key, number_fact, sql_type};
+use crate::table::{Column, ColumnData, Geometry, SqlType};
 
 /// What was found and what is needed, where the column would lose values or refuse them.
 pub(super) fn misfit(field: &Field, column: &Column, key: bool) -> Option<(String, String)> {
@@ -11,10 +11,10 @@ pub(super) fn misfit(field: &Field, column: &Column, key: bool) -> Option<(Strin
     if let Some(needed) = lacks(field, column) {
         return Some((found, needed));
     }
-    let signed_source = !fact(field, "mysql-type").is_some_and(|t| t.contains("unsigned"));
+    let signed_source = !sql_type(field).is_some_and(|source| source.is_unsigned());
     let fraction = matches!(column.data, ColumnData::Decimal { .. } | ColumnData::Float | ColumnData::Double);
     let unsigned_arrow = field.data_type().is_unsigned_integer();
-    if fraction && column.mysql_type.contains("unsigned") && signed_source && !unsigned_arrow {
+    if fraction && column.is_unsigned() && signed_source && !unsigned_arrow {
         return Some((found, "a signed type".to_owned()));
     }
     // A temporal column of a source is nullable only for its zero dates; those are refused one by one.
@@ -74,7 +74,7 @@ fn fraction(name: &str, from: Option<u64>, to: Option<u8>) -> Option<String> {
 }
 
 fn integer(field: &Field, data: &ColumnData) -> Option<String> {
-    let word = fact(field, "mysql-type").map(type_word).unwrap_or_default();
+    let source = sql_type(field);
     let (mut bits, unsigned) = match field.data_type() {
         DataType::Int8 => (8, false),
         DataType::Int16 => (16, false),
@@ -85,7 +85,7 @@ fn integer(field: &Field, data: &ColumnData) -> Option<String> {
         DataType::UInt32 => (32, true),
         _ => (64, true),
     };
-    if word == "mediumint" && bits == 32 {
+    if matches!(source, Some(SqlType::Integer { bits: 24, .. })) {
         bits = 24;
     }
     let digits = [(8, 3), (16, 5), (24, 8), (32, 10), (64, 20)].iter().find(|d| d.0 == bits).map_or(20, |d| d.1);
@@ -96,14 +96,14 @@ fn integer(field: &Field, data: &ColumnData) -> Option<String> {
             (false, true) => false,
         },
         ColumnData::Bit { bits: to } => {
-            let from = fact(field, "mysql-type").filter(|_| word == "bit").and_then(length_in).unwrap_or(bits.into());
-            unsigned && u64::from(*to) >= from
+            let from = if let Some(SqlType::Bit(from)) = source { from } else { bits };
+            unsigned && *to >= from
         }
         ColumnData::Decimal { precision, scale } => precision - scale >= digits,
         ColumnData::Double => bits <= 32,
         ColumnData::Float => bits <= 16,
         // Years are checked one by one when they are written.
-        ColumnData::Year => field.data_type() == &DataType::UInt16 && (word == "year" || word.is_empty()),
+        ColumnData::Year => field.data_type() == &DataType::UInt16 && matches!(source, None | Some(SqlType::Year(_))),
         _ => false,
     };
     let sign = if unsigned { " UNSIGNED" } else { "" };
@@ -115,7 +115,7 @@ fn integer(field: &Field, data: &ColumnData) -> Option<String> {
 }
 
 fn text(field: &Field, column: &Column) -> Option<String> {
-    let source = fact(field, "mysql-type").unwrap_or("");
+    let source = sql_type(field);
     let max_chars = number_fact(field, "max-chars");
     match &column.data {
         ColumnData::Text { charset, .. } => {
@@ -141,18 +141,16 @@ fn text(field: &Field, column: &Column) -> Option<String> {
         }
         // Labels are matched exactly; a text that is none could be taken for a label's number.
         ColumnData::Enum { labels } | ColumnData::Set { labels } => {
-            let word = type_word(source);
-            let same = matches!(
-                (&column.data, word.as_str()),
-                (ColumnData::Enum { .. }, "enum") | (ColumnData::Set { .. }, "set")
-            );
-            let known: Vec<String> = labels.iter().map(|l| format!("'{}'", l.replace('\'', "''"))).collect();
-            let inner = source.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
-            // The source's list is a prefix of the target's: then numbers agree as well.
-            let all = known.join(",");
-            let fits = same && (all == inner || all.starts_with(&format!("{inner},")));
-            (!fits)
-                .then(|| if source.is_empty() { "VARCHAR or TEXT".to_owned() } else { format!("{source}, or VARCHAR") })
+            // The source's list is the beginning of the target's: then numbers agree as well.
+            let fits = match (&column.data, &source) {
+                (ColumnData::Enum { .. }, Some(SqlType::Enum(known)))
+                | (ColumnData::Set { .. }, Some(SqlType::Set(known))) => labels.starts_with(known),
+                _ => false,
+            };
+            (!fits).then(|| match source {
+                Some(source) => format!("{source}, or VARCHAR"),
+                None => "VARCHAR or TEXT".to_owned(),
+            })
         }
         _ => Some(match max_chars {
             Some(n) => format!("VARCHAR({n}) or TEXT"),
@@ -162,32 +160,33 @@ fn text(field: &Field, column: &Column) -> Option<String> {
 }
 
 fn binary(field: &Field, column: &Column) -> Option<String> {
-    let source = fact(field, "mysql-type").unwrap_or("");
-    let word = type_word(source);
-    let octets = match word.as_str() {
-        "binary" | "varbinary" => length_in(source),
-        "tinyblob" => Some(255),
-        "blob" => Some(65_535),
-        "mediumblob" => Some(16_777_215),
-        "longblob" => Some(u64::from(u32::MAX)),
+    let Some(source) = sql_type(field) else {
+        let any = matches!(
+            column.data,
+            ColumnData::FixedBinary { .. } | ColumnData::Binary { .. } | ColumnData::Geometry | ColumnData::Vector
+        );
+        return (!any).then(|| "VARBINARY or BLOB".to_owned());
+    };
+    let octets = match &source {
+        SqlType::Binary(bytes) => Some(u64::from(*bytes)),
+        SqlType::Varbinary(bytes) => Some(u64::from(*bytes)),
+        SqlType::Blob(size) => Some(size.bytes_max()),
         _ => None,
     };
-    let geometry = word == "geometry" || ["point", "string", "polygon", "collection"].iter().any(|g| word.ends_with(g));
-    let fits = match &column.data {
-        ColumnData::FixedBinary { length } => {
-            source.is_empty() || (word == "binary" && octets == Some(u64::from(*length)))
+    let fits = match (&column.data, column.sql_type()) {
+        (ColumnData::FixedBinary { length }, _) => {
+            matches!(source, SqlType::Binary(_)) && octets == Some(u64::from(*length))
         }
-        ColumnData::Binary { max_bytes, .. } => octets.is_none_or(|from| from <= *max_bytes),
-        ColumnData::Geometry => {
-            source.is_empty()
-                || (geometry && (column.mysql_type == "geometry" || type_word(&column.mysql_type) == word))
+        (ColumnData::Binary { max_bytes, .. }, _) => octets.is_none_or(|from| from <= *max_bytes),
+        (ColumnData::Geometry, Some(SqlType::Geometry(to))) => {
+            matches!(&source, SqlType::Geometry(from) if to == Geometry::Geometry || to.same_kind(*from))
         }
-        ColumnData::Vector => {
-            source.is_empty() || (word == "vector" && length_in(source) <= length_in(&column.mysql_type))
+        (ColumnData::Vector, Some(SqlType::Vector(to))) => {
+            matches!(source, SqlType::Vector(from) if from <= to)
         }
         _ => false,
     };
-    (!fits).then(|| if source.is_empty() { "VARBINARY or BLOB".to_owned() } else { source.to_owned() })
+    (!fits).then(|| source.to_string())
 }
 
 #[cfg(test)]

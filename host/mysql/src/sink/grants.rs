@@ -1,9 +1,10 @@
 //! What the session's user may do, as far as `SHOW GRANTS` says.
 
-use mysql_async::prelude::Queryable;
+use rowmill_foreign::line;
 
 use crate::endpoint::{Conn, Flavor};
-use crate::error::{Doing, Result};
+use crate::error::{Doing, Error, Result};
+use crate::statement::Statement;
 use crate::table::TableName;
 
 /// The user's privileges, those of the active roles included.
@@ -23,12 +24,15 @@ struct Grant {
 impl Grants {
     pub(super) async fn read(conn: &mut Conn, flavor: Flavor) -> Result<Grants> {
         const DOING: &str = "reading the user's privileges";
-        let mut statement = "SHOW GRANTS".to_owned();
+        let mut statement = Statement::new("SHOW GRANTS");
         if flavor == Flavor::MySql {
             // MariaDB lists the active role's grants by itself.
             let roles: Option<String> = conn.query_first("SELECT CURRENT_ROLE()").await.doing(DOING)?;
             if let Some(roles) = roles.filter(|r| r != "NONE" && !r.is_empty()) {
-                statement = format!("SHOW GRANTS FOR CURRENT_USER() USING {roles}");
+                let roles = roles_of(&roles)
+                    .ok_or_else(|| Error::malformed(format!("the server names the roles {}", line(&roles))))?;
+                let role = |list: Statement, (name, host): &(String, String)| list.name(name).text("@").name(host);
+                statement = Statement::new("SHOW GRANTS FOR CURRENT_USER() USING ").list(", ", &roles, role);
             }
         }
         let lines: Vec<String> = conn.query(statement).await.doing(DOING)?;
@@ -76,6 +80,21 @@ fn parse(line: &str) -> Option<Grant> {
     }
     let privileges = names.iter().map(|n| n.trim().to_uppercase()).collect();
     rest.is_empty().then_some(Grant { privileges, schema, table })
+}
+
+/// Names and hosts in `` `a`@`%`,`b`@`%` ``.
+fn roles_of(text: &str) -> Option<Vec<(String, String)>> {
+    let mut roles = Vec::new();
+    let mut rest = text;
+    loop {
+        let (name, after) = part(rest)?;
+        let (host, after) = part(after.strip_prefix('@')?)?;
+        roles.push((name, host));
+        match after.strip_prefix(',') {
+            Some(after) => rest = after.trim_start(),
+            None => return after.is_empty().then_some(roles),
+        }
+    }
 }
 
 /// One part of `a`.`b`, and what follows it.

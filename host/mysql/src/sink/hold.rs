@@ -13,7 +13,6 @@
 
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
-use mysql_async::prelude::Queryable;
 
 use super::Target;
 use super::encode::{Cells, Limits, Rule};

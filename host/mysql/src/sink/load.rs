@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use mysql_async::prelude::Queryable;
 
 use super::encode::{Style, Unwritable};
 use super::shape::Shape;
@@ -44,19 +43,14 @@ pub(super) enum LoadError {
 pub(super) async fn load(conn: &mut Conn, shape: &Arc<Shape>, job: &Arc<Job>) -> Result<Counts, LoadError> {
     let failed: Arc<Mutex<Option<Unwritable>>> = Arc::default();
     let source = Source { shape: shape.clone(), job: job.clone(), next: 0, failed: failed.clone() };
-    conn.set_infile_handler(async move {
+    let pieces = async move {
         let stream = futures_util::stream::unfold(source, |mut source| async move {
             let chunk = source.chunk()?;
             Some((chunk, source))
         });
         Ok(stream.boxed())
-    });
-    let result = conn.query_drop(shape.load.as_str()).await;
-    // Whatever happened, no later request of the server may be served from a handler left behind.
-    conn.set_infile_handler(async {
-        let error = std::io::Error::new(std::io::ErrorKind::PermissionDenied, "no statement of ours asked for a file");
-        Err(error.into())
-    });
+    };
+    let result = conn.load(&shape.load, pieces).await;
     if let Some(unwritable) = failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
         return Err(LoadError::Unwritable(unwritable));
     }

@@ -1,24 +1,23 @@
 //! The tables in the target's schema `rowmill`: their definitions, documented for those who query them.
 
-use mysql_async::prelude::Queryable;
-
 use super::SinkOptions;
 use crate::endpoint::Conn;
 use crate::error::{Doing, Error, Problem, Result};
-use crate::table::{TableName, quote};
+use crate::statement::Statement;
+use crate::table::TableName;
 
-/// Quoted names of the tables.
+/// Names of the tables.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
-    pub(super) progress: String,
-    pub(super) tables: String,
-    pub(super) dead_letters: String,
-    pub(super) versions: String,
+    pub(super) progress: TableName,
+    pub(super) tables: TableName,
+    pub(super) dead_letters: TableName,
+    pub(super) versions: TableName,
 }
 
 impl Names {
     pub(super) fn new(options: &SinkOptions) -> Names {
-        let name = |table: &str| TableName::new(&options.meta, table).to_string();
+        let name = |table: &str| TableName::new(&options.meta, table);
         Names {
             progress: name("progress"),
             tables: name("tables"),
@@ -48,10 +47,9 @@ const ADDED: [(&str, &str); 3] = [
 
 const STEP: &str = "step VARCHAR(255) NOT NULL COMMENT 'id of the step'";
 
-fn definition(table: &str) -> String {
+fn definition(table: &'static str) -> Statement {
     let columns = match table {
-        "progress" => format!(
-            "{PIPELINE}, \
+        "progress" => Statement::new(PIPELINE).text(", \
              lane SMALLINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'parallel copy of the steps; 0 for now', \
              incarnation VARCHAR(64) NOT NULL COMMENT 'random id of this pipeline, new after a reset', \
              plan_digest LONGTEXT NOT NULL COMMENT 'digest of each step with its components, of the source and of the target', \
@@ -59,7 +57,7 @@ fn definition(table: &str) -> String {
              position LONGTEXT NULL COMMENT 'place in the binary log up to which the target holds everything, as JSON', \
              snapshot LONGTEXT NULL COMMENT 'start and finished key ranges of the snapshot, as JSON; NULL when complete', \
              converge_until LONGTEXT NULL COMMENT 'the target converges until this position, as JSON; NULL when it is consistent', \
-             {}, \
+             ").list(", ", ADDED, added).text(", \
              fence BIGINT UNSIGNED NOT NULL COMMENT 'raised by each process that takes the pipeline over', \
              commits BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'transactions committed by the pipeline', \
              rows_in BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'rows read from the source', \
@@ -72,19 +70,14 @@ fn definition(table: &str) -> String {
              updated_at DATETIME(6) NOT NULL COMMENT 'last commit, UTC', \
              stopped_at DATETIME(6) NULL COMMENT 'when the pipeline stopped on an error, UTC', \
              stopped_reason LONGTEXT NULL COMMENT 'the error', \
-             PRIMARY KEY (pipeline, lane)",
-            ADDED.map(|(name, definition)| format!("{name} {definition}")).join(", ")
-        ),
-        "tables" => format!(
-            "{PIPELINE}, \
+             PRIMARY KEY (pipeline, lane)"),
+        "tables" => Statement::new(PIPELINE).text(", \
              ordinal INT UNSIGNED NOT NULL COMMENT 'order of the tables in the pipeline, from 0', \
              table_schema VARCHAR(64) NOT NULL COMMENT 'schema in the source', \
              table_name VARCHAR(64) NOT NULL COMMENT 'table in the source', \
              definition LONGTEXT NOT NULL COMMENT 'its definition, with which events are decoded, as JSON', \
-             PRIMARY KEY (pipeline, ordinal)"
-        ),
-        "dead_letters" => format!(
-            "id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT COMMENT 'number of the dead letter', {PIPELINE}, {STEP}, \
+             PRIMARY KEY (pipeline, ordinal)"),
+        "dead_letters" => Statement::new("id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT COMMENT 'number of the dead letter', ").text(PIPELINE).text(", ").text(STEP).text(", \
              component_digest VARCHAR(128) NOT NULL DEFAULT '' COMMENT 'SHA-256 of the component', \
              error_code VARCHAR(64) NOT NULL COMMENT 'code of the row error', \
              error_message LONGTEXT NOT NULL COMMENT 'message of the row error', \
@@ -92,21 +85,20 @@ fn definition(table: &str) -> String {
              row_json LONGTEXT NOT NULL COMMENT 'the row as the step saw it, as JSON', \
              position LONGTEXT NOT NULL COMMENT 'where the row came from, as JSON', \
              created_at DATETIME(6) NOT NULL COMMENT 'UTC', \
-             PRIMARY KEY (id), KEY (pipeline, id)"
-        ),
-        _ => format!(
-            "{PIPELINE}, {STEP}, \
+             PRIMARY KEY (id), KEY (pipeline, id)"),
+        _ => Statement::new(PIPELINE).text(", ").text(STEP).text(", \
              began BIGINT UNSIGNED NOT NULL COMMENT 'number of commits when it came into force', \
              component_digest VARCHAR(128) NOT NULL COMMENT 'SHA-256 of the component', \
              position LONGTEXT NULL COMMENT 'position from which it was in force, as JSON', \
              created_at DATETIME(6) NOT NULL COMMENT 'UTC', \
-             PRIMARY KEY (pipeline, step, began)"
-        ),
+             PRIMARY KEY (pipeline, step, began)"),
     };
     // A binary default collation, so that nothing here depends on the server's.
-    format!(
-        "({columns}) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='rowmill: {table} of pipelines'"
-    )
+    Statement::new("(")
+        .part(&columns)
+        .text(") ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='rowmill: ")
+        .text(table)
+        .text(" of pipelines'")
 }
 
 /// Which of the progress tables there are; `None` if the schema is missing.
@@ -139,11 +131,16 @@ pub(super) async fn lacking(conn: &mut Conn, options: &SinkOptions) -> Result<Ve
     Ok(names.filter(|name| !columns.iter().any(|c| c.eq_ignore_ascii_case(name))).collect())
 }
 
+/// A column of [`ADDED`] where it is created.
+fn added(statement: Statement, (name, definition): (&'static str, &'static str)) -> Statement {
+    statement.text(name).text(" ").text(definition)
+}
+
 /// The statement that adds columns which are lacking.
-fn upgrade(options: &SinkOptions, lacking: &[&str]) -> String {
-    let added = ADDED.iter().filter(|(name, _)| lacking.contains(name));
-    let added: Vec<String> = added.map(|(name, definition)| format!("ADD COLUMN {name} {definition}")).collect();
-    format!("ALTER TABLE {} {}", Names::new(options).progress, added.join(", "))
+fn upgrade(options: &SinkOptions, lacking: &[&str]) -> Statement {
+    let missing = ADDED.into_iter().filter(|(name, _)| lacking.contains(name));
+    let add = |statement: Statement, column| added(statement.text("ADD COLUMN "), column);
+    Statement::new("ALTER TABLE ").table(&Names::new(options).progress).text(" ").list(", ", missing, add)
 }
 
 /// What a user who may not alter the table must have done.
@@ -160,23 +157,25 @@ pub(super) fn upgrade_problem(options: &SinkOptions, lacking: &[&str]) -> Proble
 pub(super) async fn ensure(conn: &mut Conn, options: &SinkOptions) -> Result<()> {
     let present = present(conn, options).await?;
     if present.is_none() {
-        let statement = format!("CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4", quote(&options.meta));
-        conn.query_drop(statement).await.doing("creating the schema of the progress tables")?;
+        let statement = Statement::new("CREATE DATABASE IF NOT EXISTS ").name(&options.meta);
+        conn.define(statement.text(" CHARACTER SET utf8mb4"))
+            .await
+            .doing("creating the schema of the progress tables")?;
     }
     let present = present.unwrap_or_default();
     for table in TABLES {
         if !present.iter().any(|t| t == table) {
             let name = TableName::new(&options.meta, table);
-            conn.query_drop(format!("CREATE TABLE IF NOT EXISTS {name} {}", definition(table)))
-                .await
-                .doing("creating the progress tables")?;
+            let statement =
+                Statement::new("CREATE TABLE IF NOT EXISTS ").table(&name).text(" ").part(&definition(table));
+            conn.define(statement).await.doing("creating the progress tables")?;
         }
     }
     let lacking = lacking(conn, options).await?;
     if lacking.is_empty() {
         return Ok(());
     }
-    match conn.query_drop(upgrade(options, &lacking)).await {
+    match conn.define(upgrade(options, &lacking)).await {
         // 1060: another process that starts at this moment was first.
         Err(mysql_async::Error::Server(e)) if e.code == 1060 => Ok(()),
         Err(mysql_async::Error::Server(e)) if matches!(e.code, 1044 | 1142 | 1227) => {

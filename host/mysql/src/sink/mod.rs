@@ -65,6 +65,11 @@ use compact::Keys;
 use session::Session;
 use shape::Shape;
 
+/// Appends a text as a literal.
+pub(crate) fn encode_literal(text: &str, out: &mut Vec<u8>) {
+    encode::text(text.as_bytes(), encode::Style::Literal, out);
+}
+
 #[cfg(doc)]
 use crate::error::Error;
 

@@ -1,7 +1,6 @@
 //! The progress row: what is stored of a pipeline in its target, and how it is read.
 
 use mysql_async::Row;
-use mysql_async::prelude::Queryable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -10,6 +9,7 @@ use crate::endpoint::Conn;
 use crate::error::{Doing, Error, Result};
 use crate::position::Position;
 use crate::snapshot::SnapshotProgress;
+use crate::statement::Statement;
 use crate::table::TableDef;
 
 /// What is stored of a pipeline.
@@ -97,7 +97,8 @@ async fn read_row(conn: &mut Conn, options: &SinkOptions, lacking: &[&str]) -> m
         (false, how) => how,
     });
     let progress = meta::Names::new(options).progress;
-    let statement = format!("SELECT {} FROM {progress} WHERE pipeline = ? AND lane = 0", columns.join(", "));
+    let statement = Statement::new("SELECT ").list(", ", columns, Statement::text);
+    let statement = statement.text(" FROM ").table(&progress).text(" WHERE pipeline = ? AND lane = 0");
     conn.exec_first(statement, (&options.pipeline,)).await
 }
 
@@ -120,7 +121,7 @@ pub(super) async fn read(conn: &mut Conn, options: &SinkOptions) -> Result<Optio
     let Some(row) = row else { return Ok(None) };
     let definitions: Vec<String> = conn
         .exec(
-            format!("SELECT definition FROM {} WHERE pipeline = ? ORDER BY ordinal", names.tables),
+            Statement::new("SELECT definition FROM ").table(&names.tables).text(" WHERE pipeline = ? ORDER BY ordinal"),
             (&options.pipeline,),
         )
         .await

@@ -1,9 +1,8 @@
 //! Forgetting a pipeline.
 
-use mysql_async::prelude::Queryable;
-
 use super::{SinkOptions, Target, meta, shape};
 use crate::error::{Doing, Result};
+use crate::statement::Statement;
 use crate::table::TableName;
 
 /// What a reset did.
@@ -35,9 +34,12 @@ pub async fn reset(options: &SinkOptions, targets: &[Target], drop_target: bool)
         ("versions", &names.versions),
     ] {
         if present.iter().any(|t| t == name) {
-            conn.exec_drop(format!("DELETE FROM {table} WHERE pipeline = ?"), (&options.pipeline,))
-                .await
-                .doing(DOING)?;
+            conn.exec_drop(
+                Statement::new("DELETE FROM ").table(table).text(" WHERE pipeline = ?"),
+                (&options.pipeline,),
+            )
+            .await
+            .doing(DOING)?;
             reset.found |= name == "progress" && conn.affected_rows() > 0;
         }
     }
@@ -46,7 +48,7 @@ pub async fn reset(options: &SinkOptions, targets: &[Target], drop_target: bool)
             match shape::created_by(&mut conn, &target.table).await? {
                 None => {}
                 Some(by) if by == options.pipeline => {
-                    conn.query_drop(format!("DROP TABLE IF EXISTS {}", target.table))
+                    conn.define(Statement::new("DROP TABLE IF EXISTS ").table(&target.table))
                         .await
                         .doing("dropping the target")?;
                     reset.dropped.push(target.table.clone());

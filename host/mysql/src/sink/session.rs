@@ -1,11 +1,10 @@
 //! A session on the target server, set up for short transactions.
 
-use mysql_async::prelude::Queryable;
-
 use super::encode::Limits;
 use super::{SinkOptions, hold};
 use crate::endpoint::{Conn, Flavor, flavor};
 use crate::error::{Doing, Result};
+use crate::statement::Statement;
 
 /// Seconds after which the server ends an idle session of ours, and with it the locks of a writer
 /// whose machine vanished. Half of it would close sessions between the commits of an idle
@@ -40,13 +39,13 @@ impl Session {
         let mut conn = options.endpoint.connect().await?;
         let (flavor, _) = flavor(&mut conn).await?;
         let limits = hold::limits(&mut conn, flavor).await?;
-        conn.query_drop(format!(
-            "SET SESSION wait_timeout = {WAIT_TIMEOUT_S}, innodb_lock_wait_timeout = {LOCK_WAIT_S}, \
-             lock_wait_timeout = {}",
-            3 * LOCK_WAIT_S
-        ))
-        .await
-        .doing(DOING)?;
+        let limits_of_waiting = Statement::new("SET SESSION wait_timeout = ")
+            .number(WAIT_TIMEOUT_S)
+            .text(", innodb_lock_wait_timeout = ")
+            .number(LOCK_WAIT_S)
+            .text(", lock_wait_timeout = ")
+            .number(3 * LOCK_WAIT_S);
+        conn.query_drop(limits_of_waiting).await.doing(DOING)?;
         let (local_infile, packet): (bool, usize) = conn
             .query_first("SELECT @@GLOBAL.local_infile, @@GLOBAL.max_allowed_packet")
             .await

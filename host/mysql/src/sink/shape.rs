@@ -1,9 +1,5 @@
 //! What the sink knows of a target table, and the parts of statements that follow from it.
 
-use std::fmt::Write as _;
-
-use mysql_async::prelude::Queryable;
-
 use super::compact::Rules;
 use super::grants::Grants;
 use super::hold::Room;
@@ -12,6 +8,7 @@ use super::session::Session;
 use super::{Mode, SinkOptions, Target};
 use crate::endpoint::{Conn, Flavor};
 use crate::error::{Doing, Error, Result};
+use crate::statement::Statement;
 use crate::table::{ColumnData, TableDef, TableName, quote, read_definition};
 
 /// A column that is written.
@@ -38,13 +35,13 @@ pub(super) struct Shape {
     /// `LOAD DATA … REPLACE` may be used; otherwise why not.
     pub(super) bulk: std::result::Result<(), String>,
     /// `LOAD DATA LOCAL INFILE '…'` and all that follows.
-    pub(super) load: String,
+    pub(super) load: Statement,
     /// `INTO t (…) VALUES `, after `INSERT ` or `REPLACE `.
-    pub(super) insert: String,
+    pub(super) insert: Statement,
     /// What follows the values of an INSERT that updates rows which are there.
-    pub(super) on_duplicate: String,
+    pub(super) on_duplicate: Statement,
     /// `DELETE FROM t WHERE `.
-    pub(super) delete: String,
+    pub(super) delete: Statement,
 }
 
 /// What lies around a table and decides how it may be written.
@@ -211,10 +208,10 @@ impl Shape {
             hashed,
             rules: Rules { mode: options.mode, ordinality: target.ordinality, delete_first },
             bulk,
-            load: String::new(),
-            insert: String::new(),
-            on_duplicate: String::new(),
-            delete: format!("DELETE FROM {} WHERE ", target.table),
+            load: Statement::new(""),
+            insert: Statement::new(""),
+            on_duplicate: Statement::new(""),
+            delete: Statement::new("DELETE FROM ").table(&target.table).text(" WHERE "),
         };
         shape.load = shape.load_statement();
         shape.insert = shape.insert_statement();
@@ -222,67 +219,70 @@ impl Shape {
         Ok(shape)
     }
 
-    /// The columns by which an event's rows are found, quoted.
-    pub(super) fn key_columns(&self) -> Vec<String> {
+    /// The columns by which an event's rows are found.
+    pub(super) fn key_columns(&self) -> Vec<Statement> {
+        let name = |name: &str| Statement::new("").name(name);
         if self.hashed {
-            return vec![quote(KEY_HASH)];
+            return vec![name(KEY_HASH)];
         }
-        self.event_key.iter().map(|&i| quote(&self.columns[i].name)).collect()
+        self.event_key.iter().map(|&i| name(&self.columns[i].name)).collect()
     }
 
     /// All columns in the order in which values are written: the hidden key last.
-    fn names(&self) -> impl Iterator<Item = String> {
-        self.columns.iter().map(|c| quote(&c.name)).chain(self.hashed.then(|| quote(KEY_HASH)))
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|c| c.name.as_str()).chain(self.hashed.then_some(KEY_HASH))
     }
 
     /// The file's name is only shown in the server's process list; the handler serves no file.
-    fn load_statement(&self) -> String {
+    fn load_statement(&self) -> Statement {
         let mut fields = Vec::new();
         let mut set = Vec::new();
         for (i, column) in self.columns.iter().enumerate() {
-            let name = quote(&column.name);
-            let convert = match column.data {
+            let (before, after) = match column.data {
                 ColumnData::FixedBinary { .. }
                 | ColumnData::Binary { .. }
                 | ColumnData::Geometry
-                | ColumnData::Vector => format!("UNHEX(@c{i})"),
+                | ColumnData::Vector => ("UNHEX(", ")"),
                 // As plain text a BIT would take the digits' character codes.
-                ColumnData::Bit { .. } => format!("CAST(@c{i} AS UNSIGNED)"),
+                ColumnData::Bit { .. } => ("CAST(", " AS UNSIGNED)"),
                 _ => {
-                    fields.push(name);
+                    fields.push(Statement::new("").name(&column.name));
                     continue;
                 }
             };
-            fields.push(format!("@c{i}"));
-            set.push(format!("{name} = {convert}"));
+            let variable = Statement::new("@c").number(i as u64);
+            set.push(Statement::new("").name(&column.name).text(" = ").text(before).part(&variable).text(after));
+            fields.push(variable);
         }
         if self.hashed {
-            fields.push("@k".to_owned());
-            set.push(format!("{} = UNHEX(@k)", quote(KEY_HASH)));
+            fields.push(Statement::new("@k"));
+            set.push(Statement::new("").name(KEY_HASH).text(" = UNHEX(@k)"));
         }
-        let mut statement = format!(
-            "LOAD DATA LOCAL INFILE 'rowmill' REPLACE INTO TABLE {} CHARACTER SET utf8mb4 \
-             FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' STARTING BY '' ({})",
-            self.table,
-            fields.join(", ")
-        );
-        if !set.is_empty() {
-            let _ = write!(statement, " SET {}", set.join(", "));
-        }
-        statement
+        let part = |list: Statement, part: &Statement| list.part(part);
+        let statement = Statement::new("LOAD DATA LOCAL INFILE 'rowmill' REPLACE INTO TABLE ")
+            .table(&self.table)
+            .text(" CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' ")
+            .text("LINES TERMINATED BY '\\n' STARTING BY '' (")
+            .list(", ", &fields, part)
+            .text(")");
+        if set.is_empty() { statement } else { statement.text(" SET ").list(", ", &set, part) }
     }
 
-    fn insert_statement(&self) -> String {
-        format!("INTO {} ({}) VALUES ", self.table, self.names().collect::<Vec<_>>().join(", "))
+    fn insert_statement(&self) -> Statement {
+        Statement::new("INTO ")
+            .table(&self.table)
+            .text(" (")
+            .list(", ", self.names(), Statement::name)
+            .text(") VALUES ")
     }
 
-    fn on_duplicate_clause(&self, flavor: Flavor) -> String {
-        let (alias, assign): (&str, fn(&str) -> String) = match flavor {
-            Flavor::MySql => (" AS rowmill_new", |c| format!("{c} = rowmill_new.{c}")),
-            Flavor::MariaDb => ("", |c| format!("{c} = VALUES({c})")),
+    fn on_duplicate_clause(&self, flavor: Flavor) -> Statement {
+        let (alias, before, after) = match flavor {
+            Flavor::MySql => (" AS rowmill_new", " = rowmill_new.", ""),
+            Flavor::MariaDb => ("", " = VALUES(", ")"),
         };
-        let assignments: Vec<String> = self.names().map(|c| assign(&c)).collect();
-        format!("{alias} ON DUPLICATE KEY UPDATE {}", assignments.join(", "))
+        let assign = |list: Statement, name: &str| list.name(name).text(before).name(name).text(after);
+        Statement::new(alias).text(" ON DUPLICATE KEY UPDATE ").list(", ", self.names(), assign)
     }
 }
 

@@ -6,11 +6,7 @@
 
 use std::sync::Arc;
 
-use mysql_async::Row;
-use mysql_async::prelude::Queryable;
-
 use super::delete::Deletes;
-use super::encode::Style;
 use super::load::{LoadError, load};
 use super::progress::to_json;
 use super::session::Session;
@@ -18,6 +14,7 @@ use super::shape::Shape;
 use super::upsert::{Inserts, Job, Verb};
 use super::{Committed, Mode, ProgressUpdate, SinkOptions, meta};
 use crate::error::{Doing, Error, Result, describe};
+use crate::statement::Statement;
 
 /// Below this many rows INSERT is used: `LOAD DATA` costs two more round trips and its parsing.
 const BULK_ROWS_MIN: usize = 64;
@@ -26,8 +23,8 @@ const BULK_ROWS_MIN: usize = 64;
 pub(super) struct Prepared {
     pub(super) jobs: Vec<Arc<Job>>,
     pub(super) shapes: Vec<Arc<Shape>>,
-    /// Fence and progress: one round trip.
-    pub(super) begin: String,
+    /// Moves the progress, if the fence is ours.
+    pub(super) progress: Statement,
     /// The target may hold rows of a later state of the source, which may be in the way.
     pub(super) converging: bool,
     pub(super) mode: Mode,
@@ -49,53 +46,52 @@ impl From<Error> for Failure {
     }
 }
 
-/// A string as a literal.
-pub(super) fn literal(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len() + 2);
-    super::encode::text(text.as_bytes(), Style::Literal, &mut out);
-    // Only ASCII bytes are escaped, so it is still UTF-8.
-    String::from_utf8_lossy(&out).into_owned()
+fn json<T: serde::Serialize>(statement: Statement, value: Option<&T>) -> Result<Statement> {
+    Ok(match value.map(to_json).transpose()? {
+        Some(json) => statement.literal(&json),
+        None => statement.text("NULL"),
+    })
 }
 
-fn json_literal<T: serde::Serialize>(value: Option<&T>) -> Result<String> {
-    Ok(value.map(to_json).transpose()?.map_or_else(|| "NULL".to_owned(), |json| literal(&json)))
-}
-
-/// The first statements of the transaction.
-pub(super) fn begin_statements(
+/// The statement that moves the progress, the first of the transaction.
+pub(super) fn progress_statement(
     options: &SinkOptions,
     update: &ProgressUpdate,
     fence: u64,
     commits: u64,
     rows_out: u64,
-) -> Result<String> {
-    let progress = meta::Names::new(options).progress;
-    let pipeline = literal(&options.pipeline);
-    let position = match &update.position {
-        Some(position) => format!("position = {}, ", json_literal(Some(position))?),
-        None => String::new(),
-    };
-    let as_of = match update.as_of {
-        Some(micros) => format!("as_of = '1970-01-01' + INTERVAL {micros} MICROSECOND, "),
-        None => String::new(),
-    };
-    let aggregates = match &update.aggregates {
-        Some(aggregates) => format!("aggregates = {}, ", json_literal(Some(aggregates))?),
-        None => String::new(),
-    };
-    let rebuilt = if update.rebuilt { "rebuild_since = NULL, " } else { "" };
-    Ok(format!(
-        "START TRANSACTION; \
-         UPDATE {progress} SET commits = commits + 1, {position}{as_of}{aggregates}{rebuilt}snapshot = {}, converge_until = {}, \
-         rows_in = rows_in + {}, rows_out = rows_out + {rows_out}, skipped = skipped + {}, \
-         split_transactions = split_transactions + {}, updated_at = UTC_TIMESTAMP(6) \
-         WHERE pipeline = {pipeline} AND lane = 0 AND fence = {fence} AND commits = {commits}",
-        json_literal(update.snapshot.as_ref())?,
-        json_literal(update.converge_until.as_ref())?,
-        update.rows_in,
-        update.skipped,
-        update.split_transactions,
-    ))
+) -> Result<Statement> {
+    let mut set = Statement::new("UPDATE ").table(&meta::Names::new(options).progress);
+    set = set.text(" SET commits = commits + 1, ");
+    if let Some(position) = &update.position {
+        set = json(set.text("position = "), Some(position))?.text(", ");
+    }
+    if let Some(micros) = update.as_of {
+        set = set.text("as_of = '1970-01-01' + INTERVAL ").number(micros).text(" MICROSECOND, ");
+    }
+    if let Some(aggregates) = &update.aggregates {
+        set = json(set.text("aggregates = "), Some(aggregates))?.text(", ");
+    }
+    if update.rebuilt {
+        set = set.text("rebuild_since = NULL, ");
+    }
+    set = json(set.text("snapshot = "), update.snapshot.as_ref())?;
+    set = json(set.text(", converge_until = "), update.converge_until.as_ref())?;
+    Ok(set
+        .text(", rows_in = rows_in + ")
+        .number(update.rows_in)
+        .text(", rows_out = rows_out + ")
+        .number(rows_out)
+        .text(", skipped = skipped + ")
+        .number(update.skipped)
+        .text(", split_transactions = split_transactions + ")
+        .number(update.split_transactions)
+        .text(", updated_at = UTC_TIMESTAMP(6) WHERE pipeline = ")
+        .literal(&options.pipeline)
+        .text(" AND lane = 0 AND fence = ")
+        .number(fence)
+        .text(" AND commits = ")
+        .number(commits))
 }
 
 /// Runs the transaction once.
@@ -104,7 +100,7 @@ pub(super) async fn attempt(
     epoch: &Prepared,
     allow_bulk: bool,
 ) -> std::result::Result<Committed, Failure> {
-    begin(session, &epoch.begin).await?;
+    begin(session, &epoch.progress).await?;
     let mut done = Committed { rows_written: 0, rows_deleted: 0, bulk: false };
     for job in &epoch.jobs {
         done.rows_deleted += delete(session, &epoch.shapes[job.target], job).await?;
@@ -132,13 +128,8 @@ pub(super) async fn attempt(
     }
 }
 
-async fn begin(session: &mut Session, statements: &str) -> std::result::Result<(), Failure> {
-    const DOING: &str = "moving the progress";
-    let mut result = session.conn.query_iter(statements).await.doing(DOING)?;
-    // Each collect ends one statement's result and makes the next one's counts current.
-    result.collect::<Row>().await.doing(DOING)?;
-    let moved = result.affected_rows();
-    result.drop_result().await.doing(DOING)?;
+async fn begin(session: &mut Session, progress: &Statement) -> std::result::Result<(), Failure> {
+    let moved = session.conn.query_two("START TRANSACTION", progress).await.doing("moving the progress")?;
     if moved != 1 {
         return Err(Failure::Fenced);
     }
@@ -160,7 +151,7 @@ async fn insert(session: &mut Session, shape: &Shape, job: &Job, verb: Verb) -> 
     while let Some(insert) = inserts.next().map_err(|e| job.unwritable(shape, &e))? {
         session.conn.query_drop(insert.statement).await.map_err(|e| refused(shape, job, insert.from, e))?;
         let affected = session.conn.affected_rows();
-        if session.conn.get_warnings() > 0 {
+        if session.conn.warnings() > 0 {
             ensure_harmless(session, shape, job, insert.from).await?;
         }
         if verb == Verb::Insert && affected != insert.rows as u64 {

@@ -5,6 +5,7 @@ use super::compact::{Compacted, Keys, compact};
 use super::encode::{Columns, Style, Unwritable, describe_key, write_hash, write_row};
 use super::shape::Shape;
 use crate::error::{Error, Result};
+use crate::statement::Statement;
 
 /// Rows per statement. A tenth of it costs half of the speed; ten times as many gain little.
 const ROWS_PER_STATEMENT: usize = 1_000;
@@ -108,7 +109,7 @@ pub(super) struct Inserts<'a> {
 
 /// A statement, and which rows of the job it writes.
 pub(super) struct Insert {
-    pub(super) statement: Vec<u8>,
+    pub(super) statement: Statement,
     pub(super) from: usize,
     pub(super) rows: usize,
 }
@@ -125,23 +126,23 @@ impl<'a> Inserts<'a> {
             return Ok(None);
         }
         let from = self.next;
-        let mut statement = Vec::with_capacity(64 << 10);
-        statement.extend_from_slice(if self.verb == Verb::Replace { &b"REPLACE "[..] } else { b"INSERT " });
-        statement.extend_from_slice(self.shape.insert.as_bytes());
+        let verb = if self.verb == Verb::Replace { "REPLACE " } else { "INSERT " };
+        let mut statement = Statement::with_capacity(64 << 10).text(verb).part(&self.shape.insert);
+        let values = statement.encoder();
         while self.next < total && self.next - from < ROWS_PER_STATEMENT {
             if self.next > from {
-                if statement.len() > self.limit_bytes {
+                if values.len() > self.limit_bytes {
                     break;
                 }
-                statement.push(b',');
+                values.push(b',');
             }
-            statement.push(b'(');
-            self.job.write(self.next, self.shape, Style::Literal, &mut self.scratch, &mut statement)?;
-            statement.push(b')');
+            values.push(b'(');
+            self.job.write(self.next, self.shape, Style::Literal, &mut self.scratch, values)?;
+            values.push(b')');
             self.next += 1;
         }
         if self.verb == Verb::Upsert {
-            statement.extend_from_slice(self.shape.on_duplicate.as_bytes());
+            statement = statement.part(&self.shape.on_duplicate);
         }
         Ok(Some(Insert { statement, from, rows: self.next - from }))
     }

@@ -7,14 +7,15 @@ use mysql_async::Value;
 
 use super::Key;
 use crate::error::{Error, Result};
-use crate::table::{Column, ColumnData, TableDef, quote};
+use crate::statement::{KeyLiteral, Statement, Word};
+use crate::table::{Column, ColumnData, TableDef};
 
 /// What to select so that [`literal`] gets what it needs of a key column. ENUM and SET are
 /// ordered by their numbers.
-pub(super) fn select(column: &Column) -> String {
-    let name = quote(&column.name);
+pub(super) fn select(statement: Statement, column: &Column) -> Statement {
+    let name = statement.name(&column.name);
     match column.data {
-        ColumnData::Enum { .. } | ColumnData::Set { .. } => format!("{name} + 0"),
+        ColumnData::Enum { .. } | ColumnData::Set { .. } => name.text(" + 0"),
         _ => name,
     }
 }
@@ -41,7 +42,9 @@ pub(super) fn literal(column: &Column, value: &Value) -> Result<String> {
         (Value::Bytes(bytes), ColumnData::Text { charset, .. }) => {
             // In the column's own set and collation, so that the column is not converted and its
             // index serves.
-            let collation = column.collation.as_deref().unwrap_or(charset);
+            let collation = Word::of_server(column.collation.as_deref().unwrap_or(charset))?;
+            let (collation, charset) = (collation.as_str(), Word::of_server(charset)?);
+            let charset = charset.as_str();
             if charset == "utf8mb4" {
                 format!("_utf8mb4 {} COLLATE {collation}", hex(bytes))
             } else {
@@ -75,27 +78,43 @@ fn hex(bytes: &[u8]) -> String {
 
 /// The WHERE clause of a range, empty for everything. Row comparisons are written out, since the
 /// server uses an index only for the leading column of `(a, b) > (1, 2)`.
-pub(super) fn bounds(def: &TableDef, key: &[usize], after: Option<&Key>, through: Option<&Key>) -> String {
-    let names: Vec<String> = key.iter().map(|&i| quote(&def.columns[i].name)).collect();
-    let mut parts = Vec::new();
+pub(super) fn bounds(def: &TableDef, key: &[usize], after: Option<&Key>, through: Option<&Key>) -> Result<Statement> {
+    let names: Vec<&str> = key.iter().map(|&i| def.columns[i].name.as_str()).collect();
+    let mut bounds = Statement::new("");
     if let Some(after) = after {
-        parts.push(compare(&names, after, ">", ">"));
+        bounds = compare(bounds.text(" WHERE "), &names, &parsed(after)?, (">", ">=", ">"));
     }
     if let Some(through) = through {
-        parts.push(compare(&names, through, "<", "<="));
+        let and = if bounds.is_empty() { " WHERE " } else { " AND " };
+        bounds = compare(bounds.text(and), &names, &parsed(through)?, ("<", "<=", "<="));
     }
-    if parts.is_empty() { String::new() } else { format!(" WHERE {}", parts.join(" AND ")) }
+    Ok(bounds)
 }
 
-/// `(a, b) op (x, y)`, strict in all columns but the last, which has its own operator.
-fn compare(names: &[String], key: &[String], strict: &str, last: &str) -> String {
+fn parsed(key: &Key) -> Result<Vec<KeyLiteral<'_>>> {
+    key.iter().map(|text| KeyLiteral::parse(text)).collect()
+}
+
+/// `(a, b) op (x, y)`: the operators are the strict one, the same with equality, and that of the last column.
+fn compare(
+    statement: Statement,
+    names: &[&str],
+    key: &[KeyLiteral<'_>],
+    operators: (&'static str, &'static str, &'static str),
+) -> Statement {
+    let (strict, or_equal, last) = operators;
+    let term = |statement: Statement, name: &str, operator: &'static str, value: &KeyLiteral<'_>| {
+        statement.name(name).text(" ").text(operator).text(" ").key(value)
+    };
     match (names, key) {
-        ([name], [value, ..]) => format!("{name} {last} {value}"),
+        ([name], [value, ..]) => term(statement, name, last, value),
         ([name, rest @ ..], [value, values @ ..]) if !values.is_empty() => {
-            let rest = compare(rest, values, strict, last);
-            format!("{name} {strict}= {value} AND ({name} {strict} {value} OR ({name} = {value} AND {rest}))")
+            let statement = term(statement, name, or_equal, value).text(" AND (");
+            let statement = term(statement, name, strict, value).text(" OR (");
+            let statement = term(statement, name, "=", value).text(" AND ");
+            compare(statement, rest, values, operators).text("))")
         }
-        _ => "FALSE".to_owned(),
+        _ => statement.text("FALSE"),
     }
 }
 
@@ -105,9 +124,9 @@ mod tests {
 
     #[test]
     fn composite_keys_are_compared_column_by_column() {
-        let names = ["`a`".to_owned(), "`b`".to_owned()];
-        let key = ["1".to_owned(), "2".to_owned()];
-        assert_eq!(compare(&names, &key, ">", ">"), "`a` >= 1 AND (`a` > 1 OR (`a` = 1 AND `b` > 2))");
-        assert_eq!(compare(&names, &key, "<", "<="), "`a` <= 1 AND (`a` < 1 OR (`a` = 1 AND `b` <= 2))");
+        let key = [KeyLiteral::parse("1").unwrap(), KeyLiteral::parse("2").unwrap()];
+        let shown = |operators| compare(Statement::new(""), &["a", "b"], &key, operators).to_string();
+        assert_eq!(shown((">", ">=", ">")), "`a` >= 1 AND (`a` > 1 OR (`a` = 1 AND `b` > 2))");
+        assert_eq!(shown(("<", "<=", "<=")), "`a` <= 1 AND (`a` < 1 OR (`a` = 1 AND `b` <= 2))");
     }
 }

@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use mysql_async::prelude::Queryable;
 use rand::Rng;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
@@ -28,6 +27,7 @@ use tokio::task::JoinHandle;
 use crate::endpoint::{self, Conn, Endpoint, Flavor};
 use crate::error::{Doing, Error, Result};
 use crate::position::{Position, current_position};
+use crate::statement::Statement;
 use crate::table::{TableDef, read_definition};
 
 mod keys;
@@ -231,11 +231,11 @@ impl Snapshot {
 
 async fn open_session(endpoint: &Endpoint) -> Result<Conn> {
     let mut conn = endpoint.connect().await?;
-    conn.query_drop(format!(
-        "SET SESSION net_write_timeout = {WRITE_TIMEOUT_SECONDS}, wait_timeout = {WRITE_TIMEOUT_SECONDS}"
-    ))
-    .await
-    .doing(DOING)?;
+    let patience = Statement::new("SET SESSION net_write_timeout = ")
+        .number(WRITE_TIMEOUT_SECONDS)
+        .text(", wait_timeout = ")
+        .number(WRITE_TIMEOUT_SECONDS);
+    conn.query_drop(patience).await.doing(DOING)?;
     Ok(conn)
 }
 
@@ -244,9 +244,10 @@ async fn start_transaction(conn: &mut Conn) -> Result<()> {
 }
 
 async fn lock(conn: &mut Conn, tables: &[TableDef]) -> Result<()> {
-    conn.query_drop(format!("SET SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}")).await.doing(DOING)?;
-    let list: Vec<String> = tables.iter().map(|t| format!("{} READ", t.name)).collect();
-    let statement = format!("LOCK TABLES {}", list.join(", "));
+    let patience = Statement::new("SET SESSION lock_wait_timeout = ").number(LOCK_WAIT_SECONDS);
+    conn.query_drop(patience).await.doing(DOING)?;
+    let statement =
+        Statement::new("LOCK TABLES ").list(", ", tables, |list, table| list.table(&table.name).text(" READ"));
     for attempt in 1..=LOCK_ATTEMPTS {
         match conn.query_drop(&statement).await {
             Ok(()) => return Ok(()),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use futures_util::TryStreamExt;
-use mysql_async::prelude::Queryable;
 use mysql_async::{Row, Value};
 use tokio::sync::{Mutex, mpsc};
 
@@ -13,7 +12,8 @@ use crate::charset::Charsets;
 use crate::column::Column;
 use crate::endpoint::Conn;
 use crate::error::{Doing, Error, Result};
-use crate::table::{TableDef, quote};
+use crate::statement::Statement;
+use crate::table::TableDef;
 
 const DOING: &str = "reading the snapshot";
 
@@ -38,14 +38,20 @@ impl Table {
     }
 
     /// `FROM … WHERE … ORDER BY key` of a range.
-    pub(super) fn from(&self, after: Option<&Key>, through: Option<&Key>) -> String {
-        let order: Vec<String> = self.key.iter().map(|&i| quote(&self.def.columns[i].name)).collect();
-        let bounds = keys::bounds(&self.def, &self.key, after, through);
-        format!(" FROM {} FORCE INDEX ({}){bounds} ORDER BY {}", self.def.name, quote(&self.index), order.join(", "))
+    pub(super) fn from(&self, after: Option<&Key>, through: Option<&Key>) -> Result<Statement> {
+        let key = || self.key.iter().map(|&i| self.def.columns[i].name.as_str());
+        Ok(Statement::new(" FROM ")
+            .table(&self.def.name)
+            .text(" FORCE INDEX (")
+            .name(&self.index)
+            .text(")")
+            .part(&keys::bounds(&self.def, &self.key, after, through)?)
+            .text(" ORDER BY ")
+            .list(", ", key(), Statement::name))
     }
 
-    pub(super) fn key_select(&self) -> String {
-        self.key.iter().map(|&i| keys::select(&self.def.columns[i])).collect::<Vec<_>>().join(", ")
+    pub(super) fn key_select(&self) -> Statement {
+        Statement::new("").list(", ", &self.key, |select, &i| keys::select(select, &self.def.columns[i]))
     }
 
     pub(super) fn key(&self, values: impl Fn(usize) -> Option<Value>) -> Result<Key> {
@@ -66,12 +72,11 @@ pub(super) async fn plan(
         let Some(table) = tables.get(gap.table) else { continue };
         loop {
             // The key of the chunk's last row, found by the server; none when fewer rows are left.
-            let statement = format!(
-                "SELECT {}{} LIMIT 1 OFFSET {}",
-                table.key_select(),
-                table.from(gap.after.as_ref(), gap.through.as_ref()),
-                chunk_rows.saturating_sub(1)
-            );
+            let statement = Statement::new("SELECT ")
+                .part(&table.key_select())
+                .part(&table.from(gap.after.as_ref(), gap.through.as_ref())?)
+                .text(" LIMIT 1 OFFSET ")
+                .number(chunk_rows.saturating_sub(1));
             let row: Option<Row> = conn.exec_first(statement, ()).await.doing(DOING)?;
             let last = row.map(|row| table.key(|i| row.as_ref(i).cloned())).transpose()?;
             // The gap's own end, when its last row is the chunk's last row, needs no chunk after it.
@@ -118,15 +123,14 @@ async fn read_chunk(
 ) -> Result<bool> {
     let def = &table.def;
     let mut columns = columns(def, options.zero_dates)?;
-    let names: Vec<String> = def.columns.iter().map(|c| quote(&c.name)).collect();
-    let statement = format!(
-        "SELECT {}, {}{}",
-        names.join(", "),
-        table.key_select(),
-        table.from(range.after.as_ref(), range.through.as_ref())
-    );
+    let names = def.columns.iter().map(|column| column.name.as_str());
+    let statement = Statement::new("SELECT ")
+        .list(", ", names, Statement::name)
+        .text(", ")
+        .part(&table.key_select())
+        .part(&table.from(range.after.as_ref(), range.through.as_ref())?);
     let through = range.through.clone();
-    let mut rows = conn.exec_stream::<Row, _, _>(statement, ()).await.doing(DOING)?;
+    let mut rows = conn.stream(statement).await.doing(DOING)?;
     let (mut count, mut bytes) = (0, 0);
     let mut last: Option<Row> = None;
     loop {

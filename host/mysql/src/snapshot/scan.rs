@@ -7,13 +7,13 @@
 use arrow_array::RecordBatch;
 use futures_util::TryStreamExt;
 use mysql_async::Row;
-use mysql_async::prelude::Queryable;
 
 use super::read::{Table, columns, finish, push};
 use super::{Key, ZeroDates};
 use crate::endpoint::Conn;
 use crate::error::{Doing, Error, Result};
-use crate::table::{TableDef, quote};
+use crate::statement::Statement;
+use crate::table::TableDef;
 
 const DOING: &str = "reading a table";
 
@@ -36,10 +36,10 @@ pub async fn scan<E: From<Error>>(
     batch_rows: usize,
     mut each: impl FnMut(&RecordBatch) -> Result<(), E>,
 ) -> Result<(), E> {
-    let names: Vec<String> = def.columns.iter().map(|column| quote(&column.name)).collect();
-    let statement = format!("SELECT {} FROM {}", names.join(", "), def.name);
+    let names = def.columns.iter().map(|column| column.name.as_str());
+    let statement = Statement::new("SELECT ").list(", ", names, Statement::name).text(" FROM ").table(&def.name);
     let mut builders = columns(def, ZeroDates::Null)?;
-    let mut rows = conn.exec_stream::<Row, _, _>(statement, ()).await.doing(DOING)?;
+    let mut rows = conn.stream(statement).await.doing(DOING)?;
     let mut count = 0;
     while let Some(row) = rows.try_next().await.doing(DOING)? {
         push(def, &mut builders, &row)?;
@@ -83,14 +83,14 @@ impl KeyScan {
         if self.done {
             return Ok(None);
         }
-        let mut selected: Vec<String> = self.read.columns.iter().map(|column| quote(&column.name)).collect();
-        selected.push(self.table.key_select());
-        let statement = format!(
-            "SELECT {}{} LIMIT {}",
-            selected.join(", "),
-            self.table.from(self.after.as_ref(), None),
-            batch_rows.max(1)
-        );
+        let each = |statement: Statement, name: &str| statement.name(name).text(", ");
+        let names = self.read.columns.iter().map(|column| column.name.as_str());
+        let statement = Statement::new("SELECT ")
+            .list("", names, each)
+            .part(&self.table.key_select())
+            .part(&self.table.from(self.after.as_ref(), None)?)
+            .text(" LIMIT ")
+            .number(batch_rows.max(1) as u64);
         let mut builders = columns(&self.read, ZeroDates::Null)?;
         let rows: Vec<Row> = conn.exec(statement, ()).await.doing(DOING)?;
         for row in &rows {

@@ -3,6 +3,8 @@
 use arrow_schema::{DataType, TimeUnit};
 use serde::{Deserialize, Serialize};
 
+use super::SqlType;
+
 /// A column's type as far as its values are concerned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "type")]
@@ -110,7 +112,8 @@ pub(super) struct Facts<'a> {
 
 impl ColumnData {
     pub(super) fn parse(facts: &Facts<'_>) -> ColumnData {
-        let unsigned = facts.column_type.contains("unsigned");
+        let parsed = SqlType::parse(facts.column_type).ok();
+        let unsigned = parsed.as_ref().is_some_and(SqlType::is_unsigned);
         let integer = |bits| ColumnData::Integer { bits, unsigned };
         let fsp = facts.fsp.unwrap_or(0) as u8;
         let octets = facts.octets.unwrap_or(0);
@@ -137,8 +140,11 @@ impl ColumnData {
             "varchar" => text(false, false),
             "longtext" if facts.maria_json => ColumnData::Json { binary: false },
             "tinytext" | "text" | "mediumtext" | "longtext" => text(false, true),
-            "enum" => labels(facts.column_type).map_or(ColumnData::Unsupported, |labels| ColumnData::Enum { labels }),
-            "set" => labels(facts.column_type).map_or(ColumnData::Unsupported, |labels| ColumnData::Set { labels }),
+            "enum" | "set" => match parsed {
+                Some(SqlType::Enum(labels)) => ColumnData::Enum { labels },
+                Some(SqlType::Set(labels)) => ColumnData::Set { labels },
+                _ => ColumnData::Unsupported,
+            },
             "binary" => ColumnData::FixedBinary { length: octets as u16 },
             "varbinary" => ColumnData::Binary { max_bytes: octets, large: false },
             "tinyblob" | "blob" | "mediumblob" | "longblob" => ColumnData::Binary { max_bytes: octets, large: true },
@@ -204,45 +210,5 @@ impl ColumnData {
     /// True for the types that can hold `0000-00-00`.
     pub fn has_zero_dates(&self) -> bool {
         matches!(self, ColumnData::Date | ColumnData::DateTime { .. } | ColumnData::Timestamp { .. })
-    }
-}
-
-/// The labels in `enum('a','it''s')`. information_schema doubles quotes and writes other
-/// characters as they are.
-fn labels(column_type: &str) -> Option<Vec<String>> {
-    let inner = column_type.split_once('(')?.1.strip_suffix(')')?;
-    let mut labels = Vec::new();
-    let mut chars = inner.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\'' => {
-                let mut label = String::new();
-                loop {
-                    match chars.next()? {
-                        '\'' if chars.peek() == Some(&'\'') => {
-                            chars.next();
-                            label.push('\'');
-                        }
-                        '\'' => break,
-                        c => label.push(c),
-                    }
-                }
-                labels.push(label);
-            }
-            ',' => {}
-            _ => return None,
-        }
-    }
-    Some(labels)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_keep_quotes_and_commas() {
-        assert_eq!(labels("enum('a','it''s','x,y','')").unwrap(), ["a", "it's", "x,y", ""]);
-        assert_eq!(labels("enum(a)"), None);
     }
 }

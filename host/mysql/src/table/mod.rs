@@ -7,6 +7,7 @@
 mod data;
 mod name;
 mod read;
+mod sql_type;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use data::ColumnData;
 pub use name::{TableName, quote};
 pub use read::{expand_tables, read_definition};
+pub use sql_type::{Geometry, Sign, Size, SqlType, TYPE_BYTES_MAX};
 
 /// How a generated column is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,6 +178,16 @@ impl TableDef {
 }
 
 impl Column {
+    /// Its type, parsed; `None` for a type that this version does not know.
+    pub fn sql_type(&self) -> Option<SqlType> {
+        SqlType::parse(&self.mysql_type).ok()
+    }
+
+    /// UNSIGNED.
+    pub fn is_unsigned(&self) -> bool {
+        self.sql_type().is_some_and(|parsed| parsed.is_unsigned())
+    }
+
     /// The column as an Arrow field.
     pub fn field(&self) -> Field {
         let mut facts = HashMap::from([("mysql-type".to_owned(), self.mysql_type.clone())]);

@@ -1,7 +1,6 @@
 //! Definitions read from a server's information_schema.
 
 use mysql_async::Row;
-use mysql_async::prelude::Queryable;
 
 use super::data::Facts;
 use super::{Column, ColumnData, Generated, TableDef, TableName, UniqueKey};

@@ -154,15 +154,14 @@ async fn a_server_that_is_killed_and_restarted_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a session of somebody else")]
 async fn a_locked_row_is_waited_for() {
     let server = server(Kind::MariaDb);
     let options = options(server, "locked");
     let (mut sink, _) = claim(&options, &people("locked")).await;
     sink.commit(epoch(vec![people_write(&[(1, Some("a"))], true)], 5)).await.unwrap();
     // Holds the row for longer than the sink waits for it once.
-    let url = server.url("locked");
-    let locker = rowmill_mysql::Endpoint::parse(&url).unwrap();
-    let mut conn = locker.connect().await.unwrap();
+    let mut conn = mysql_async::Conn::from_url(server.url("locked")).await.unwrap();
     use mysql_async::prelude::Queryable;
     conn.query_drop("START TRANSACTION").await.unwrap();
     conn.query_drop("UPDATE locked.people SET name = 'theirs' WHERE id = 1").await.unwrap();

@@ -4,6 +4,7 @@
 
 mod broken;
 mod groups;
+mod hold;
 mod keys;
 mod lost;
 mod model;

@@ -125,9 +125,9 @@ fn columns(mysql: bool) -> Vec<(&'static str, &'static str, [&'static str; 2], A
         ),
         (
             "c_enum",
-            "enum('1','it''s','x,y')",
-            ["'it\\'s'", "'1'"],
-            Arc::new(StringArray::from(vec![Some("it's"), Some("1"), None])),
+            "enum('1','it''s','a\\\\b','x,y')",
+            ["'it\\'s'", "'a\\\\b'"],
+            Arc::new(StringArray::from(vec![Some("it's"), Some("a\\b"), None])),
         ),
         ("c_set", "set('a','b','c')", ["'a,c'", "''"], Arc::new(StringArray::from(vec![Some("a,c"), Some(""), None]))),
         (

@@ -11,9 +11,8 @@ use std::sync::Arc;
 use arrow_buffer::i256;
 use arrow_schema::{DataType, TimeUnit};
 
-use super::super::create::length_in;
 use super::time::{self, DAY};
-use crate::table::{Column, ColumnData};
+use crate::table::{Column, ColumnData, SqlType};
 
 /// What a server's types hold where that depends on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +124,7 @@ impl Rule {
     /// refuses gets no rule.
     pub(in super::super) fn new(array: &DataType, column: &Column, limits: &Limits) -> Rule {
         let data = &column.data;
-        let unsigned = column.mysql_type.split(' ').any(|word| word == "unsigned");
+        let unsigned = column.is_unsigned();
         match array {
             DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => signed(array, data),
             DataType::UInt16 if *data == ColumnData::Year => Rule::Year,
@@ -146,7 +145,10 @@ impl Rule {
             DataType::Binary => match data {
                 ColumnData::FixedBinary { length } => Rule::ExactBytes(usize::from(*length)),
                 ColumnData::Binary { max_bytes, .. } => Rule::Bytes(*max_bytes),
-                ColumnData::Vector => Rule::Vector(length_in(&column.mysql_type).unwrap_or(16_383)),
+                ColumnData::Vector => match column.sql_type() {
+                    Some(SqlType::Vector(numbers)) => Rule::Vector(numbers.into()),
+                    _ => Rule::Any,
+                },
                 _ => Rule::Any,
             },
             DataType::Date32 => Rule::Date,
