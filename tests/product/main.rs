@@ -6,9 +6,11 @@ mod harness;
 
 mod demo;
 mod hostile;
+mod hostile_sql;
 mod kills;
 mod load;
 mod restart;
 mod starts;
 mod state;
 mod takeover;
+mod tls;

@@ -216,7 +216,7 @@ error: no such key in source: tabels
 4 |   tabels: [orders]
   |   ^^^^^^
   |
-  = needed: one of url, tables, start, allow_unlogged_cascades, zero_dates, append_only
+  = needed: one of url, tls, tls_ca, tables, start, allow_unlogged_cascades, zero_dates, append_only
   = fix: did you mean tables?
 
 error: the environment variable LIMIT is not set

@@ -29,6 +29,7 @@ mod sink;
 mod source;
 mod source_map;
 mod steps;
+mod tls;
 mod tree;
 mod url;
 mod window;

@@ -56,6 +56,9 @@ impl Pipeline {
 pub struct Source {
     /// `mysql://user:password@host:port/database`.
     pub url: Secret,
+    /// Encryption of its connections.
+    #[serde(default)]
+    pub tls: Tls,
     /// `table`, `db.table`, or globs of these; at least one.
     pub tables: Vec<String>,
     /// Where a first start begins.
@@ -67,6 +70,48 @@ pub struct Source {
     /// Rows are never updated nor deleted; one that is stops the pipeline. Aggregates that can't take
     /// rows out again ask for it.
     pub append_only: bool,
+}
+
+/// Encryption of the connections to a server, beside what its address says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tls {
+    /// Whether there has to be some. `None`: as the address says, and `preferred` without a word there.
+    pub mode: Option<TlsMode>,
+    /// Certificates of the authorities that may have signed the server's.
+    pub ca: Option<PathBuf>,
+}
+
+/// How much encryption is asked for; named as by MySQL's own clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsMode {
+    /// Never.
+    Disabled,
+    /// If the server has it, with any certificate.
+    Preferred,
+    /// Always, with any certificate.
+    Required,
+    /// Always, with a certificate signed by a known authority.
+    VerifyCa,
+    /// Always, with a certificate signed by a known authority for this host.
+    VerifyIdentity,
+}
+
+impl TlsMode {
+    /// All of them.
+    pub const ALL: [TlsMode; 5] =
+        [TlsMode::Disabled, TlsMode::Preferred, TlsMode::Required, TlsMode::VerifyCa, TlsMode::VerifyIdentity];
+
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            TlsMode::Disabled => "disabled",
+            TlsMode::Preferred => "preferred",
+            TlsMode::Required => "required",
+            TlsMode::VerifyCa => "verify-ca",
+            TlsMode::VerifyIdentity => "verify-identity",
+        }
+    }
 }
 
 /// Where a first start begins; later ones go on from the stored progress.
@@ -351,6 +396,9 @@ pub enum Arg {
 pub struct Sink {
     /// `mysql://user:password@host:port/database`.
     pub url: Secret,
+    /// Encryption of its connections.
+    #[serde(default)]
+    pub tls: Tls,
     /// Name of the target table; `${table}` in it is the source table's. `None`: the source table's name.
     /// Use [`Sink::table_for`].
     pub table: Option<String>,
@@ -501,6 +549,7 @@ mod tests {
             name: "clean-orders".to_owned(),
             source: Source {
                 url: Secret::new("mysql://reader:hunter2@127.0.0.1:3306/shop"),
+                tls: Tls::default(),
                 tables: vec!["orders".to_owned()],
                 start: Start::File { file: "binlog.000012".to_owned(), position: 4 },
                 allow_unlogged_cascades: false,
@@ -526,6 +575,7 @@ mod tests {
             }],
             sink: Sink {
                 url: Secret::new("mysql://writer:hunter2@127.0.0.1:3307/mart"),
+                tls: Tls::default(),
                 table: Some("${table}_clean".to_owned()),
                 key: None,
                 existing: Existing::Refuse,

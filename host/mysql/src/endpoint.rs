@@ -3,13 +3,15 @@
 //! An address is a `mysql://` URL. Sessions run in UTC, in a strict SQL mode, with utf8mb4, at
 //! REPEATABLE READ. The password is kept inside the driver's options and printed by nothing here.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mysql_async::{DriverError, IoError, Opts, OptsBuilder, SslOpts};
+use rowmill_foreign::line;
 use serde::{Deserialize, Serialize};
 
 pub use crate::connection::Conn;
@@ -35,11 +37,56 @@ pub enum SslMode {
     VerifyIdentity,
 }
 
+impl SslMode {
+    const ALL: [(&'static str, SslMode); 5] = [
+        ("disabled", SslMode::Disabled),
+        ("preferred", SslMode::Preferred),
+        ("required", SslMode::Required),
+        ("verify-ca", SslMode::VerifyCa),
+        ("verify-identity", SslMode::VerifyIdentity),
+    ];
+
+    fn parse(name: &str) -> Option<SslMode> {
+        let name = name.to_ascii_lowercase().replace('_', "-");
+        SslMode::ALL.iter().find(|(known, _)| *known == name).map(|(_, mode)| *mode)
+    }
+}
+
+impl fmt::Display for SslMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(SslMode::ALL.iter().find(|(_, mode)| mode == self).map_or("", |(name, _)| name))
+    }
+}
+
+/// An address says something else of TLS than what was given beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsDiffers {
+    /// It is about the file of certificates, not about the mode.
+    pub ca: bool,
+    /// What was given.
+    pub given: String,
+    /// What the address says.
+    pub in_address: String,
+}
+
+impl TlsDiffers {
+    /// The key of a pipeline file that was given.
+    pub fn key(&self) -> &'static str {
+        if self.ca { "tls_ca" } else { "tls" }
+    }
+
+    /// The option of the address.
+    pub fn option(&self) -> &'static str {
+        if self.ca { "ssl-ca" } else { "ssl-mode" }
+    }
+}
+
 /// A parsed server address.
 #[derive(Clone)]
 pub struct Endpoint {
     opts: Opts,
-    ssl_mode: SslMode,
+    /// As it was asked for; see [`Endpoint::ssl_mode`].
+    ssl_mode: Option<SslMode>,
     ssl_ca: Option<PathBuf>,
     /// Set once the server was found to have no TLS, so that later connections don't ask again.
     plain: Arc<AtomicBool>,
@@ -104,32 +151,55 @@ impl Endpoint {
         if opts.ip_or_hostname().is_empty() {
             return Err(address("has no host".into()));
         }
-        let mut ssl_mode = SslMode::Preferred;
+        let mut ssl_mode = None;
         let mut ssl_ca = None;
         for pair in query.split('&').filter(|p| !p.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             match key {
                 "ssl-mode" => {
-                    ssl_mode = match value.to_ascii_lowercase().replace('_', "-").as_str() {
-                        "disabled" => SslMode::Disabled,
-                        "preferred" => SslMode::Preferred,
-                        "required" => SslMode::Required,
-                        "verify-ca" => SslMode::VerifyCa,
-                        "verify-identity" => SslMode::VerifyIdentity,
-                        other => {
-                            return Err(address(format!(
-                                "ssl-mode is '{other}', expected disabled, preferred, required, verify-ca or verify-identity"
-                            )));
-                        }
-                    }
+                    ssl_mode = Some(SslMode::parse(value).ok_or_else(|| {
+                        address(format!(
+                            "ssl-mode is '{}', expected disabled, preferred, required, verify-ca or verify-identity",
+                            line(value)
+                        ))
+                    })?);
                 }
                 "ssl-ca" => ssl_ca = Some(PathBuf::from(value)),
                 other => {
+                    let other = line(other);
                     return Err(address(format!("option '{other}' is not known; there are ssl-mode and ssl-ca")));
                 }
             }
         }
         Ok(Endpoint { opts, ssl_mode, ssl_ca, plain: Arc::default() })
+    }
+
+    /// The same with a mode and certificates that were given beside the address; an error where the
+    /// address says something else.
+    pub fn with_tls(mut self, mode: Option<SslMode>, ca: Option<PathBuf>) -> std::result::Result<Endpoint, TlsDiffers> {
+        if let (Some(given), Some(own)) = (mode, self.ssl_mode)
+            && given != own
+        {
+            return Err(TlsDiffers { ca: false, given: given.to_string(), in_address: own.to_string() });
+        }
+        if let (Some(given), Some(own)) = (&ca, &self.ssl_ca) {
+            // The same file can be reached by two paths.
+            let whole = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+            if whole(given) != whole(own) {
+                let shown = |path: &PathBuf| line(&path.display().to_string()).into_owned();
+                return Err(TlsDiffers { ca: true, given: shown(given), in_address: shown(own) });
+            }
+        }
+        self.ssl_mode = mode.or(self.ssl_mode);
+        self.ssl_ca = ca.or(self.ssl_ca);
+        Ok(self)
+    }
+
+    /// How much TLS is asked for. As for MySQL's own clients, certificates without a mode ask for
+    /// verification: nobody names an authority for nothing.
+    pub fn ssl_mode(&self) -> SslMode {
+        let unsaid = if self.ssl_ca.is_some() { SslMode::VerifyCa } else { SslMode::Preferred };
+        self.ssl_mode.unwrap_or(unsaid)
     }
 
     /// The host name or address.
@@ -172,38 +242,58 @@ impl Endpoint {
     }
 
     async fn connect_raw(&self) -> Result<Conn> {
-        let tls = match self.ssl_mode {
+        let tls = match self.ssl_mode() {
             SslMode::Disabled => false,
             SslMode::Preferred => !self.plain.load(Ordering::Relaxed),
             _ => true,
         };
-        match self.attempt(tls).await {
+        let certificates = if tls { self.certificates()? } else { None };
+        match self.attempt(tls, certificates).await {
             Err(error) if tls && is_tls_failure(&error) => {
-                if self.ssl_mode != SslMode::Preferred {
+                if self.ssl_mode() != SslMode::Preferred {
                     return Err(Error::Tls { server: self.server(), reason: describe(&error) });
                 }
-                tracing::debug!(server = %self.server(), reason = %describe(&error), "no TLS, connecting without it");
-                let conn = self.attempt(false).await.map_err(|e| self.classify(e))?;
+                let conn = self.attempt(false, None).await.map_err(|e| self.classify(e))?;
                 self.plain.store(true, Ordering::Relaxed);
+                if is_news(&self.server()) {
+                    tracing::warn!(
+                        server = %self.server(),
+                        reason = %describe(&error),
+                        "the connection is not encrypted, since the server has no TLS; `tls: required` in the source \
+                         or sink (ssl-mode=required in the address) forbids that, `tls: disabled` says that it is meant"
+                    );
+                }
                 Ok(conn)
             }
             result => result.map_err(|e| self.classify(e)),
         }
     }
 
-    async fn attempt(&self, tls: bool) -> std::result::Result<Conn, mysql_async::Error> {
+    /// The file of certificates, where one is named.
+    fn certificates(&self) -> Result<Option<Vec<u8>>> {
+        /// All the authorities that a browser knows fit several times over.
+        const BYTES_MAX: u64 = 4 << 20;
+        let Some(path) = &self.ssl_ca else { return Ok(None) };
+        rowmill_foreign::read(path, BYTES_MAX).map(Some).map_err(|error| {
+            let path = path.display().to_string();
+            Error::Tls { server: self.server(), reason: format!("the certificates in {}: {error}", line(&path)) }
+        })
+    }
+
+    async fn attempt(&self, tls: bool, certificates: Option<Vec<u8>>) -> std::result::Result<Conn, mysql_async::Error> {
         let mut builder = OptsBuilder::from_opts(self.opts.clone())
             .prefer_socket(false)
             .tcp_nodelay(true)
             .tcp_keepalive(Some(Duration::from_secs(60)))
             .stmt_cache_size(32usize);
         if tls {
-            let verify = matches!(self.ssl_mode, SslMode::VerifyCa | SslMode::VerifyIdentity);
+            let mode = self.ssl_mode();
+            let verify = matches!(mode, SslMode::VerifyCa | SslMode::VerifyIdentity);
             let mut ssl = SslOpts::default()
                 .with_danger_accept_invalid_certs(!verify)
-                .with_danger_skip_domain_validation(self.ssl_mode != SslMode::VerifyIdentity);
-            if let Some(ca) = &self.ssl_ca {
-                ssl = ssl.with_root_certs(vec![ca.clone().into()]);
+                .with_danger_skip_domain_validation(mode != SslMode::VerifyIdentity);
+            if let Some(certificates) = certificates {
+                ssl = ssl.with_root_certs(vec![certificates.into()]);
             }
             builder = builder.ssl_opts(ssl);
         }
@@ -228,19 +318,21 @@ impl Endpoint {
                     1044 | 1045 | 1049 | 1130 | 1251 | 1698 | 1820 | 1862 | 3118 | 3159 | 3878 | 4151
                 ) =>
             {
-                Error::AccessDenied {
-                    server: self.server(),
-                    user: self.user().to_owned(),
-                    reason: format!("server error {}: {}", e.code, e.message),
-                }
+                Error::AccessDenied { server: self.server(), user: self.user().to_owned(), reason: describe(&error) }
             }
             mysql_async::Error::Driver(DriverError::ConnectionClosed) => Error::Unreachable {
                 server: self.server(),
                 reason: "the connection was closed during the handshake".into(),
             },
-            _ => Error::Sql { doing: "connecting", source: Box::new(error) },
+            _ => Error::Sql { doing: "connecting", cause: Box::new(error) },
         }
     }
+}
+
+/// True once per server and process: connections are made again and again, from several parts of the program.
+fn is_news(server: &str) -> bool {
+    static KNOWN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(server.to_owned())
 }
 
 fn is_tls_failure(error: &mysql_async::Error) -> bool {
@@ -288,7 +380,7 @@ impl fmt::Display for Endpoint {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Endpoint({self}, {:?})", self.ssl_mode)
+        write!(f, "Endpoint({self}, {:?})", self.ssl_mode())
     }
 }
 
@@ -302,6 +394,21 @@ mod tests {
         assert_eq!(endpoint.to_string(), "mysql://reader@db:3307/shop");
         assert!(!format!("{endpoint:?}").contains("hunter2"));
         assert_eq!((endpoint.port(), endpoint.database()), (3307, Some("shop")));
+    }
+
+    #[test]
+    fn what_the_file_says_of_tls_is_what_the_address_says() {
+        let endpoint = |query: &str| Endpoint::parse(&format!("mysql://u@h/db{query}")).unwrap();
+        let mode = |query: &str, mode, ca: Option<&str>| {
+            endpoint(query).with_tls(mode, ca.map(PathBuf::from)).map(|e| e.ssl_mode()).map_err(|d| d.key())
+        };
+        assert_eq!(mode("", None, None), Ok(SslMode::Preferred));
+        assert_eq!(mode("", Some(SslMode::Required), None), Ok(SslMode::Required));
+        assert_eq!(mode("?ssl-mode=REQUIRED", Some(SslMode::Required), None), Ok(SslMode::Required));
+        assert_eq!(mode("?ssl-mode=disabled", Some(SslMode::Required), None), Err("tls"));
+        assert_eq!(mode("", None, Some("/ca.pem")), Ok(SslMode::VerifyCa));
+        assert_eq!(mode("?ssl-mode=preferred", None, Some("/ca.pem")), Ok(SslMode::Preferred));
+        assert_eq!(mode("?ssl-ca=/a.pem", None, Some("/b.pem")), Err("tls_ca"));
     }
 
     #[test]

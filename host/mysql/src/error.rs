@@ -2,6 +2,14 @@
 //!
 //! Every error says what was found and what was needed; none carries a password. Whether the
 //! caller backs off and tries again is decided in one place, [`Error::is_transient`].
+//!
+//! # How they are printed
+//!
+//! An error of this crate says everything in its own line, the driver's and the server's words included,
+//! and has no `source()`: a reporter that prints the chain prints each of them once. What comes from a
+//! server is printed without control characters and cut where it is very long.
+
+use rowmill_foreign::{Printable, line};
 
 use crate::position::Position;
 use crate::table::TableName;
@@ -34,14 +42,23 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Makes a problem from its four texts.
+    /// Makes a problem from its four texts, whose control characters are escaped.
     pub fn new(
         subject: impl Into<String>,
         found: impl Into<String>,
         needed: impl Into<String>,
         fix: impl Into<String>,
     ) -> Problem {
-        Problem { subject: subject.into(), found: found.into(), needed: needed.into(), fix: fix.into() }
+        let one_line = |text: String| line(&text).into_owned();
+        // A statement to type may have several lines.
+        let lines =
+            |text: String| text.split('\n').map(|part| Printable(part).to_string()).collect::<Vec<_>>().join("\n");
+        Problem {
+            subject: one_line(subject.into()),
+            found: one_line(found.into()),
+            needed: one_line(needed.into()),
+            fix: lines(fix.into()),
+        }
     }
 }
 
@@ -56,13 +73,13 @@ impl std::fmt::Display for Problem {
 #[non_exhaustive]
 pub enum Error {
     /// The address of a server cannot be used.
-    #[error("server address: {message}; expected mysql://user:password@host:port/database")]
+    #[error("server address: {}; expected mysql://user:password@host:port/database", line(message))]
     Address {
         /// What is wrong with it, without its password.
         message: String,
     },
     /// Nothing answers at the address.
-    #[error("server {server} cannot be reached: {reason}")]
+    #[error("server {server} cannot be reached: {}", line(reason))]
     Unreachable {
         /// Host and port.
         server: String,
@@ -70,7 +87,7 @@ pub enum Error {
         reason: String,
     },
     /// The server refuses this user.
-    #[error("server {server} refuses user '{user}': {reason}")]
+    #[error("server {server} refuses user '{}': {}", Printable(user), line(reason))]
     AccessDenied {
         /// Host and port.
         server: String,
@@ -80,7 +97,10 @@ pub enum Error {
         reason: String,
     },
     /// TLS was required and could not be had.
-    #[error("no TLS connection to server {server}: {reason}; see the ssl-mode and ssl-ca options of the address")]
+    #[error(
+        "no TLS connection to server {server}: {}; see the keys tls and tls_ca of source and sink (ssl-mode and ssl-ca in the address)",
+        line(reason)
+    )]
     Tls {
         /// Host and port.
         server: String,
@@ -88,16 +108,18 @@ pub enum Error {
         reason: String,
     },
     /// A statement or the protocol failed.
-    #[error("while {doing}: {}", describe(source))]
+    #[error("while {doing}: {}", describe(cause))]
     Sql {
         /// What was being done: "reading the position".
         doing: &'static str,
-        /// The driver's error.
-        source: Box<mysql_async::Error>,
+        /// The driver's error. Not called `source`, see [the rule](self).
+        cause: Box<mysql_async::Error>,
     },
     /// The server is not the one that the progress belongs to.
     #[error(
-        "the server is {found}, but the stored position belongs to {expected}; point the source at the old server, or reset the pipeline"
+        "the server is {}, but the stored position belongs to {}; point the source at the old server, or reset the pipeline",
+        line(found),
+        line(expected)
     )]
     IdentityChanged {
         /// Who answered.
@@ -107,7 +129,8 @@ pub enum Error {
     },
     /// The binary log no longer holds the position.
     #[error(
-        "the binary log no longer holds position {position}: {reason}; reset the pipeline to start with a new snapshot, and keep binary logs longer (binlog_expire_logs_seconds)"
+        "the binary log no longer holds position {position}: {}; reset the pipeline to start with a new snapshot, and keep binary logs longer (binlog_expire_logs_seconds)",
+        line(reason)
     )]
     PositionGone {
         /// The position asked for.
@@ -117,7 +140,8 @@ pub enum Error {
     },
     /// The structure or contents of a table changed by other means than logged rows.
     #[error(
-        "table {table} was changed at {position} by: {statement}; this version cannot follow it: reset the pipeline to start anew with the changed table"
+        "table {table} was changed at {position} by: {}; this version cannot follow it: reset the pipeline to start anew with the changed table",
+        line(statement)
     )]
     SchemaChanged {
         /// The table.
@@ -135,7 +159,9 @@ pub enum Error {
     },
     /// A column has a type that cannot be read.
     #[error(
-        "column {column} of table {table} has type {found}, which is not supported; drop the column from the table, or leave the table out"
+        "column {} of table {table} has type {}, which is not supported; drop the column from the table, or leave the table out",
+        Printable(column),
+        line(found)
     )]
     UnsupportedType {
         /// The table.
@@ -146,7 +172,7 @@ pub enum Error {
         found: String,
     },
     /// A value cannot be represented, by option or by nature.
-    #[error("column {column} of table {table}: {message}")]
+    #[error("column {} of table {table}: {}", Printable(column), line(message))]
     Value {
         /// The table.
         table: TableName,
@@ -156,7 +182,7 @@ pub enum Error {
         message: String,
     },
     /// The stream holds an event that must be understood and is not.
-    #[error("binary log at {position}: {event} is not supported; {fix}")]
+    #[error("binary log at {position}: {} is not supported; {fix}", line(event))]
     UnsupportedEvent {
         /// The event's name.
         event: String,
@@ -166,7 +192,7 @@ pub enum Error {
         fix: String,
     },
     /// An event's bytes contradict themselves or the table's definition.
-    #[error("binary log{}: {message}", at(position))]
+    #[error("binary log{}: {}", at(position), line(message))]
     Malformed {
         /// What is wrong.
         message: String,
@@ -175,7 +201,8 @@ pub enum Error {
     },
     /// The server says that its binary log has a gap.
     #[error(
-        "binary log at {position}: the server reports an incident ({message}), rows may be missing; reset the pipeline to start with a new snapshot"
+        "binary log at {position}: the server reports an incident ({}), rows may be missing; reset the pipeline to start with a new snapshot",
+        line(message)
     )]
     Incident {
         /// The server's words.
@@ -184,7 +211,7 @@ pub enum Error {
         position: Position,
     },
     /// The stream or a connection ended.
-    #[error("the connection to server {server} ended: {reason}")]
+    #[error("the connection to server {server} ended: {}", line(reason))]
     Disconnected {
         /// Host and port.
         server: String,
@@ -201,7 +228,8 @@ pub enum Error {
     },
     /// Another process works on this pipeline now.
     #[error(
-        "pipeline '{pipeline}' was taken over by another process: {other}; this one stops and has written nothing since"
+        "pipeline '{pipeline}' was taken over by another process: {}; this one stops and has written nothing since",
+        line(other)
     )]
     Fenced {
         /// The pipeline.
@@ -210,7 +238,7 @@ pub enum Error {
         other: String,
     },
     /// The target refuses a row.
-    #[error("target table {table} refuses a row{}: {message}", key.as_ref().map(|k| format!(" (key {k})")).unwrap_or_default())]
+    #[error("target table {table} refuses a row{}: {}", key.as_ref().map(|k| format!(" (key {})", line(k))).unwrap_or_default(), line(message))]
     Rejected {
         /// The target table.
         table: TableName,
@@ -220,7 +248,7 @@ pub enum Error {
         message: String,
     },
     /// A row to be written collides with another row of the target on a unique key.
-    #[error("target table {table}: {message}{}; the unique key holds in the target but not in what the pipeline writes: drop it there, or make the pipeline's rows unique", key.as_ref().map(|k| format!(" (row with key {k})")).unwrap_or_default())]
+    #[error("target table {table}: {}{}; the unique key holds in the target but not in what the pipeline writes: drop it there, or make the pipeline's rows unique", line(message), key.as_ref().map(|k| format!(" (row with key {})", line(k))).unwrap_or_default())]
     Conflict {
         /// The target table.
         table: TableName,
@@ -231,7 +259,8 @@ pub enum Error {
     },
     /// An update or delete reached a sink that only appends.
     #[error(
-        "target table {table}: {change} of key {key} reached a sink with mode 'append', which takes inserts only; use mode 'upsert'"
+        "target table {table}: {change} of key {} reached a sink with mode 'append', which takes inserts only; use mode 'upsert'",
+        line(key)
     )]
     NotAnInsert {
         /// The target table.
@@ -248,7 +277,7 @@ pub enum Error {
         problems: Vec<Problem>,
     },
     /// The stored progress is not what this process left there.
-    #[error("the progress of pipeline '{pipeline}' in the target {message}")]
+    #[error("the progress of pipeline '{pipeline}' in the target {}", line(message))]
     ProgressLost {
         /// The pipeline.
         pipeline: String,
@@ -256,7 +285,7 @@ pub enum Error {
         message: String,
     },
     /// Something that cannot happen did.
-    #[error("internal error: {message}")]
+    #[error("internal error: {}", line(message))]
     Internal {
         /// What.
         message: String,
@@ -270,8 +299,8 @@ fn at(position: &Option<Position>) -> String {
 /// The driver's error in one line, the server's with its number.
 pub(crate) fn describe(error: &mysql_async::Error) -> String {
     match error {
-        mysql_async::Error::Server(e) => format!("server error {}: {}", e.code, e.message),
-        other => other.to_string(),
+        mysql_async::Error::Server(e) => format!("server error {}: {}", e.code, line(&e.message)),
+        other => line(&other.to_string()).into_owned(),
     }
 }
 
@@ -280,7 +309,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Error::Unreachable { .. } | Error::Disconnected { .. } | Error::LockTimeout { .. } => true,
-            Error::Sql { source, .. } => is_transient(source),
+            Error::Sql { cause, .. } => is_transient(cause),
             _ => false,
         }
     }
@@ -304,7 +333,7 @@ impl Error {
     /// The number of the server's error, if it is one.
     pub fn server_code(&self) -> Option<u16> {
         match self {
-            Error::Sql { source, .. } => match source.as_ref() {
+            Error::Sql { cause, .. } => match cause.as_ref() {
                 mysql_async::Error::Server(e) => Some(e.code),
                 _ => None,
             },
@@ -360,6 +389,6 @@ pub(crate) trait Doing<T> {
 
 impl<T> Doing<T> for std::result::Result<T, mysql_async::Error> {
     fn doing(self, doing: &'static str) -> Result<T> {
-        self.map_err(|source| Error::Sql { doing, source: Box::new(source) })
+        self.map_err(|cause| Error::Sql { doing, cause: Box::new(cause) })
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Map as JsonMap, Value};
 use std::sync::Arc;
 
 use super::aggregate_text::{self, ArgKind, CallText};
-use super::call::{Binder, Request, Texts, literal_argument, types, udf};
+use super::call::{Binder, Request, Texts, ensure_facts, literal_argument, types, udf, wrong_name};
 use super::columns::{Column, Columns, Origin};
 use super::show::{CallView, StateView};
 use super::under;
@@ -134,6 +134,7 @@ impl Binder<'_> {
         let key: Vec<String> = after.0.iter().map(|column| column.field.name().clone()).collect();
         for ((name, _), field) in step.values.iter().zip(results) {
             let at = under(&pointer, &["values", name]);
+            problems.extend(wrong_name(name, &at));
             problems.extend(after.append(field.with_name(name), Origin::Computed, &at).err());
         }
         if !problems.is_empty() {
@@ -285,6 +286,7 @@ impl Binder<'_> {
             let message = format!("{shown} has several results, a column takes one");
             return Err(at(Problem::configuration(message).found(found)));
         };
+        ensure_facts(&shown, &signature.call.results, &request.pointer)?;
         if !signature.call.facts.is_empty() {
             let message = format!("{shown} asks for facts about rows, which an aggregate can't give");
             return Err(at(Problem::component(message)));

@@ -2,6 +2,8 @@
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, UInt64Array, new_null_array};
 use arrow_schema::{DataType, Field};
+use rowmill_foreign::line;
+use rowmill_mysql::table::{WrongFact, check_facts, check_name};
 use rowmill_wasm::{Argument, Component, Function, Identity, Kind, Place};
 use serde_json::{Map as JsonMap, Value};
 use std::ops::Range;
@@ -144,6 +146,8 @@ impl Binder<'_> {
         let mut after = columns.clone();
         let mut problems = Vec::new();
         for field in call.results() {
+            let name = check_name(field.name());
+            problems.extend(name.err().map(|wrong| wrong_fact(&call.name, field.name(), wrong).at(&pointer)));
             problems.extend(after.append(field.clone(), Origin::Computed, &pointer).err());
         }
         let ordinality = Field::new(ORDINALITY, DataType::UInt32, false);
@@ -162,6 +166,7 @@ impl Binder<'_> {
         let mut requests = Vec::new();
         let mut problems = Vec::new();
         for (name, call) in entries {
+            problems.extend(wrong_name(name, &child(&pointer, name)));
             match call {
                 Call::Expression(text) => {
                     texts.insert(name.clone(), Value::String(text.clone()));
@@ -238,6 +243,7 @@ impl Binder<'_> {
         self.calls.push(CallView::new(&shown, component.digest(), function.signature(), &self.step.limits));
         let call = BoundCall::new(shown, component.digest().to_owned(), &identity, function, &request.sources);
         let mut call = call.map_err(|message| at(Problem::component(message)))?;
+        ensure_facts(&call.name, call.results(), &request.pointer)?;
         call.must_not_miss_rows = self.upstream;
         if self.pure && call.reads_history() {
             let message =
@@ -354,6 +360,32 @@ fn literal(value: &Value) -> Option<ArrayRef> {
         },
         Value::Array(_) | Value::Object(_) => return None,
     })
+}
+
+/// What a component says of its results decides what is created in the target: all of it must be a fact
+/// of a column.
+pub(super) fn ensure_facts(call: &str, results: &[Field], pointer: &str) -> Result<(), Vec<Problem>> {
+    let wrong = |field: &Field| Some(wrong_fact(call, field.name(), check_facts(field).err()?).at(pointer));
+    let problems: Vec<Problem> = results.iter().filter_map(wrong).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+fn wrong_fact(call: &str, column: &str, wrong: WrongFact) -> Problem {
+    let column = line(column);
+    Problem::component(format!("{}: result column {column:.200} has a wrong {}", line(call), wrong.subject))
+        .found(wrong.found)
+        .needed(wrong.needed)
+}
+
+/// The problem with a name that the plan gives a column, if there is one.
+pub(super) fn wrong_name(name: &str, pointer: &str) -> Option<Problem> {
+    let wrong = check_name(name).err()?;
+    Some(
+        Problem::configuration("the target can't have a column of this name")
+            .at(pointer)
+            .found(wrong.found)
+            .needed(wrong.needed),
+    )
 }
 
 pub(super) fn types(fields: &[Field]) -> String {

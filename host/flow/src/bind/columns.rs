@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_schema::{Field, Schema, SchemaRef};
 use rowmill_mysql::TableDef;
 
+use super::call::wrong_name;
 use crate::plan::StepKind;
 use crate::problem::{Problem, child};
 use crate::step::ORDINALITY;
@@ -106,6 +107,7 @@ impl Columns {
                 None
             }
         };
+        let mut misnamed = Vec::new();
         let mut after = self.clone();
         let moves: Vec<usize> = match kind {
             StepKind::Select(names) => {
@@ -119,6 +121,7 @@ impl Columns {
             StepKind::Rename(names) => {
                 for (old, new) in names {
                     if let Some(index) = found(old, child(pointer, old)) {
+                        misnamed.extend(wrong_name(new, &child(pointer, old)));
                         let field = self.0[index].field.as_ref().clone().with_name(new);
                         after.0[index].field = Arc::new(field);
                     }
@@ -127,6 +130,7 @@ impl Columns {
             }
             _ => Vec::new(),
         };
+        problems.extend(misnamed);
         let after = Columns(moves.iter().map(|&index| after.0[index].clone()).collect());
         for (index, column) in after.0.iter().enumerate() {
             if after.0[..index].iter().any(|other| same_name(other.field.name(), column.field.name())) {

@@ -2,13 +2,14 @@
 
 use super::reader::{Need, Reader, need};
 use super::steps;
+use super::tls::tls;
 use super::tree::Node;
 use super::url::{URL, database, url};
 use super::word::describe;
 use crate::plan::{Existing, Mode, Sink, Source, TABLE};
 use crate::problem::Problem;
 
-const KEYS: &[&str] = &["url", "table", "key", "existing", "meta", "mode", "create"];
+const KEYS: &[&str] = &["url", "tls", "tls_ca", "table", "key", "existing", "meta", "mode", "create"];
 /// The value of `sink`.
 pub(super) const SINK: Need = need("a mapping with url", "sink: { url: mysql://… }");
 
@@ -32,6 +33,7 @@ pub(super) fn sink(reader: &mut Reader<'_>, node: &Node, at: &str, source: Optio
             None
         }
     };
+    let tls = tls(reader, &fields);
     let table = fields.get("table").map_or(Some(None), |(node, at)| target_table(reader, node, &at, source).map(Some));
     let key = fields.get("key").map_or(Some(None), |(node, at)| {
         steps::columns(reader, node, &at, need("a list of columns", "key: [id]")).map(Some)
@@ -55,7 +57,16 @@ pub(super) fn sink(reader: &mut Reader<'_>, node: &Node, at: &str, source: Optio
     let create = fields
         .get("create")
         .map_or(Some(true), |(node, at)| reader.boolean(node, &at, need("true or false", "create: false")));
-    Some(Sink { url: url?, table: table?, key: key?, existing: existing?, meta: meta?, mode: mode?, create: create? })
+    Some(Sink {
+        url: url?,
+        tls: tls?,
+        table: table?,
+        key: key?,
+        existing: existing?,
+        meta: meta?,
+        mode: mode?,
+        create: create?,
+    })
 }
 
 fn target_table(reader: &mut Reader<'_>, node: &Node, at: &str, source: Option<&Source>) -> Option<String> {

@@ -1,12 +1,14 @@
 //! `source`: the tables that are read, and where a first start begins.
 
 use super::reader::{Need, Reader, need};
+use super::tls::tls;
 use super::tree::{Data, Node};
 use super::url::{URL, database, url};
 use crate::plan::{Secret, Source, Start, ZeroDates};
 use crate::problem::Problem;
 
-const KEYS: &[&str] = &["url", "tables", "start", "allow_unlogged_cascades", "zero_dates", "append_only"];
+const KEYS: &[&str] =
+    &["url", "tls", "tls_ca", "tables", "start", "allow_unlogged_cascades", "zero_dates", "append_only"];
 const TABLES: Need = need("a list of table names", "tables: [orders]");
 /// The value of `source`.
 pub(super) const SOURCE: Need = need("a mapping with url and tables", "source: { url: …, tables: [orders] }");
@@ -20,6 +22,7 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<S
             None
         }
     };
+    let tls = tls(reader, &fields);
     let tables = match fields.get("tables") {
         Some((node, at)) => tables(reader, node, &at, url.as_ref()),
         None => {
@@ -43,6 +46,7 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<S
         .map_or(Some(false), |(node, at)| reader.boolean(node, &at, need("true or false", "append_only: true")));
     Some(Source {
         url: url?,
+        tls: tls?,
         tables: tables?,
         start: start?,
         allow_unlogged_cascades: cascades?,

@@ -3,7 +3,7 @@
 
 use rowmill_mysql::preflight::{self, CheckOptions, PreflightError, ServerInfo};
 use rowmill_mysql::sink::{self, Progress, Sink, SinkOptions, Target};
-use rowmill_mysql::{Endpoint, TableDef};
+use rowmill_mysql::{Endpoint, SslMode, TableDef};
 
 use super::digest::{difference, digest};
 use super::manifest::Manifest;
@@ -11,7 +11,7 @@ use crate::aggregate::state::State;
 use crate::bind::{BoundTable, PlanView, bind};
 use crate::components::Environment;
 use crate::error::{Error, fault};
-use crate::plan::{Existing, Mode, Pipeline, Start};
+use crate::plan::{Existing, Mode, Pipeline, Secret, Start, Tls, TlsMode};
 use crate::problem::Problem;
 
 /// A plan that can run.
@@ -43,11 +43,13 @@ impl Prepared {
 
 /// The two servers' addresses.
 pub(crate) fn endpoints(plan: &Pipeline) -> Result<(Endpoint, SinkOptions), Vec<Problem>> {
-    let parse = |url: &str, pointer: &str| {
-        Endpoint::parse(url).map_err(|error| Problem::configuration(error.to_string()).at(pointer))
+    let parse = |url: &Secret, tls: &Tls, role: &str| {
+        let endpoint = Endpoint::parse(url.expose())
+            .map_err(|error| Problem::configuration(error.to_string()).at(format!("/{role}/url")))?;
+        encrypted(endpoint, tls, role)
     };
-    let source = parse(plan.source.url.expose(), "/source/url");
-    let target = parse(plan.sink.url.expose(), "/sink/url").and_then(|endpoint| match endpoint.database() {
+    let source = parse(&plan.source.url, &plan.source.tls, "source");
+    let target = parse(&plan.sink.url, &plan.sink.tls, "sink").and_then(|endpoint| match endpoint.database() {
         Some(_) => Ok(endpoint),
         None => Err(Problem::configuration("the sink's address names no database")
             .at("/sink/url")
@@ -73,6 +75,25 @@ pub(crate) fn endpoints(plan: &Pipeline) -> Result<(Endpoint, SinkOptions), Vec<
         )),
         (source, target) => Err([source.err(), target.err()].into_iter().flatten().collect()),
     }
+}
+
+/// The endpoint with what the file says of encryption, which must not be something else than the address says.
+fn encrypted(endpoint: Endpoint, tls: &Tls, role: &str) -> Result<Endpoint, Problem> {
+    let mode = tls.mode.map(|mode| match mode {
+        TlsMode::Disabled => SslMode::Disabled,
+        TlsMode::Preferred => SslMode::Preferred,
+        TlsMode::Required => SslMode::Required,
+        TlsMode::VerifyCa => SslMode::VerifyCa,
+        TlsMode::VerifyIdentity => SslMode::VerifyIdentity,
+    });
+    endpoint.with_tls(mode, tls.ca.clone()).map_err(|differs| {
+        let (key, option) = (differs.key(), differs.option());
+        Problem::configuration(format!("{role}.{key} and the option {option} in {role}.url say different things"))
+            .at(format!("/{role}/{key}"))
+            .found(format!("{key}: {} and {option}={}", differs.given, differs.in_address))
+            .needed("one of them, or both the same")
+            .fix(format!("take {option} out of {role}.url"))
+    })
 }
 
 /// Looks at everything, changes nothing. `rebuild`: what is stored will be set back.

@@ -148,7 +148,7 @@ impl Stream {
             mysql_async::Error::Io(_) | mysql_async::Error::Driver(_) => {
                 Error::Disconnected { server: self.server.clone(), reason: error.to_string() }
             }
-            _ => Error::Sql { doing: "reading the binary log", source: Box::new(error) },
+            _ => Error::Sql { doing: "reading the binary log", cause: Box::new(error) },
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The tables that are to be read.
 
+use rowmill_foreign::line;
+
 use super::CheckOptions;
 use super::server::Settings;
 use crate::charset::Charsets;
@@ -32,7 +34,7 @@ pub(super) async fn check(
     {
         problems.push(Problem::new(
             subject.clone(),
-            format!("server error {}: {}", e.code, e.message),
+            format!("server error {}: {}", e.code, line(&e.message)),
             "SELECT on it",
             format!("GRANT SELECT ON {name} TO the user"),
         ));

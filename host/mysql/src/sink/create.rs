@@ -287,7 +287,7 @@ fn column_type(field: &Field, dialect: &Dialect, key: bool, room: u64) -> std::r
 }
 
 /// True if the MySQL type is the one whose values have this Arrow type.
-fn fits_arrow(parsed: &SqlType, arrow: &DataType) -> bool {
+pub(crate) fn fits_arrow(parsed: &SqlType, arrow: &DataType) -> bool {
     let unsigned = parsed.is_unsigned();
     match (arrow, parsed) {
         (DataType::Int8, SqlType::Integer { bits: 8, .. })

@@ -61,6 +61,8 @@ pub use key_hash::{INVISIBLE, KEY_HASH, KEY_HASH_BYTES, key_hash_field};
 pub use progress::{Progress, Stopped};
 pub use reset::{Reset, reset};
 
+pub(crate) use create::fits_arrow as names_type;
+
 use compact::Keys;
 use session::Session;
 use shape::Shape;

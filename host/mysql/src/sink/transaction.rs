@@ -149,7 +149,15 @@ async fn delete(session: &mut Session, shape: &Shape, job: &Job) -> Result<u64> 
 async fn insert(session: &mut Session, shape: &Shape, job: &Job, verb: Verb) -> Result<()> {
     let mut inserts = Inserts::new(shape, job, verb, session.statement_bytes);
     while let Some(insert) = inserts.next().map_err(|e| job.unwritable(shape, &e))? {
-        session.conn.query_drop(insert.statement).await.map_err(|e| refused(shape, job, insert.from, e))?;
+        if let Err(error) = session.conn.query_drop(insert.statement).await {
+            return Err(match refused(shape, job, insert.from, error) {
+                Error::Rejected { table, key: None, message } => {
+                    let key = culprit(session, shape, job, verb, insert.from..insert.from + insert.rows).await;
+                    Error::Rejected { table, key, message }
+                }
+                other => other,
+            });
+        }
         let affected = session.conn.affected_rows();
         if session.conn.warnings() > 0 {
             ensure_harmless(session, shape, job, insert.from).await?;
@@ -163,6 +171,28 @@ async fn insert(session: &mut Session, shape: &Shape, job: &Job, verb: Verb) -> 
         }
     }
     Ok(())
+}
+
+/// The key of the row that a statement of these rows was refused for, where the server's words don't say
+/// it. The statement is undone and so will the transaction be: parts of it are tried until one row is left.
+async fn culprit(
+    session: &mut Session,
+    shape: &Shape,
+    job: &Job,
+    verb: Verb,
+    mut rows: std::ops::Range<usize>,
+) -> Option<String> {
+    while rows.len() > 1 {
+        let middle = rows.start + rows.len() / 2;
+        let mut inserts = Inserts::of(shape, job, verb, rows.start..middle);
+        let statement = inserts.next().ok()??.statement;
+        match session.conn.query_drop(statement).await {
+            Ok(()) => rows.start = middle,
+            Err(mysql_async::Error::Server(_)) => rows.end = middle,
+            Err(_) => return None,
+        }
+    }
+    job.key_of(rows.start)
 }
 
 async fn bulk(
@@ -220,7 +250,7 @@ async fn ensure_harmless(session: &mut Session, shape: &Shape, job: &Job, from: 
 fn refused(shape: &Shape, job: &Job, from: usize, error: mysql_async::Error) -> Error {
     let error = match error {
         mysql_async::Error::Server(e) if !crate::error::is_transient(&mysql_async::Error::Server(e.clone())) => e,
-        other => return Error::Sql { doing: "writing rows into the target", source: Box::new(other) },
+        other => return Error::Sql { doing: "writing rows into the target", cause: Box::new(other) },
     };
     let key = row_number(&error.message).and_then(|n| job.key_of(from + n - 1));
     let message = describe(&mysql_async::Error::Server(error.clone()));

@@ -103,6 +103,7 @@ pub(super) struct Inserts<'a> {
     job: &'a Job,
     verb: Verb,
     next: usize,
+    end: usize,
     limit_bytes: usize,
     scratch: Vec<u8>,
 }
@@ -116,12 +117,18 @@ pub(super) struct Insert {
 
 impl<'a> Inserts<'a> {
     pub(super) fn new(shape: &'a Shape, job: &'a Job, verb: Verb, limit_bytes: usize) -> Inserts<'a> {
-        Inserts { shape, job, verb, next: 0, limit_bytes, scratch: Vec::new() }
+        let end = job.compacted.upserts.len();
+        Inserts { shape, job, verb, next: 0, end, limit_bytes, scratch: Vec::new() }
+    }
+
+    /// Of some rows only, which go into one statement.
+    pub(super) fn of(shape: &'a Shape, job: &'a Job, verb: Verb, rows: std::ops::Range<usize>) -> Inserts<'a> {
+        Inserts { shape, job, verb, next: rows.start, end: rows.end, limit_bytes: usize::MAX, scratch: Vec::new() }
     }
 
     /// The next statement; the error is about a value that cannot be written.
     pub(super) fn next(&mut self) -> Result<Option<Insert>, Unwritable> {
-        let total = self.job.compacted.upserts.len();
+        let total = self.end;
         if self.next == total {
             return Ok(None);
         }

@@ -5,6 +5,7 @@
 //! how another one deviates from it.
 
 mod data;
+mod facts;
 mod name;
 mod read;
 mod sql_type;
@@ -16,6 +17,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 pub use data::ColumnData;
+pub use facts::{WrongFact, check_facts, check_name};
 pub use name::{TableName, quote};
 pub use read::{expand_tables, read_definition};
 pub use sql_type::{Geometry, Sign, Size, SqlType, TYPE_BYTES_MAX};

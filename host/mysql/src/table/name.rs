@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use rowmill_foreign::Printable;
 use serde::{Deserialize, Serialize};
 
 /// A table's schema and name.
@@ -20,9 +21,10 @@ impl TableName {
     }
 }
 
+/// As statements have it, but on one line: for people.
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", quote(&self.schema), quote(&self.name))
+        write!(f, "{}.{}", Printable(&quote(&self.schema)), Printable(&quote(&self.name)))
     }
 }
 

@@ -10,5 +10,6 @@ mod lost;
 mod model;
 mod preflight;
 mod rebuild;
+mod sql_type;
 mod support;
 mod types;

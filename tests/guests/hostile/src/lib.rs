@@ -10,6 +10,7 @@
 wit_bindgen::generate!({ path: "../../../wit", world: "udf" });
 
 mod aggregates;
+mod attributes;
 
 use exports::rowmill::udf::catalog;
 use exports::rowmill::udf::row_function::{self, BoundFunction, GuestBoundFunction};
@@ -96,6 +97,8 @@ impl catalog::Guest for Hostile {
             config: Vec::new(),
         };
         let mut functions: Vec<_> = SCALARS.iter().map(|n| info(n, catalog::Kind::Scalar)).collect();
+        functions.extend(attributes::SCALARS.iter().map(|n| info(n, catalog::Kind::Scalar)));
+        functions.extend(attributes::TABLES.iter().map(|n| info(n, catalog::Kind::Table)));
         functions.extend(TABLES.iter().map(|n| info(n, catalog::Kind::Table)));
         functions.push(info("filter-of-two", catalog::Kind::Filter));
         functions.extend(aggregates::NAMES.iter().map(|n| info(n, catalog::Kind::Aggregate)));
@@ -103,7 +106,7 @@ impl catalog::Guest for Hostile {
     }
 }
 
-fn number(config: &str, key: &str) -> Option<i64> {
+pub(crate) fn number(config: &str, key: &str) -> Option<i64> {
     let rest = config.split_once(&format!("\"{key}\":"))?.1;
     let end = rest.find(|c: char| c != '-' && !c.is_ascii_digit()).unwrap_or(rest.len());
     rest[..end].parse().ok()
@@ -123,6 +126,7 @@ impl row_function::Guest for Hostile {
             _ => {}
         }
         let result = match name.as_str() {
+            of if attributes::result(of, &config).is_some() => attributes::result(of, &config).unwrap(),
             "offsets-fall" | "offsets-start" | "offsets-end" | "offsets-missing" | "utf8" | "utf8-cut" => {
                 field("r", DataType::Utf8, true)
             }

@@ -7,7 +7,7 @@ fn misspelt_keys_name_the_nearest() {
     one(
         "  tables: [orders]",
         "  tabels: [orders]\n  tables: [orders]",
-        "5:3: no such key in source: tabels; needed one of url, tables, start, allow_unlogged_cascades, zero_dates, append_only; fix: did you mean tables?",
+        "5:3: no such key in source: tabels; needed one of url, tls, tls_ca, tables, start, allow_unlogged_cascades, zero_dates, append_only; fix: did you mean tables?",
     );
     one(
         "limits: { memory: 32MiB }",
@@ -17,7 +17,7 @@ fn misspelt_keys_name_the_nearest() {
     one(
         "  mode: append",
         "  Mode: append",
-        "26:3: no such key in sink: Mode; needed one of url, table, key, existing, meta, mode, create; fix: did you mean mode?",
+        "26:3: no such key in sink: Mode; needed one of url, tls, tls_ca, table, key, existing, meta, mode, create; fix: did you mean mode?",
     );
     one(
         "udf: ./fraud.wasm#not_fraud, args",

@@ -277,7 +277,9 @@ impl Rule {
     #[inline]
     pub(super) fn time(&self, micros: i64) -> Result<(), String> {
         match self {
-            &Rule::Time { unit } if micros.abs() > time::TIME_MAX || (unit != 1 && micros % unit != 0) => {
+            &Rule::Time { unit }
+                if !(-time::TIME_MAX..=time::TIME_MAX).contains(&micros) || (unit != 1 && micros % unit != 0) =>
+            {
                 time::time(micros, unit, &mut Vec::new())
             }
             _ => Ok(()),
