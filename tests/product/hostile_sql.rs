@@ -44,7 +44,8 @@ fn hex(text: &str) -> String {
 
 /// Everything that a statement of ours could have made or taken, by name, and the users with their passwords.
 fn everything(server: &Server) -> String {
-    let users = "SELECT user, host, SHA1(CONCAT_WS('|', plugin, authentication_string)) FROM mysql.user ORDER BY 1, 2;";
+    let users =
+        "SELECT user, host, SHA2(CONCAT_WS('|', plugin, authentication_string), 256) FROM mysql.user ORDER BY 1, 2;";
     let tables = "SELECT table_schema, table_name, table_type, table_comment FROM information_schema.tables \
                   WHERE table_schema NOT IN ('information_schema', 'performance_schema', 'sys') ORDER BY 1, 2;";
     let schemas = "SELECT schema_name FROM information_schema.schemata ORDER BY 1;";

@@ -155,6 +155,10 @@ async fn insert(session: &mut Session, shape: &Shape, job: &Job, verb: Verb) -> 
                     let key = culprit(session, shape, job, verb, insert.from..insert.from + insert.rows).await;
                     Error::Rejected { table, key, message }
                 }
+                Error::Conflict { table, key: None, message } => {
+                    let key = culprit(session, shape, job, verb, insert.from..insert.from + insert.rows).await;
+                    Error::Conflict { table, key, message }
+                }
                 other => other,
             });
         }
@@ -188,6 +192,7 @@ async fn culprit(
         let statement = inserts.next().ok()??.statement;
         match session.conn.query_drop(statement).await {
             Ok(()) => rows.start = middle,
+            Err(error) if crate::error::is_transient(&error) => return None,
             Err(mysql_async::Error::Server(_)) => rows.end = middle,
             Err(_) => return None,
         }

@@ -173,3 +173,36 @@ async fn a_locked_row_is_waited_for() {
     holder.await.unwrap();
     assert_eq!(rows(server, "SELECT name FROM locked.people"), ["ours"]);
 }
+
+#[tokio::test]
+async fn a_row_that_only_the_server_refuses_is_found_among_others() {
+    for kind in BOTH {
+        for rows in [1, 50, 700] {
+            let server = server(kind);
+            let options = options(server, "judged");
+            server
+                .sql("CREATE TABLE judged.people (id BIGINT PRIMARY KEY, name VARCHAR(40) NULL, CHECK (name <> 'bad'))")
+                .unwrap();
+            let (mut sink, _) = claim(&options, &people("judged")).await;
+            let names: Vec<(i64, Option<&str>)> =
+                (0..rows).map(|id| (id, Some(if id == rows / 3 { "bad" } else { "good" }))).collect();
+            let error = sink.commit(epoch(vec![people_write(&names, true)], 5)).await.unwrap_err();
+            let key = format!("({})", rows / 3);
+            assert!(matches!(&error, Error::Rejected { key: Some(found), .. } if *found == key), "{kind:?}: {error}");
+            assert_eq!(crate::support::rows(server, "SELECT COUNT(*) FROM judged.people"), ["0"]);
+        }
+    }
+}
+
+#[test]
+fn an_error_says_its_cause_once_and_on_one_line() {
+    let words = "no\u{1b}[2J such\ntable \u{202e}x".to_owned();
+    let cause = mysql_async::ServerError { code: 1146, message: words.clone(), state: "42S02".into() };
+    let error = Error::Sql { doing: "looking", cause: Box::new(mysql_async::Error::Server(cause)) };
+    assert_eq!(error.to_string(), r"while looking: server error 1146: no\u{1b}[2J such\ntable \u{202e}x");
+    assert!(std::error::Error::source(&error).is_none());
+    let problem = rowmill_mysql::Problem::new(words.clone(), words.clone(), words.clone(), "x");
+    assert!(!problem.to_string().chars().any(char::is_control), "{problem}");
+    let table = rowmill_mysql::TableName::new("a\nb", "c`d");
+    assert_eq!(table.to_string(), r"`a\nb`.`c``d`");
+}
