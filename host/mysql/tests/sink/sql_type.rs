@@ -127,6 +127,7 @@ async fn what_parses_is_one_column_for_both_servers() {
     for kind in BOTH {
         let server = server(kind);
         options(server, "parsed");
+        server.sql("ALTER DATABASE parsed CHARACTER SET utf8mb4").unwrap();
         let mut conn = mysql_async::Conn::from_url(server.url("parsed")).await.unwrap();
         let mut random = StdRng::seed_from_u64(11);
         let mut created = 0;
