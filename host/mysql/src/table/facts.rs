@@ -153,12 +153,15 @@ fn check_numbers(arrow: &DataType, parsed: &SqlType, chars: Option<u64>, fsp: Op
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use arrow_schema::TimeUnit;
 
     use super::*;
 
     fn check(arrow: DataType, facts: &[(&str, &str)]) -> Result<(), String> {
-        let facts = facts.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let facts: HashMap<String, String> =
+            facts.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         check_facts(&Field::new("c", arrow, true).with_metadata(facts)).map_err(|wrong| wrong.subject)
     }
 

@@ -241,12 +241,12 @@ impl Rule {
     #[inline]
     pub(super) fn bytes(&self, value: &[u8]) -> Result<(), String> {
         let found = value.len();
-        match self {
-            &Rule::Bytes(max) if found as u64 > max => Err(format!("has {found} bytes, and the column holds {max}")),
-            &Rule::ExactBytes(length) if found != length => {
+        match *self {
+            Rule::Bytes(max) if found as u64 > max => Err(format!("has {found} bytes, and the column holds {max}")),
+            Rule::ExactBytes(length) if found != length => {
                 Err(format!("has {found} bytes, and BINARY({length}) would pad or cut them"))
             }
-            &Rule::Vector(max) if !found.is_multiple_of(4) || (found / 4) as u64 > max || found == 0 => {
+            Rule::Vector(max) if !found.is_multiple_of(4) || (found / 4) as u64 > max || found == 0 => {
                 Err(format!("has {found} bytes, and VECTOR({max}) holds 1 to {max} numbers of 4"))
             }
             _ => Ok(()),
