@@ -5,6 +5,7 @@
 mod harness;
 
 mod demo;
+mod failing_rows;
 mod hostile;
 mod hostile_sql;
 mod kills;

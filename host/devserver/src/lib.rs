@@ -10,7 +10,9 @@
 
 mod programs;
 mod server;
+mod session;
 mod template;
 
 pub use programs::Kind;
 pub use server::Server;
+pub use session::Session;

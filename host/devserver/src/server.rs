@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use tempfile::TempDir;
 
 use crate::programs::{Kind, Programs, user};
+use crate::session::Session;
 use crate::template;
 
 /// How long a server may take to accept connections. Ten times what a loaded two-core machine needs.
@@ -136,6 +137,11 @@ impl Server {
             bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
         }
         Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Opens a session of root's that stays open, for what has to hold a lock.
+    pub fn session(&self) -> anyhow::Result<Session> {
+        Session::start(self.client()?)
     }
 
     fn client(&self) -> anyhow::Result<Command> {

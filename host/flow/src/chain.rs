@@ -34,19 +34,18 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BinaryArray, RecordBatch, UInt32Array};
 use arrow_row::{RowConverter, Rows, SortField};
 use arrow_schema::SchemaRef;
-use rowmill_mysql::sink::Write;
-use rowmill_mysql::{Op, Position};
+use rowmill_foreign::line;
+use rowmill_mysql::sink::{Holds, Write};
+use rowmill_mysql::{Op, Position, TableName};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::aggregate::keys::Keys;
 
 use crate::error::{Error, shown};
+use crate::hold::{self, Made};
 use crate::plan::{Existing, Mode, OnError, Pipeline};
-use crate::step::{CallContext, Failure, Frame, Step};
-
-/// How many failing rows of a batch get a log line of their own.
-const FAILURES_LOGGED: usize = 10;
+use crate::step::{CallContext, FAILURES_LOGGED, Failure, Frame, Overseer, Search, Step};
 
 /// Steps bound one after the other.
 pub(crate) struct Chain {
@@ -62,6 +61,10 @@ pub(crate) struct Chain {
     wants_seeds: bool,
     /// Makes the hash that stands for a key that can be NULL.
     hash: Option<Keys>,
+    /// May end the search for failing rows.
+    pub(crate) overseer: Overseer,
+    /// What the target holds; known when it has been created. Only the chain before the sink has it.
+    made: Option<Made>,
 }
 
 /// A chain in the making.
@@ -107,7 +110,14 @@ impl Chain {
             key,
             steps,
             hash,
+            overseer: Overseer::default(),
+            made: None,
         })
+    }
+
+    /// What one batch may spend on calls that fail.
+    pub(crate) fn search(&self) -> Search {
+        Search::new(&self.overseer)
     }
 
     /// Runs the steps. `target`: the number that the write carries.
@@ -131,25 +141,56 @@ impl Chain {
         };
         let rows = selected.as_ref().map_or(changes.rows.num_rows(), Vec::len);
         let frame = Frame { columns, rows, origin: selected };
-        let (frame, skipped) = self.frame(frame, changes).await?;
+        let mut search = self.search();
+        let (frame, skipped) = self.frame(frame, changes, &mut search).await?;
+        let (frame, refused) = self.holdable(frame, changes)?;
         let write = self.events(frame, changes, target)?;
-        Ok(Events { write, skipped })
+        Ok(Events { write, skipped: skipped + refused })
+    }
+
+    /// From now on rows that the target can't hold are failures of the step that made the value.
+    pub(crate) fn hold(&mut self, table: &TableName, holds: Holds) {
+        self.made = Some(Made::new(table.clone(), holds, self.input.fields().len(), &self.steps));
+    }
+
+    fn holdable(&self, frame: Frame, changes: &Changes<'_>) -> Result<(Frame, u64), Error> {
+        let Some(made) = &self.made else { return Ok((frame, 0)) };
+        let failures = made.failures(&frame)?;
+        if failures.is_empty() {
+            return Ok((frame, 0));
+        }
+        let origins = failures.values().flatten().map(|failure| failure.origin).collect();
+        let mut skipped = 0;
+        for (step, failures) in failures {
+            let step = &self.steps[step];
+            skipped += self.failed(&step.id, step.on_error, failures, changes)?;
+        }
+        Ok((hold::without(frame, &origins)?, skipped))
     }
 
     /// Runs the steps on all images. Also answers how many rows failed, before-images not counted.
-    pub(crate) fn images<'a>(&'a mut self, changes: &'a Changes<'_>) -> Running<'a, (Frame, u64)> {
+    pub(crate) fn images<'a>(
+        &'a mut self,
+        changes: &'a Changes<'_>,
+        search: &'a mut Search,
+    ) -> Running<'a, (Frame, u64)> {
         let frame = Frame { columns: changes.rows.columns().to_vec(), rows: changes.rows.num_rows(), origin: None };
-        Box::pin(self.frame(frame, changes))
+        Box::pin(self.frame(frame, changes, search))
     }
 
-    async fn frame(&mut self, mut frame: Frame, changes: &Changes<'_>) -> Result<(Frame, u64), Error> {
+    async fn frame(
+        &mut self,
+        mut frame: Frame,
+        changes: &Changes<'_>,
+        search: &mut Search,
+    ) -> Result<(Frame, u64), Error> {
         let ops: Vec<u8> = changes.ops.iter().map(|op| *op as u8).collect();
         let seeds = self.seeds(changes.rows)?;
-        let context = CallContext { ops: &ops, commit_time: changes.commit_time, seeds: &seeds };
+        let mut context = CallContext { ops: &ops, commit_time: changes.commit_time, seeds: &seeds, search };
         let mut skipped = 0;
         for step in 0..self.steps.len() {
             let mut failures = Vec::new();
-            frame = self.steps[step].run(frame, &context, &mut failures).await?;
+            frame = self.steps[step].run(frame, &mut context, &mut failures).await?;
             let (id, on_error) = (&self.steps[step].id, self.steps[step].on_error);
             skipped += self.failed(id, on_error, failures, changes)?;
         }
@@ -215,8 +256,8 @@ impl Chain {
                 function: first.function.clone(),
                 table: self.table.clone(),
                 key: self.key_text(changes.rows, first.origin as usize),
-                code: first.code.clone(),
-                message: first.message.clone(),
+                code: line(&first.code).into_owned(),
+                message: line(&first.message).into_owned(),
                 position: shown(changes.position),
             });
         }
@@ -228,8 +269,8 @@ impl Chain {
                 table = self.table,
                 key = self.key_text(changes.rows, failure.origin as usize),
                 position = shown(changes.position),
-                code = failure.code,
-                error = failure.message,
+                code = line(&failure.code).as_ref(),
+                error = line(&failure.message).as_ref(),
                 "row skipped"
             );
         }
@@ -246,7 +287,7 @@ impl Chain {
         };
         let name = |column: usize| self.input.field(column).name();
         let parts: Vec<String> = self.key.iter().map(|&column| format!("{}={}", name(column), value(column))).collect();
-        parts.join(", ")
+        line(&parts.join(", ")).into_owned()
     }
 
     /// The keys of rows as bytes.

@@ -17,7 +17,7 @@ use crate::aggregate::{Aggregate, Changelog, Cursor, Emission, Origin};
 use crate::chain::{Chain, Changes, Events};
 use crate::error::Error;
 use crate::status::AggregateStatus;
-use crate::step::CallContext;
+use crate::step::{CallContext, Overseer};
 
 /// How far a pipeline is, for its aggregates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,12 @@ impl Dataflow {
     /// All chains, in order.
     pub(crate) fn chains(&self) -> impl Iterator<Item = &Chain> {
         self.stages.iter().map(|stage| &stage.chain).chain([&self.last])
+    }
+
+    /// Lets `overseer` end the search for failing rows, and hear of it.
+    pub(crate) fn oversee(&mut self, overseer: &Overseer) {
+        let stages = self.stages.iter_mut().map(|stage| &mut stage.chain);
+        stages.chain([&mut self.last]).for_each(|chain| chain.overseer = overseer.clone());
     }
 
     /// All aggregates, in order.
@@ -107,14 +113,15 @@ impl Dataflow {
     async fn feed(&mut self, stage: usize, changes: &Changes<'_>, progress: Progress) -> Result<u64, Error> {
         let emission = self.emission(stage, progress);
         let Stage { chain, aggregate } = &mut self.stages[stage];
-        let (frame, skipped) = chain.images(changes).await?;
+        let mut search = chain.search();
+        let (frame, skipped) = chain.images(changes, &mut search).await?;
         let keys = aggregate.has_window().then(|| chain.row_keys(changes.rows)).transpose()?;
         let ops: Vec<u8> = changes.ops.iter().map(|op| *op as u8).collect();
         let seeds = chain.seeds(changes.rows)?;
-        let context = CallContext { ops: &ops, commit_time: changes.commit_time, seeds: &seeds };
+        let mut context = CallContext { ops: &ops, commit_time: changes.commit_time, seeds: &seeds, search: &mut search };
         let origin = Origin { ops: changes.ops, commit_time: changes.commit_time, keys: keys.as_ref() };
         let mut failures = Vec::new();
-        aggregate.absorb(frame, &context, &origin, emission, &mut failures).await?;
+        aggregate.absorb(frame, &mut context, &origin, emission, &mut failures).await?;
         Ok(skipped + chain.failed(&aggregate.id, aggregate.on_error, failures, changes)?)
     }
 

@@ -1,8 +1,11 @@
 //! Why a pipeline stopped: whose fault it is and what happens next.
 
+use std::time::Duration;
+
 use rowmill_mysql::Position;
 
 use crate::problem::{Fault, Problem};
+use crate::step::{CPU_MAX, ROWS_MAX};
 
 /// Why a pipeline could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +42,36 @@ pub enum Error {
         /// Position after the batch that holds the row.
         position: String,
     },
+    /// So many rows of a batch fail, or so much was spent on finding them, that skipping is no remedy.
+    #[error(
+        "step {step}: {function} fails on too many rows: {failed} of the {rows} rows of a batch failed by themselves \
+         so far, and {attempts} attempts that failed took {:.1} s of CPU (a batch may have {} such rows and {} s); the \
+         commonest error, {count} times: {message} ({code})",
+        cpu.as_secs_f64(), ROWS_MAX, CPU_MAX.as_secs()
+    )]
+    FailingRows {
+        /// The step's id.
+        step: String,
+        /// `./price.wasm#total`.
+        function: String,
+        /// Rows of the call.
+        rows: usize,
+        /// Rows that failed when they were run alone.
+        failed: usize,
+        /// Calls that failed, on one row or on several.
+        attempts: u64,
+        /// CPU time spent on them.
+        cpu: Duration,
+        /// What most of them failed with.
+        code: &'static str,
+        /// How many did.
+        count: usize,
+        /// The message of the first of these.
+        message: String,
+    },
+    /// The pipeline was told to stop while it looked for failing rows. Nothing of their batch was written.
+    #[error("told to stop while looking for the rows that fail")]
+    Interrupted,
     /// A component that keeps accumulators failed. They are gone; the state on disk and the source have
     /// all that they were made of.
     #[error(
@@ -138,11 +171,15 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Plan(problems) => problems.first().map_or(Fault::Internal, |problem| problem.fault),
-            Self::Component { .. } | Self::Row { .. } | Self::Aggregate { .. } | Self::Group { .. } => Fault::Component,
+            Self::Component { .. }
+            | Self::Row { .. }
+            | Self::FailingRows { .. }
+            | Self::Aggregate { .. }
+            | Self::Group { .. } => Fault::Component,
             Self::Stopped { .. } | Self::StateMismatch { .. } | Self::State(_) => Fault::Configuration,
             Self::MySql(error) | Self::SnapshotInterrupted(error) => fault(error.fault()),
             Self::Verify { .. } | Self::Progress { .. } => Fault::Configuration,
-            Self::Columns(_) | Self::Internal(_) => Fault::Internal,
+            Self::Interrupted | Self::Columns(_) | Self::Internal(_) => Fault::Internal,
         }
     }
 }

@@ -9,6 +9,7 @@ mod components;
 mod dataflow;
 mod error;
 pub mod file;
+mod hold;
 mod pipeline;
 pub mod plan;
 pub mod problem;

@@ -89,6 +89,27 @@ pub struct Status {
     pub checkpoint: Option<CheckpointStatus>,
     /// Bytes of the state on disk.
     pub state_bytes: u64,
+    /// While a batch with failing rows holds everything up for longer than a second.
+    pub search: Option<SearchStatus>,
+}
+
+/// How far the search for the failing rows of a batch is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SearchStatus {
+    /// The step's id.
+    pub step: String,
+    /// Component and function: `std/text#trim`.
+    pub function: String,
+    /// Rows of the call that failed.
+    pub rows: u64,
+    /// Those of them that are still to be run.
+    pub rows_left: u64,
+    /// Rows that failed by themselves, so far.
+    pub failing_rows: u64,
+    /// Calls that failed, on one row or on several.
+    pub failed_attempts: u64,
+    /// CPU time spent on them.
+    pub cpu: Duration,
 }
 
 /// An aggregate as it is. Also stored with the target's progress.

@@ -3,6 +3,7 @@
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, SchemaRef};
 use arrow_select::interleave::interleave;
+use rowmill_foreign::line;
 use rowmill_mysql::Op;
 
 use super::groups::Results;
@@ -12,6 +13,7 @@ use super::window::Time;
 use super::{Aggregate, Emission};
 use crate::error::Error;
 use crate::plan::{Emit, Late, OnError};
+use crate::step::FAILURES_LOGGED;
 
 /// Changes of groups, with the columns of the step's output.
 pub(crate) struct Changelog {
@@ -182,25 +184,16 @@ impl Aggregate {
 
     /// Groups whose result can't be computed.
     pub(super) fn report(&self, slots: &[u32], results: &Results) -> Result<(), Error> {
-        for (function, error) in &results.errors {
+        for (function, error) in results.errors.iter().take(FAILURES_LOGGED) {
             let group = self.shown_key(slots[error.row])?;
+            let (code, message) = (line(&error.code).into_owned(), line(&error.message).into_owned());
             if self.on_error == OnError::Fail {
-                return Err(Error::Group {
-                    step: self.id.clone(),
-                    function: function.clone(),
-                    group,
-                    code: error.code.clone(),
-                    message: error.message.clone(),
-                });
+                return Err(Error::Group { step: self.id.clone(), function: function.clone(), group, code, message });
             }
-            tracing::warn!(
-                step = self.id,
-                function,
-                group,
-                code = error.code,
-                error = error.message,
-                "group without a result"
-            );
+            tracing::warn!(step = self.id, function, group, code, error = message, "group without a result");
+        }
+        if let Some(more) = results.errors.len().checked_sub(FAILURES_LOGGED).filter(|more| *more > 0) {
+            tracing::warn!(step = self.id, more, "further groups of this epoch without a result");
         }
         Ok(())
     }
@@ -214,7 +207,7 @@ impl Aggregate {
             let value = arrow_cast::display::array_value_to_string(column, 0)?;
             parts.push(format!("{}={value}", field.name()));
         }
-        Ok(parts.join(", "))
+        Ok(line(&parts.join(", ")).into_owned())
     }
 
     /// Frees what ended, and notes what was passed on.

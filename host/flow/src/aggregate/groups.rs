@@ -9,6 +9,7 @@
 
 use arrow_array::{ArrayRef, UInt32Array};
 use arrow_buffer::BooleanBuffer;
+use rowmill_foreign::line;
 use rowmill_state::{Value, Writes};
 use rowmill_wasm::RowError;
 
@@ -330,7 +331,9 @@ async fn update_distinct(
             step: call.column.clone(),
             reason: format!(
                 "{} with `distinct` refuses a value: {} ({}); filter such rows out before",
-                call.name, error.message, error.code
+                call.name,
+                line(&error.message),
+                line(&error.code)
             ),
         });
     }

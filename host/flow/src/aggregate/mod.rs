@@ -236,7 +236,7 @@ impl Aggregate {
     pub(crate) async fn absorb(
         &mut self,
         mut frame: Frame,
-        context: &CallContext<'_>,
+        context: &mut CallContext<'_>,
         origin: &Origin<'_>,
         emission: Emission,
         failures: &mut Vec<Failure>,

@@ -1,5 +1,6 @@
 //! The loop: read, run the steps, commit.
 
+mod absorb;
 mod claim;
 mod upkeep;
 
@@ -13,6 +14,7 @@ use rowmill_mysql::sink::{Committed, Epoch, ProgressUpdate};
 use rowmill_mysql::snapshot::{Snapshot, SnapshotBatch, SnapshotProgress};
 use tokio::sync::watch;
 
+use self::absorb::{Absorbed, absorb, meanwhile};
 use super::checkpoint::Checkpointer;
 use super::commit::{Committer, InFlight};
 use super::epoch::{Close, Filling};
@@ -131,7 +133,11 @@ async fn run_once(
         () = stopped(&mut stop) => return Ok(Summary::default()),
         flow = claiming => flow?,
     };
-    let result = flow.run().await;
+    let result = match flow.run().await {
+        // What is being committed ends; the rows that were looked into are read again.
+        Err(Error::Interrupted) => flow.wait_idle().await.map(drop),
+        result => result,
+    };
     flow.publish();
     if let Some(position) = &flow.now.position {
         flow.witness.write(flow.commits_before + flow.now.epochs, position);
@@ -187,6 +193,8 @@ pub(super) struct Flow {
     held: bool,
     /// The aggregates are where the target is, or ahead of it by what is being filled.
     in_step: bool,
+    /// A commit that ended while a batch was in the steps.
+    finished: Option<(Committed, InFlight)>,
 }
 
 /// What ended a phase.
@@ -332,7 +340,10 @@ impl Flow {
             let commit_time = vec![micros_now(); rows];
             let changes =
                 chain::Changes { rows: &batch.rows, ops: &ops, commit_time: &commit_time, position: &self.handed };
-            let events = self.prepared.tables[batch.table].flow.last.run(&changes, batch.table).await?;
+            let running = self.prepared.tables[batch.table].flow.last.run(&changes, batch.table);
+            let events = meanwhile(running, &mut self.committer, &mut self.finished).await;
+            self.note_finished();
+            let events = events?;
             self.filling.add(events.write, rows as u64, events.skipped, None);
             self.now.rows_in += rows as u64;
         }
@@ -364,6 +375,8 @@ impl Flow {
         self.in_step = true;
         self.changed_at = Instant::now();
         let mut drain: Option<Instant> = None;
+        // A batch was given up; nothing can be read after it.
+        let mut interrupted = false;
         loop {
             self.let_time_pass().await?;
             self.commit_if_due().await?;
@@ -376,7 +389,7 @@ impl Flow {
                 if self.committer.is_idle() && self.filling.at_boundary() && self.filling.has_rows() {
                     self.start_commit(Close::Whole).await?;
                 }
-                let clean = self.committer.is_idle() && self.filling.at_boundary();
+                let clean = self.committer.is_idle() && (self.filling.at_boundary() || interrupted);
                 if clean || since.elapsed() > DRAIN {
                     return Ok(Ended::Stopped);
                 }
@@ -388,7 +401,7 @@ impl Flow {
                 pause = CAPTURE_PAUSE;
             }
             let room = !self.filling.is_full(self.plan.epoch) || self.filling.close(self.plan.epoch) == Close::No;
-            let draining = drain.is_some() && self.filling.at_boundary();
+            let draining = drain.is_some() && (self.filling.at_boundary() || interrupted);
             let hurried = drain.is_some() || self.filling.is_full(self.plan.epoch);
             if hurried && !self.filling.at_boundary() {
                 changes.want_boundary();
@@ -405,7 +418,15 @@ impl Flow {
                     self.held = false;
                     self.prepared.tables.iter_mut().flat_map(|t| t.flow.aggregates_mut()).for_each(|a| a.end_checkpoint());
                 }
-                event = changes.next(), if room && !draining && !self.held => self.add_changes(event?).await?,
+                event = changes.next(), if room && !draining && !self.held => match self.add_changes(event?).await {
+                    Err(Error::Interrupted) if self.checkpointer.is_none() => {
+                        interrupted = true;
+                        drain = Some(Instant::now());
+                        self.phase(Phase::Stopping);
+                    }
+                    // Aggregates are somewhere in the midst of the batch: they are of no more use.
+                    added => added?,
+                },
                 () = tokio::time::sleep(pause) => {}
             }
             if drain.is_none() {
@@ -427,34 +448,21 @@ impl Flow {
                 self.filling.pass(commit_time);
             }
             ChangeEvent::Rows { batches, position, boundary, dry } => {
-                for batch in batches {
-                    let rows = batch.rows.num_rows();
-                    let newest = batch.commit_time.iter().max().copied();
-                    let changes = chain::Changes {
-                        rows: &batch.rows,
-                        ops: &batch.ops,
-                        commit_time: &batch.commit_time,
-                        position: &position,
-                    };
-                    ensure_append_only(&self.plan, &batch, &self.prepared.tables[batch.table])?;
-                    let flow = &mut self.prepared.tables[batch.table].flow;
-                    let changed = match flow.has_state() {
-                        true => {
+                let absorbing = absorb(&self.plan, &mut self.prepared.tables, &batches, &position);
+                let absorbed = meanwhile(absorbing, &mut self.committer, &mut self.finished).await;
+                self.note_finished();
+                for part in absorbed? {
+                    self.now.rows_in += match part {
+                        Absorbed::Rows { write, rows, skipped, newest } => {
+                            self.filling.add(write, rows, skipped, newest);
+                            rows
+                        }
+                        Absorbed::Groups { changes, skipped, bytes, newest } => {
                             self.changed_at = Instant::now();
-                            let skipped = flow.absorb(&changes, Live).await?;
-                            // An update is one change with two images.
-                            let changed = batch.ops.iter().filter(|op| **op != Op::UpdateBefore).count() as u64;
-                            let bytes = batch.rows.get_array_memory_size();
-                            self.filling.add_absorbed(changed, skipped, bytes, newest);
-                            changed
-                        }
-                        false => {
-                            let events = flow.last.run(&changes, batch.table).await?;
-                            self.filling.add(events.write, rows as u64, events.skipped, newest);
-                            rows as u64
+                            self.filling.add_absorbed(changes, skipped, bytes, newest);
+                            changes
                         }
                     };
-                    self.now.rows_in += changed;
                 }
                 self.filling.reach(position, boundary, dry);
             }
@@ -555,6 +563,12 @@ impl Flow {
     fn caught_up(&self) -> bool {
         let reached = self.goal.as_ref().is_some_and(|goal| self.handed.reached(goal));
         reached && self.committer.is_idle() && self.converge_until.is_none()
+    }
+
+    fn note_finished(&mut self) {
+        if let Some((committed, about)) = self.finished.take() {
+            self.note(&committed, &about);
+        }
     }
 
     fn note(&mut self, committed: &Committed, about: &InFlight) {

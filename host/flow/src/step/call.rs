@@ -1,23 +1,23 @@
-//! One call of a component on a frame, and the hunt for the row that it can't survive.
+//! One call of a component on a frame, and the rows that it can't survive.
 //!
 //! A component can flag rows without failing the call. When the call itself fails by a trap, a
-//! limit or a malformed answer, the batch is run again in halves, each on a fresh instance, until
+//! limit or a malformed answer, the batch is run again in pieces, each on a fresh instance, until
 //! single rows are left that fail: those are row errors, the others have their results. Functions
-//! are pure, so running rows again changes nothing.
+//! are pure, so running rows again changes nothing. What that may cost is bounded: [`super::search`].
+
+use std::time::Duration;
 
 use arrow_array::{ArrayRef, TimestampMicrosecondArray, UInt8Array, UInt32Array, UInt64Array, new_null_array};
 use arrow_schema::{DataType, Field};
 use rowmill_wasm::{Function, Identity, Input, Kind, Limit, Meter, Output, RowError, RowFact};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::search::{Search, Subject, pieces};
 use super::{Failure, Frame};
 use crate::error::Error;
+use crate::plan::{OnError, Step};
 
-/// More rows than this failing by themselves in one batch are not single bad rows: the step stops
-/// the pipeline, since each costs a fresh instance and up to a full time limit.
-const FAILING_ROWS_MAX: usize = 256;
-
-/// The code of an error that a single row may be the reason of; `None`: running halves can't help.
+/// The code of an error that a single row may be the reason of; `None`: running pieces can't help.
 fn code(error: &rowmill_wasm::Error) -> Option<&'static str> {
     Some(match error {
         rowmill_wasm::Error::Trap { .. } => "trap",
@@ -40,6 +40,8 @@ pub(crate) struct CallContext<'a> {
     pub(crate) commit_time: &'a [i64],
     /// Hash of the row's key, mixed with the step for each call; empty when no function of the plan reads it.
     pub(crate) seeds: &'a [u64],
+    /// What the batch has spent on calls that failed.
+    pub(crate) search: &'a mut Search,
 }
 
 /// Where an argument comes from.
@@ -66,6 +68,9 @@ pub(crate) struct BoundCall {
     /// Upstream of an aggregate: a row that a limit kept out could not be taken out later. A limit
     /// depends on the machine, not on the row, so it is tried once more and then stops the pipeline.
     pub(crate) must_not_miss_rows: bool,
+    /// The step stops at its first failing row; those after it need not be run.
+    stops_at_first: bool,
+    limits: rowmill_wasm::Limits,
 }
 
 impl BoundCall {
@@ -76,6 +81,7 @@ impl BoundCall {
         identity: &Identity,
         function: Function,
         offered: &[(Option<usize>, Option<DataType>)],
+        step: &Step,
     ) -> Result<Self, String> {
         let mut reads = Vec::new();
         for &position in &function.signature().reads {
@@ -94,6 +100,8 @@ impl BoundCall {
             reads,
             errors: 0,
             must_not_miss_rows: false,
+            stops_at_first: step.on_error == OnError::Fail,
+            limits: step.limits.into(),
         })
     }
 
@@ -118,7 +126,7 @@ impl BoundCall {
     }
 
     /// Runs the function on all rows of `frame`.
-    pub(crate) async fn run(&mut self, frame: &Frame, context: &CallContext<'_>) -> Result<Output, Error> {
+    pub(crate) async fn run(&mut self, frame: &Frame, context: &mut CallContext<'_>) -> Result<Output, Error> {
         let mut columns = Vec::with_capacity(self.reads.len());
         for read in &self.reads {
             let column = &frame.columns[read.column];
@@ -129,15 +137,20 @@ impl BoundCall {
         }
         let facts = Facts::gather(&self.function.signature().facts, frame, context, self.step_seed);
         let whole = Part { columns: &columns, facts: &facts, start: 0, rows: frame.rows };
+        let before = self.function.meter().cpu;
         match whole.run(&mut self.function).await {
             Ok(output) => Ok(output),
             Err(error) if self.must_not_miss_rows && error.is_limit() => {
                 tracing::warn!(step = self.step, function = self.name, %error, "limit hit; trying once more");
-                let again = whole.run(&mut self.function).await;
-                again.map_err(|error| Error::Component { step: self.step.clone(), source: error })
+                let again = context.search.overseer.unless_stopped(whole.run(&mut self.function)).await?;
+                again.map_err(|error| self.stop(error))
             }
-            Err(error) if code(&error).is_some() => self.isolate(&whole, error).await,
-            Err(error) => Err(Error::Component { step: self.step.clone(), source: error }),
+            Err(error) => {
+                let cpu = self.function.meter().cpu - before;
+                let output = self.isolate(&whole, (error, cpu), context.search).await;
+                context.search.end();
+                output
+            }
         }
     }
 
@@ -152,49 +165,73 @@ impl BoundCall {
         }));
     }
 
-    async fn isolate(&mut self, whole: &Part<'_>, first: rowmill_wasm::Error) -> Result<Output, Error> {
-        tracing::warn!(step = self.step, function = self.name, rows = whole.rows, error = %first,
-            "call failed; looking for the row");
+    /// Runs the rows of a call that failed in pieces; `first` is how, and what it cost.
+    async fn isolate(
+        &mut self,
+        whole: &Part<'_>,
+        first: (rowmill_wasm::Error, Duration),
+        search: &mut Search,
+    ) -> Result<Output, Error> {
+        let (step, name) = (self.step.clone(), self.name.clone());
+        let subject = Subject { step: &step, function: &name, rows: whole.rows };
+        let mut allowed = self.limits.cpu(whole.rows);
         let mut outputs: Vec<(usize, Output)> = Vec::new();
-        let mut failed = 0;
         let mut todo = vec![(whole.start, whole.rows)];
         let mut attempt = Some(first);
         while let Some((start, rows)) = todo.pop() {
             let part = Part { start, rows, ..*whole };
-            let result = match attempt.take() {
-                Some(error) => Err(error),
-                None => part.run(&mut self.function).await,
+            let (result, cpu) = match attempt.take() {
+                Some((error, cpu)) => (Err(error), cpu),
+                None => {
+                    let before = self.function.meter().cpu;
+                    let result = search.overseer.unless_stopped(part.run(&mut self.function)).await?;
+                    (result, self.function.meter().cpu - before)
+                }
             };
-            match result {
-                Ok(output) => outputs.push((start, output)),
-                Err(error) if self.must_not_miss_rows && error.is_limit() => {
-                    return Err(Error::Component { step: self.step.clone(), source: error });
+            let error = match result {
+                Ok(output) => {
+                    outputs.push((start, output));
+                    search.succeeded(&subject, cpu, &mut allowed)?;
+                    continue;
                 }
-                Err(error) if rows == 1 => {
-                    failed += 1;
-                    match code(&error).filter(|_| failed <= FAILING_ROWS_MAX) {
-                        Some(code) => outputs.push((start, self.failed_row(code, &error))),
-                        None => return Err(Error::Component { step: self.step.clone(), source: error }),
-                    }
-                }
-                Err(_) => {
-                    let half = rows / 2;
-                    todo.push((start + half, rows - half));
-                    todo.push((start, half));
-                }
+                Err(error) => error,
+            };
+            let Some(code) = code(&error) else { return Err(self.stop(error)) };
+            if self.must_not_miss_rows && error.is_limit() {
+                return Err(self.stop(error));
+            }
+            if outputs.is_empty() && rows == whole.rows {
+                tracing::warn!(step, function = name, rows, %error, "call failed; looking for the row");
+            }
+            search.failed(&subject, rows, cpu, code, &error)?;
+            search.tell(&subject, whole.rows - (start - whole.start));
+            if rows > 1 {
+                todo.extend(pieces(start, rows));
+                continue;
+            }
+            outputs.push((start, self.left_out(1, Some((code, &error)))));
+            if self.stops_at_first {
+                let after = start + 1;
+                outputs.push((after, self.left_out(whole.start + whole.rows - after, None)));
+                break;
             }
         }
         join(outputs, self.function.signature().results.len())
     }
 
-    fn failed_row(&self, code: &str, error: &rowmill_wasm::Error) -> Output {
+    fn stop(&self, error: rowmill_wasm::Error) -> Error {
+        Error::Component { step: self.step.clone(), source: error }
+    }
+
+    /// Rows without results: one that failed, or those that are not run any more.
+    fn left_out(&self, rows: usize, failed: Option<(&str, &rowmill_wasm::Error)>) -> Output {
         let table = self.function.kind() == Kind::Table;
-        let rows = usize::from(!table);
-        let columns = self.results().iter().map(|field| new_null_array(field.data_type(), rows)).collect();
+        let results = if table { 0 } else { rows };
+        let errors = failed.map(|(code, error)| RowError { row: 0, code: code.to_owned(), message: error.to_string() });
         Output {
             parents: table.then(|| UInt32Array::from(Vec::<u32>::new())),
-            columns,
-            errors: vec![RowError { row: 0, code: code.to_owned(), message: error.to_string() }],
+            columns: self.results().iter().map(|field| new_null_array(field.data_type(), results)).collect(),
+            errors: errors.into_iter().collect(),
         }
     }
 }

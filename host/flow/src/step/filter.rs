@@ -14,7 +14,7 @@ impl Filter {
     pub(crate) async fn run(
         &mut self,
         frame: Frame,
-        context: &CallContext<'_>,
+        context: &mut CallContext<'_>,
         failures: &mut Vec<Failure>,
     ) -> Result<Frame, Error> {
         let output = self.call.run(&frame, context).await?;

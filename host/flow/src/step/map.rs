@@ -32,7 +32,7 @@ impl Map {
     pub(crate) async fn run(
         &mut self,
         frame: Frame,
-        context: &CallContext<'_>,
+        context: &mut CallContext<'_>,
         failures: &mut Vec<Failure>,
     ) -> Result<Frame, Error> {
         let mut columns: Vec<_> = frame.columns.iter().cloned().map(Some).collect();

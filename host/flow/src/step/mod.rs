@@ -8,6 +8,7 @@ mod call;
 mod filter;
 mod map;
 mod project;
+mod search;
 mod transform;
 
 use arrow_array::{Array as _, ArrayRef, BooleanArray};
@@ -17,6 +18,7 @@ pub(crate) use call::{BoundCall, CallContext};
 pub(crate) use filter::Filter;
 pub(crate) use map::{Map, MapPart};
 pub(crate) use project::Project;
+pub(crate) use search::{CPU_MAX, Overseer, ROWS_MAX, Search};
 pub(crate) use transform::{ORDINALITY, Transform};
 
 use crate::error::Error;
@@ -54,6 +56,9 @@ impl Frame {
     }
 }
 
+/// How many failing rows of a batch, or groups of an epoch, get a log line of their own.
+pub(crate) const FAILURES_LOGGED: usize = 10;
+
 /// A row that a component flagged, or failed on.
 pub(crate) struct Failure {
     /// Row of the chain's input.
@@ -85,7 +90,7 @@ impl Step {
     pub(crate) async fn run(
         &mut self,
         frame: Frame,
-        context: &CallContext<'_>,
+        context: &mut CallContext<'_>,
         failures: &mut Vec<Failure>,
     ) -> Result<Frame, Error> {
         if frame.rows == 0 {

@@ -22,6 +22,7 @@ use crate::pipeline::replay::Beginning;
 use crate::pipeline::witness::Witness;
 use crate::plan::{Existing, Pipeline, Start};
 use crate::status::Status;
+use crate::step::Overseer;
 
 impl Flow {
     pub(super) async fn claim(
@@ -43,6 +44,13 @@ impl Flow {
             }
             false => Sink::claim(prepared.sink.clone(), prepared.targets(), first).await?,
         };
+        let overseer = Overseer::new(options.stop.clone(), status.clone());
+        for (index, table) in prepared.tables.iter_mut().enumerate() {
+            table.flow.oversee(&overseer);
+            if let Some(holds) = sink.holds(index) {
+                table.flow.last.hold(&table.target.table, holds);
+            }
+        }
         let goal = match options.until_caught_up {
             true => {
                 let mut conn = prepared.source.connect().await?;
@@ -117,6 +125,7 @@ impl Flow {
             changed_at: Instant::now(),
             held: false,
             in_step: false,
+            finished: None,
         })
     }
 }

@@ -22,7 +22,7 @@ mod rewind;
 use std::time::Duration;
 
 use rowmill_mysql::binlog::{ChangeEvent, Changes, Images};
-use rowmill_mysql::sink;
+use rowmill_mysql::sink::{self, Holds};
 use rowmill_mysql::snapshot::{Snapshot, begin_consistent_read, scan};
 use rowmill_mysql::{Op, Position};
 use serde::Serialize;
@@ -159,6 +159,9 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
     for table in &mut prepared.tables {
         aggregates::leave_out(table, &aggregates)?;
         let frozen = aggregates::frozen(table, &aggregates)?;
+        // A row that was refused is not expected.
+        let holds = Holds::read(&mut target, &table.target).await?;
+        table.flow.last.hold(&table.target.table, holds);
         let keep = plan.sink.existing == Existing::Keep;
         comparisons.push(Comparison::new(&mut target, table, keep, frozen).await?);
     }
