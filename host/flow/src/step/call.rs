@@ -147,7 +147,7 @@ impl BoundCall {
             }
             Err(error) => {
                 let cpu = self.function.meter().cpu - before;
-                let output = self.isolate(&whole, (error, cpu), context.search).await;
+                let output = self.isolate(frame, &whole, (error, cpu), context.search).await;
                 context.search.end();
                 output
             }
@@ -168,6 +168,7 @@ impl BoundCall {
     /// Runs the rows of a call that failed in pieces; `first` is how, and what it cost.
     async fn isolate(
         &mut self,
+        frame: &Frame,
         whole: &Part<'_>,
         first: (rowmill_wasm::Error, Duration),
         search: &mut Search,
@@ -203,7 +204,7 @@ impl BoundCall {
             if outputs.is_empty() && rows == whole.rows {
                 tracing::warn!(step, function = name, rows, %error, "call failed; looking for the row");
             }
-            search.failed(&subject, rows, cpu, code, &error)?;
+            search.failed(&subject, (rows == 1).then(|| frame.origin(start)), cpu, code, &error)?;
             search.tell(&subject, whole.rows - (start - whole.start));
             if rows > 1 {
                 todo.extend(pieces(start, rows));

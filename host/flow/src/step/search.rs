@@ -17,7 +17,7 @@
 //! Between two attempts, and in the midst of one, the wish to stop is looked at ([`Overseer`]): the
 //! rows of the batch are not in the target yet, and are read again at the next start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -82,8 +82,8 @@ pub(crate) struct Search {
     failed_cpu: Duration,
     /// Of attempts that succeeded, beyond what the call is allowed for the whole batch.
     excess_cpu: Duration,
-    /// Rows that failed by themselves.
-    failed_rows: usize,
+    /// Rows of the batch that failed by themselves, each counted once however many calls it fails.
+    failed_rows: HashSet<u32>,
     /// By code: how many rows, and the message of the first.
     causes: BTreeMap<&'static str, (usize, String)>,
     told: Option<Instant>,
@@ -102,11 +102,11 @@ impl Search {
         Self { overseer: overseer.clone(), ..Self::default() }
     }
 
-    /// Counts an attempt that failed on several rows, or on one, which is then a failing row.
+    /// Counts an attempt that failed; `row` is the row of the batch that it was on, if it was on one alone.
     pub(crate) fn failed(
         &mut self,
         subject: &Subject<'_>,
-        rows: usize,
+        row: Option<u32>,
         cpu: Duration,
         code: &'static str,
         error: &rowmill_wasm::Error,
@@ -114,9 +114,7 @@ impl Search {
         self.attempts += 1;
         self.failed_attempts += 1;
         self.failed_cpu += cpu;
-        if rows == 1 {
-            self.failed_rows += 1;
-        }
+        self.failed_rows.extend(row);
         let (count, _) = self.causes.entry(code).or_insert_with(|| (0, error.to_string()));
         *count += 1;
         self.ensure_affordable(subject)
@@ -137,7 +135,7 @@ impl Search {
 
     fn ensure_affordable(&self, subject: &Subject<'_>) -> Result<(), Error> {
         let cpu = self.failed_cpu + self.excess_cpu;
-        if cpu <= CPU_MAX && self.failed_rows <= ROWS_MAX {
+        if cpu <= CPU_MAX && self.failed_rows.len() <= ROWS_MAX {
             return Ok(());
         }
         let commonest = self.causes.iter().max_by_key(|(_, (count, _))| *count);
@@ -149,7 +147,7 @@ impl Search {
             step: subject.step.to_owned(),
             function: subject.function.to_owned(),
             rows: subject.rows,
-            failed: self.failed_rows,
+            failed: self.failed_rows.len(),
             attempts: self.failed_attempts,
             cpu,
             code,
@@ -172,7 +170,7 @@ impl Search {
             function = subject.function,
             rows = subject.rows,
             rows_left,
-            failing_rows = self.failed_rows,
+            failing_rows = self.failed_rows.len(),
             failed_attempts = self.failed_attempts,
             cpu_ms,
             "still looking for the rows that fail"
@@ -182,7 +180,7 @@ impl Search {
             function: subject.function.to_owned(),
             rows: subject.rows as u64,
             rows_left: rows_left as u64,
-            failing_rows: self.failed_rows as u64,
+            failing_rows: self.failed_rows.len() as u64,
             failed_attempts: self.failed_attempts,
             cpu: self.failed_cpu + self.excess_cpu,
         }));
