@@ -344,7 +344,7 @@ error: setting binlog_format of the source
         assert!(!shown.contains(|c: char| is_control(c) && c != '\n'), "{shown:?}");
         let expected = r"
 4 |   'x\u{1b}[2J\u{9b}31m\u{202e}\u{7}\u{7f}': 1 # \u{1b}[2J\u{9b}31m\u{202e}\u{7}\u{7f}
-  |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 ";
         assert!(shown.contains(expected), "{shown}");
 

@@ -23,7 +23,7 @@ fn evil(without: &[char]) -> String {
 }
 
 /// As much of a name as fits a server's 64 characters; MySQL takes no NUL.
-const NAME: &str = "n\u{1b}[2J\r\n\u{7f}\u{9b}31m\u{202e}\u{2066}\u{2028}\u{7}\t";
+const NAME: &str = "n\u{1b}[2J\r\n\u{7f}\u{9b}31m\u{202e}\u{2066}\u{2028}\u{7}\te";
 
 /// Without the sequences of colors, which are ours.
 fn uncolored(text: &str) -> String {
