@@ -37,7 +37,11 @@ fn judged<T>(what: &str, verdict: Verdict, came: Result<T, Error>) -> Option<T> 
         (Verdict::Refused | Verdict::Either, Err(error)) => {
             let blamed = matches!(
                 error,
-                Error::Bind { .. } | Error::Call { .. } | Error::Trap { .. } | Error::WrongAnswer { .. }
+                Error::Bind { .. }
+                    | Error::Call { .. }
+                    | Error::Trap { .. }
+                    | Error::Limit { .. }
+                    | Error::WrongAnswer { .. }
             );
             assert!(blamed, "{what}: {error:?}");
             assert!(error.to_string().len() < 100_000, "{what}: an error of {} bytes", error.to_string().len());

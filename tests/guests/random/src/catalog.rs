@@ -57,7 +57,7 @@ pub fn description(seed: u64) -> Description {
     }
     let mut rng = Rng::new(seed, 3);
     if rng.one_in(3) {
-        description.docs = words::message(&mut rng);
+        description.docs = words::message(&mut rng).chars().take(1000).collect();
     }
     if rng.one_in(3) {
         return description;

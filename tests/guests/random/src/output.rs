@@ -120,12 +120,12 @@ pub fn snapshot(seed: u64, fields: &[Field], groups: usize) -> State {
     State { rows, columns, len, verdict }
 }
 
-/// Row errors as a component may give them: unsorted, some rows twice.
+/// Row errors as a host takes them: unsorted, some rows twice, no more than there are rows.
 fn flagged(rng: &mut Rng, rows: usize) -> Vec<(u32, String, String)> {
     if rows == 0 || !rng.one_in(3) {
         return Vec::new();
     }
-    (0..rng.below(4)).map(|_| (rng.below(rows) as u32, words::name(rng), words::message(rng))).collect()
+    (0..rng.below(4).min(rows)).map(|_| (rng.below(rows) as u32, words::name(rng), words::message(rng))).collect()
 }
 
 /// Breaks the contract.
