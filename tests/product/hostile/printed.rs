@@ -23,7 +23,10 @@ fn evil(without: &[char]) -> String {
 }
 
 /// As much of a name as fits a server's 64 characters; MySQL takes no NUL.
-const NAME: &str = "n\u{1b}[2J\r\n\u{7f}\u{9b}31m\u{202e}\u{2066}\u{2028}\u{7}\te";
+const NAME: &str = "n\u{1b}[2J\n\u{7f}\r\u{9b}31m\u{202e}\u{2066}\u{2028}\u{7}\te";
+
+/// The same for a table, without what is a pattern in a pipeline file.
+const TABLE: &str = "n\u{1b}2J\n\u{7f}\r\u{9b}31m\u{202e}\u{2066}\u{2028}\u{7}\te";
 
 /// Without the sequences of colors, which are ours.
 fn uncolored(text: &str) -> String {
@@ -170,10 +173,10 @@ fn servers_texts_are_harmless(kind: Kind) {
     let workspace = Workspace::new(shared(kind), shared(kind), &format!("printed_{}", kind.name()));
     std::fs::write(workspace.folder.path().join("hostile.wasm"), rowmill_test_guests::HOSTILE).unwrap();
     let yaml: String =
-        NAME.chars().map(|c| if acts(c) || c == '\n' { format!("\\u{:04x}", c as u32) } else { c.into() }).collect();
+        TABLE.chars().map(|c| if acts(c) || c == '\n' { format!("\\u{:04x}", c as u32) } else { c.into() }).collect();
     workspace.source_sql(&format!(
-        "CREATE TABLE `{NAME}` (id VARCHAR(60) PRIMARY KEY, n BIGINT, `{NAME}` INT) CHARACTER SET utf8mb4;
-         INSERT INTO `{NAME}` VALUES ('{NAME}', 3, 1), ('plain', 4, 1);"
+        "CREATE TABLE `{TABLE}` (id VARCHAR(60) PRIMARY KEY, n BIGINT, `{NAME}` INT) CHARACTER SET utf8mb4;
+         INSERT INTO `{TABLE}` VALUES ('{NAME}', 3, 1), ('plain', 4, 1);"
     ));
     let run = |args: &[&str]| workspace.run(args);
     pipeline(&workspace, &yaml, "row-error-controls", "skip");
