@@ -5,6 +5,7 @@
 //! `target/bench/`.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 
 mod aggregates;
 mod boundary;

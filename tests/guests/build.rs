@@ -5,5 +5,6 @@ fn main() -> std::process::ExitCode {
         ("guest-hostile", "tests/guests/hostile"),
         ("guest-honest", "tests/guests/honest"),
         ("guest-bench", "tests/guests/bench"),
+        ("guest-random", "tests/guests/random"),
     ])
 }

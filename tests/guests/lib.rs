@@ -8,3 +8,7 @@ pub const HONEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest_honest
 
 /// What `make bench` measures; the crate `guest-bench` is the same natively.
 pub const BENCH: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest_bench.wasm"));
+
+/// Answers at random, by the seed in its configuration; the crate `guest-random` says what a host must
+/// make of each answer.
+pub const RANDOM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest_random.wasm"));

@@ -2,6 +2,7 @@
 //! that go away, components that trap.
 
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 
 #[expect(dead_code, reason = "the pipelines of these tests have files of their own")]
 mod harness;

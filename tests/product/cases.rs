@@ -8,6 +8,7 @@
 //! or must not if it begins with `!`; and nothing may be left behind in the target.
 
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 
 mod harness;
 

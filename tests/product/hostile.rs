@@ -1,6 +1,11 @@
 //! Components that misbehave on one row: the process survives, the error names component, function,
 //! step and key; under `skip` the other rows arrive.
 
+mod beside;
+mod bounded;
+mod printed;
+mod random;
+
 use rowmill_devserver::Kind;
 
 use crate::harness::{Workspace, shared};

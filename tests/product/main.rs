@@ -1,6 +1,7 @@
 //! The product from outside: servers, processes, tables.
 
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 
 mod harness;
 
@@ -10,7 +11,9 @@ mod hostile;
 mod hostile_sql;
 mod kills;
 mod load;
+mod measure;
 mod restart;
+mod security;
 mod starts;
 mod state;
 mod takeover;

@@ -3,16 +3,21 @@
 //! Everything goes to stderr. With `--log json` each problem is one JSON object on a line, so
 //! that a program reads the same facts. Passwords that stand in the file itself are covered in
 //! the quoted lines.
+//!
+//! All texts of a problem and all quoted lines are foreign: a problem's message has names and words
+//! of components and servers in it. They are made printable here, where every problem passes.
 
-use std::io::Write;
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use rowmill_flow::file::Document;
 use rowmill_flow::problem::{Fault, Problem};
+use rowmill_foreign::{Printable, is_control};
 
 use crate::args::LogFormat;
+use crate::output::{self, Form};
 
 /// What the process tells its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +87,11 @@ impl Diagnostics {
         if !text.is_empty() {
             text.push('\n');
         }
-        // Nobody is left to be told when stderr is gone.
-        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+        let form = match self.format {
+            LogFormat::Json => Form::Json,
+            LogFormat::Text => Form::text(self.color),
+        };
+        output::report(&text, form);
     }
 
     /// What [`Self::print`] writes.
@@ -101,26 +109,59 @@ impl Diagnostics {
 
     fn text(&self, document: Option<&Document>, problem: &Problem) -> String {
         let place = document.and_then(|document| Some((document, document.locate(problem)?)));
-        let path = place.as_ref().map(|(document, _)| document.path().display().to_string());
-        let source = place.as_ref().map(|(document, _)| covered(document.text()));
-        let mut group = Level::ERROR.primary_title(problem.message.as_str()).elements(place.iter().zip(&source).map(
-            |((_, span), source)| {
-                Snippet::source(source.as_str())
-                    .path(path.as_deref())
-                    .annotation(AnnotationKind::Primary.span(inside(source, span)))
-            },
-        ));
+        let path = place.as_ref().map(|(document, _)| shown(&document.path().display().to_string()));
+        let source = place.as_ref().map(|(document, span)| {
+            let text = covered(document.text());
+            let span = inside(&text, span);
+            quoted(&text, &span)
+        });
+        let message = shown(&problem.message);
+        let mut group = Level::ERROR.primary_title(&message).elements(source.iter().map(|(source, span)| {
+            Snippet::source(source.as_str())
+                .path(path.as_deref())
+                .annotation(AnnotationKind::Primary.span(span.clone()))
+        }));
         for (name, text) in [("found", &problem.found), ("needed", &problem.needed)] {
             if let Some(text) = text {
-                group = group.element(Level::NOTE.with_name(name).message(text.as_str()));
+                group = group.element(Level::NOTE.with_name(name).message(shown(text)));
             }
         }
         if let Some(fix) = &problem.fix {
-            group = group.element(Level::HELP.with_name("fix").message(fix.as_str()));
+            group = group.element(Level::HELP.with_name("fix").message(shown(fix)));
         }
         let renderer = if self.color { Renderer::styled() } else { Renderer::plain() };
         renderer.decor_style(DecorStyle::Ascii).render(&[group])
     }
+}
+
+/// A text of a problem, on one line.
+fn shown(text: &str) -> String {
+    Printable(text).to_string()
+}
+
+/// The lines of the file without controls, and where the span then is. Tabs are for the renderer,
+/// which knows their width.
+fn quoted(text: &str, span: &Range<usize>) -> (String, Range<usize>) {
+    let mut out = String::with_capacity(text.len());
+    let (mut start, mut end) = (None, None);
+    let mut rest = text.char_indices().peekable();
+    while let Some((at, c)) = rest.next() {
+        if at >= span.start {
+            start.get_or_insert(out.len());
+        }
+        if at >= span.end {
+            end.get_or_insert(out.len());
+        }
+        match c {
+            '\n' | '\t' => out.push(c),
+            // A line may end in both.
+            '\r' if rest.peek().is_some_and(|(_, next)| *next == '\n') => {}
+            c if is_control(c) => write!(out, "{}", c.escape_default()).unwrap_or_default(),
+            c => out.push(c),
+        }
+    }
+    let span = start.unwrap_or(out.len())..end.unwrap_or(out.len());
+    (out, span)
 }
 
 fn json(document: Option<&Document>, problem: &Problem) -> String {
@@ -292,6 +333,26 @@ error: setting binlog_format of the source
         assert!(text.contains("mysq://reader:*******@127.0.0.1"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
         assert_eq!(covered("a mysql://u:${PW}@h/d b"), "a mysql://u:${PW}@h/d b");
+    }
+
+    #[test]
+    fn quoted_lines_and_problems_can_not_act_on_the_terminal() {
+        let evil = "\u{1b}[2J\u{9b}31m\u{202e}\u{7}\u{7f}";
+        let text = TEXT.replace("  tabels: [orders]", &format!("  'x{evil}': 1 # {evil}")).replace('\n', "\r\n");
+        let refused = refused(&text);
+        let shown = plain().render(Some(&refused.document), &refused.problems);
+        assert!(!shown.contains(|c: char| is_control(c) && c != '\n'), "{shown:?}");
+        let expected = r"
+4 |   'x\u{1b}[2J\u{9b}31m\u{202e}\u{7}\u{7f}': 1 # \u{1b}[2J\u{9b}31m\u{202e}\u{7}\u{7f}
+  |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+";
+        assert!(shown.contains(expected), "{shown}");
+
+        let every: String = ('\0'..='\u{e007f}').filter(|c| is_control(*c)).collect();
+        let problem = Problem::component(&every).found(&every).needed(&every).fix(&every);
+        let shown = plain().render(None, &[problem]);
+        assert_eq!(shown.lines().count(), 5, "{shown}");
+        assert!(!shown.contains(|c: char| is_control(c) && c != '\n'), "{shown:?}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rowmill_flow::status::{Phase, Status};
+use rowmill_foreign::Printable;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -110,7 +111,7 @@ fn draw(bar: &ProgressBar, status: &Status, per_second: u64) {
         }
         _ => {}
     }
-    bar.set_message(line(status, per_second));
+    bar.set_message(Printable(&line(status, per_second)).to_string());
     bar.tick();
 }
 

@@ -17,6 +17,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use rowmill_flow::problem::Problem;
 use rowmill_flow::status::{AggregateStatus, CheckpointStatus, Phase, Status, StepMeter};
+use rowmill_foreign::Printable;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -201,7 +202,9 @@ fn family(out: &mut String, name: &str, kind: &str, help: &str) {
 fn sample(out: &mut String, name: &str, labels: &[(&str, &str)], value: f64) {
     out.push_str(name);
     for (index, (label, text)) in labels.iter().enumerate() {
-        let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        // The format knows no escapes but these, and takes all other characters as they are; whoever
+        // looks at a scrape on a terminal must not be harmed by them.
+        let text = Printable(text).to_string().replace('\\', "\\\\").replace('"', "\\\"");
         let _ = write!(out, "{}{label}=\"{text}\"", if index == 0 { '{' } else { ',' });
     }
     let _ = writeln!(out, "}} {value}");
@@ -247,6 +250,11 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
         assert!(!text.contains("rowmill_snapshot_rows_done{"), "not in a snapshot");
+        let mut foreign = status();
+        foreign.steps[0].function = "a\n\u{1b}[2J\u{9b}\u{202e}\"} 1".to_owned();
+        let shown = render(&[foreign]);
+        assert!(shown.contains(r#"function="a\\n\\u{1b}[2J\\u{9b}\\u{202e}\"} 1"} 3"#), "{shown}");
+        assert_eq!(shown.lines().count(), text.lines().count());
         let families: Vec<&str> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
         let mut once = families.clone();
         once.dedup();

@@ -10,6 +10,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::args::{Color, Common, LogFormat};
+use crate::output::Form;
+use crate::{log, output};
 
 /// What was decided about stderr, once.
 #[derive(Clone, Debug)]
@@ -25,6 +27,7 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Decides, and sets up logging for the process. `RUST_LOG` wins over `-q` and `-v`.
     pub(crate) fn new(common: &Common) -> Self {
+        #[allow(clippy::disallowed_methods, reason = "asked, not written to")]
         let terminal = io::stderr().is_terminal();
         let color = match common.color {
             Color::Always => true,
@@ -48,35 +51,42 @@ impl Terminal {
             (false, _) => "debug,rowmill=trace,rowmill_flow=trace,rowmill_mysql=trace,rowmill_wasm=trace",
         };
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-        let builder = fmt().with_env_filter(filter).with_writer(Lines(self.lines.clone()));
+        let form = match common.log {
+            LogFormat::Text => Form::text(self.color),
+            LogFormat::Json => Form::Json,
+        };
+        let builder = fmt().with_env_filter(filter).with_writer(Lines(self.lines.clone(), form));
         // A second subscriber can only be set by a test, which keeps the first.
         let _ = match common.log {
-            LogFormat::Text => builder.with_ansi(self.color).with_target(common.verbose > 0).try_init(),
+            LogFormat::Text => {
+                let builder = builder.fmt_fields(log::fields()).with_ansi(self.color);
+                builder.with_target(common.verbose > 0).try_init()
+            }
             LogFormat::Json => builder.json().flatten_event(true).try_init(),
         };
     }
 }
 
 /// Makes writers that step in front of the live lines.
-struct Lines(MultiProgress);
+struct Lines(MultiProgress, Form);
 
 impl<'a> MakeWriter<'a> for Lines {
     type Writer = Line;
 
     fn make_writer(&'a self) -> Line {
-        Line(self.0.clone())
+        Line(self.0.clone(), self.1)
     }
 }
 
 /// Writes one log line; the formatter hands it over in one piece.
-struct Line(MultiProgress);
+struct Line(MultiProgress, Form);
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stderr().lock().write_all(bytes)).map(|()| bytes.len())
+        self.0.suspend(|| output::record(bytes, self.1)).map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().lock().flush()
+        Ok(())
     }
 }

@@ -197,6 +197,7 @@ impl Server {
             if self.pid_file().exists() && self.sql("SELECT 1").is_ok() {
                 return Ok(());
             }
+            #[allow(clippy::disallowed_methods, reason = "the log of the server that was just started")]
             let log = std::fs::read_to_string(folder.join("server.log")).unwrap_or_default();
             let aborted = log.rsplit("starting as process").next().is_some_and(|run| run.contains("Aborting"));
             if aborted || Instant::now() > deadline {

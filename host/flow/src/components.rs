@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rowmill_wasm::{Component, Description, Engine, Kind};
+use rowmill_wasm::{COMPONENT_BYTES_MAX, Component, Description, Engine, Kind};
 
 use crate::plan::ComponentRef;
 use crate::problem::Problem;
@@ -53,7 +53,7 @@ impl Components {
             ComponentRef::Path(path) => {
                 let path = path.clone();
                 let shown = path.display().to_string();
-                tokio::task::spawn_blocking(move || std::fs::read(path))
+                tokio::task::spawn_blocking(move || rowmill_foreign::read(&path, COMPONENT_BYTES_MAX))
                     .await
                     .map_err(|error| Problem::new(crate::problem::Fault::Internal, error.to_string()))?
                     .map_err(|error| {

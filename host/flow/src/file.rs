@@ -89,22 +89,13 @@ pub fn load(path: &Path) -> Result<Loaded, Refused> {
 
 fn read(path: &Path) -> Result<String, Box<Problem>> {
     let shown = path.display();
-    let unreadable = |error: std::io::Error| {
+    let bytes = rowmill_foreign::read(path, FILE_BYTES_MAX).map_err(|error| {
         Box::new(
             Problem::configuration(format!("the pipeline file {shown} can't be read"))
                 .found(error.to_string())
                 .needed("a YAML file"),
         )
-    };
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(Box::new(
-            Problem::configuration(format!("{shown} is too large for a pipeline file"))
-                .found(crate::units::format_size(size))
-                .needed(format!("at most {}", crate::units::format_size(FILE_BYTES_MAX))),
-        ));
-    }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
+    })?;
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes()[..good].iter().filter(|b| **b == b'\n').count();

@@ -5,7 +5,7 @@
 //! can be swapped between a look and an open), a pipe is opened without waiting for its other end, and
 //! one byte more than allowed is the most that is ever read.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
@@ -49,14 +49,8 @@ impl std::fmt::Display for FileError {
     }
 }
 
-impl std::error::Error for FileError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            FileError::Io(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+// Without a cause: what the system said is the text already.
+impl std::error::Error for FileError {}
 
 impl From<std::io::Error> for FileError {
     fn from(error: std::io::Error) -> FileError {
@@ -70,11 +64,11 @@ impl From<std::io::Error> for FileError {
 ///
 /// Anything but a regular file, and one that is larger, before (or without) reading it.
 pub fn read(path: &Path, max: u64) -> Result<Vec<u8>, FileError> {
-    let (file, metadata) = open(path)?;
-    if metadata.len() > max {
-        return Err(FileError::TooLarge { size: metadata.len(), max });
+    let (file, size) = open(path)?;
+    if size > max {
+        return Err(FileError::TooLarge { size, max });
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     file.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
     let size = bytes.len() as u64;
     if size > max { Err(FileError::TooLarge { size, max }) } else { Ok(bytes) }
@@ -89,12 +83,17 @@ pub fn read_text(path: &Path, max: u64) -> Result<String, FileError> {
     String::from_utf8(read(path, max)?).map_err(|e| FileError::NotUtf8 { valid: e.utf8_error().valid_up_to() })
 }
 
-fn open(path: &Path) -> Result<(File, Metadata), FileError> {
+/// Opens a regular file for reading in pieces; with its size now.
+///
+/// # Errors
+///
+/// Anything but a regular file.
+pub fn open(path: &Path) -> Result<(File, u64), FileError> {
     let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path)?;
     let metadata = file.metadata()?;
     let kind = metadata.file_type();
     let found = match () {
-        () if kind.is_file() => return Ok((file, metadata)),
+        () if kind.is_file() => return Ok((file, metadata.len())),
         () if kind.is_dir() => "a folder",
         () if kind.is_fifo() => "a pipe",
         () if kind.is_socket() => "a socket",

@@ -9,5 +9,5 @@
 mod file;
 mod text;
 
-pub use file::{FileError, read, read_text};
-pub use text::{LINE_CHARS_MAX, Printable, line};
+pub use file::{FileError, open, read, read_text};
+pub use text::{LINE_CHARS_MAX, Printable, is_control, line};

@@ -52,7 +52,8 @@ pub fn line(text: &str) -> Cow<'_, str> {
 /// Characters that act on what shows the text rather than being shown: C0, DEL and C1, line and
 /// paragraph separators, the controls of the bidirectional algorithm (Unicode Annex 9), and
 /// those that are invisible altogether.
-fn is_control(c: char) -> bool {
+#[must_use]
+pub fn is_control(c: char) -> bool {
     matches!(c,
         '\0'..='\x1f' | '\x7f'..='\u{9f}'
         | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}'

@@ -5,6 +5,7 @@
 //! `RECORDS`, `CHANGED` (records changed per checkpoint) and `BATCH` set the sizes.
 
 #![allow(clippy::print_stdout)]
+#![allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 
 use std::time::{Duration, Instant};
 

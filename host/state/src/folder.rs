@@ -148,6 +148,7 @@ pub(crate) fn shown(name: &OsString) -> String {
 
 /// Makes renames in a folder last.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
+    #[allow(clippy::disallowed_methods, reason = "our own folder, which is not read")]
     let sync = File::open(folder).and_then(|folder| folder.sync_all());
     sync.map_err(|error| Error::io("syncing", folder, error))
 }

@@ -202,7 +202,7 @@ async fn wait_for_stream(running: &mut Running) -> anyhow::Result<()> {
             Ok(_) => bail!("pipeline {} ended early", running.example.name),
             Err(Error::Plan(problems)) => {
                 let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                bail!("pipeline {}: {}", running.example.name, lines.join("\n"))
+                bail!("pipeline {}: {}", running.example.name, lines.join("; "))
             }
             Err(error) => bail!("pipeline {}: {}", running.example.name, chain(&error)),
         },

@@ -1,6 +1,6 @@
 //! `run`, `check`, `plan`, `status`, `verify`, `reset`: commands on a pipeline file. `state` has a file of its own.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,14 +9,17 @@ use rowmill_flow::plan::Pipeline;
 use rowmill_flow::problem::{Fault, Problem};
 use rowmill_flow::status::Status;
 use rowmill_flow::{Environment, Error, RunOptions};
+use rowmill_foreign::Printable;
+use rowmill_mysql::TableName;
 use tokio::sync::watch;
 
 use super::report;
 use crate::args::Common;
 use crate::diagnostics::{Diagnostics, Exit};
 use crate::metrics::Metrics;
+use crate::output::Form;
 use crate::terminal::Terminal;
-use crate::{environment, live, signal};
+use crate::{environment, live, output, signal};
 
 /// A pipeline file that was read, and where its problems are printed.
 pub(super) struct Opened {
@@ -190,13 +193,16 @@ impl Opened {
                     false => format!("pipeline {} had no progress", self.pipeline.name),
                 }];
                 if let Some(folder) = state {
+                    let folder = folder.display().to_string();
                     lines.push(match held {
-                        true => format!("the state in {} is forgotten", folder.display()),
-                        false => format!("there was no state in {}", folder.display()),
+                        true => format!("the state in {} is forgotten", Printable(&folder)),
+                        false => format!("there was no state in {}", Printable(&folder)),
                     });
                 }
-                lines.extend(reset.dropped.iter().map(|table| format!("dropped {table}")));
-                lines.extend(reset.kept.iter().map(|table| format!("kept {table}: rowmill did not create it")));
+                let shown = |table: &TableName| Printable(&table.to_string()).to_string();
+                lines.extend(reset.dropped.iter().map(|table| format!("dropped {}", shown(table))));
+                lines
+                    .extend(reset.kept.iter().map(|table| format!("kept {}: rowmill did not create it", shown(table))));
                 report::print(&lines.join("\n"))
             }
             Err(error) => self.failed(error),
@@ -238,12 +244,15 @@ fn stopped(error: &Error) -> Problem {
     }
 }
 
-/// The error and its causes as one line.
+/// The error and its causes as one line. A cause that its error has already told is not told again.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(source) = cause {
-        text = format!("{text}: {source}");
+        let told = source.to_string();
+        if !text.contains(&told) {
+            text = format!("{text}: {told}");
+        }
         cause = source.source();
     }
     text
@@ -253,8 +262,7 @@ fn confirmed(question: &str) -> bool {
     if !std::io::stdin().is_terminal() {
         return false;
     }
-    let mut stderr = std::io::stderr();
-    let _ = stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush());
+    output::report(question, Form::Plain);
     let mut answer = String::new();
     let _ = std::io::stdin().lock().read_line(&mut answer);
     matches!(answer.trim(), "y" | "Y" | "yes")

@@ -1,48 +1,54 @@
 //! What the commands print on stdout.
+//!
+//! Names, types, positions and reasons come from files, components and servers; anybody can have
+//! written them into the target's progress. Each is shown through [`Printable`].
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
 use rowmill_flow::status::AggregateStatus;
 use rowmill_flow::units::format_size;
 use rowmill_flow::{CallView, ColumnView, PlanView, Savepoint, StateListing, StateView, StoredStatus, VerifyReport};
+use rowmill_foreign::Printable;
 use serde::Serialize;
 
 use super::pipeline::plural;
 use crate::diagnostics::Exit;
 use crate::live::grouped;
+use crate::output::{self, Form};
 
 /// Prints lines; a closed pipe is no error.
 pub(super) fn print(text: &str) -> Exit {
-    let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(stdout, "{text}");
+    output::print(&format!("{text}\n"), Form::Plain);
     Exit::Done
 }
 
 /// Prints one JSON document.
 pub(super) fn json(value: &impl Serialize) -> Exit {
     match serde_json::to_string_pretty(value) {
-        Ok(text) => print(&text),
+        Ok(text) => {
+            output::print(&format!("{text}\n"), Form::Json);
+            Exit::Done
+        }
         Err(_) => Exit::Stopped,
     }
 }
 
 /// `rowmill plan` for people.
 pub(super) fn plan(plan: &PlanView) -> String {
-    let mut out = format!("pipeline {}\n", plan.pipeline);
+    let mut out = format!("pipeline {}\n", Printable(&plan.pipeline));
     for table in &plan.tables {
-        let _ = writeln!(out, "\nfrom {}", table.source);
+        let _ = writeln!(out, "\nfrom {}", Printable(&table.source));
         columns(&mut out, &table.columns, &[]);
         for step in &table.steps {
-            let _ = writeln!(out, "  {} ({}, on_error {})", step.id, step.kind, step.on_error);
+            let _ = writeln!(out, "  {} ({}, on_error {})", Printable(&step.id), step.kind, step.on_error);
             calls(&mut out, &step.calls);
             columns(&mut out, &step.output, &step.input);
             if let Some(view) = &step.state {
                 step_state(&mut out, view);
             }
         }
-        let _ = writeln!(out, "into {}, key ({})", table.target, table.key.join(", "));
+        let _ = writeln!(out, "into {}, key ({})", Printable(&table.target), Printable(&table.key.join(", ")));
     }
     out.push_str(&format!("\ndigest {}", plan.digest));
     out
@@ -52,7 +58,12 @@ pub(super) fn plan(plan: &PlanView) -> String {
 fn calls(out: &mut String, calls: &[CallView]) {
     for (n, call) in calls.iter().enumerate() {
         if !calls[..n].iter().any(|before| before.function == call.function && before.digest == call.digest) {
-            let _ = writeln!(out, "      {}  sha256 {}", call.function, call.digest.get(..16).unwrap_or_default());
+            let _ = writeln!(
+                out,
+                "      {}  sha256 {}",
+                Printable(&call.function),
+                call.digest.get(..16).unwrap_or_default()
+            );
         }
         let limits = &call.limits;
         if calls.get(n + 1).is_none_or(|next| next.limits != *limits) {
@@ -71,14 +82,20 @@ fn calls(out: &mut String, calls: &[CallView]) {
 
 /// What an aggregate keeps for each group.
 fn step_state(out: &mut String, state: &StateView) {
-    let _ = writeln!(out, "      state per group of ({})", state.key.join(", "));
+    let _ = writeln!(out, "      state per group of ({})", Printable(&state.key.join(", ")));
     if let Some(window) = &state.window {
-        let _ = writeln!(out, "        window {window}");
+        let _ = writeln!(out, "        window {}", Printable(window));
     }
     for value in &state.values {
         let columns: Vec<String> =
             value.columns.iter().map(|column| format!("{} {}", column.name, column.data_type)).collect();
-        let _ = writeln!(out, "        {}, layout {}: {}", value.value, value.version, columns.join(", "));
+        let _ = writeln!(
+            out,
+            "        {}, layout {}: {}",
+            Printable(&value.value),
+            value.version,
+            Printable(&columns.join(", "))
+        );
     }
 }
 
@@ -86,10 +103,10 @@ fn step_state(out: &mut String, state: &StateView) {
 fn columns(out: &mut String, columns: &[ColumnView], known: &[ColumnView]) {
     for column in columns.iter().filter(|column| !known.contains(column)) {
         let null = if column.nullable { "" } else { " NOT NULL" };
-        let _ = writeln!(out, "      {} {}{null}", column.name, column.data_type);
+        let _ = writeln!(out, "      {} {}{null}", Printable(&column.name), Printable(&column.data_type));
     }
     for gone in known.iter().filter(|known| !columns.iter().any(|column| column.name == known.name)) {
-        let _ = writeln!(out, "      - {}", gone.name);
+        let _ = writeln!(out, "      - {}", Printable(&gone.name));
     }
 }
 
@@ -104,9 +121,9 @@ pub(super) fn status_json(status: &StoredStatus, state_folder: Option<&Path>) ->
 
 /// `rowmill status` for people. `state_folder`: of a plan with aggregates.
 pub(super) fn status(status: &StoredStatus, state_folder: Option<&Path>) -> String {
-    let mut out = format!("pipeline {}: {}", status.pipeline, status.phase);
+    let mut out = format!("pipeline {}: {}", Printable(&status.pipeline), status.phase);
     let mut line = |name: &str, value: String| {
-        let _ = write!(out, "\n  {name:<20}{value}");
+        let _ = write!(out, "\n  {:<20}{}", Printable(name).to_string(), Printable(&value));
     };
     if let Some(progress) = &status.progress {
         line("position", progress.position.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string));
@@ -170,7 +187,12 @@ fn aggregate(aggregate: &AggregateStatus) -> String {
 
 /// `rowmill state FILE list` for people.
 pub(super) fn state(pipeline: &str, listing: &StateListing) -> String {
-    let mut out = format!("state of pipeline {pipeline} in {}: {}", listing.folder.display(), size(listing.bytes));
+    let mut out = format!(
+        "state of pipeline {} in {}: {}",
+        Printable(pipeline),
+        Printable(&listing.folder.display().to_string()),
+        size(listing.bytes)
+    );
     if listing.checkpoints.is_empty() {
         out.push_str("\n  no checkpoint yet");
     }
@@ -178,14 +200,22 @@ pub(super) fn state(pipeline: &str, listing: &StateListing) -> String {
         let _ = write!(
             out,
             "\n  checkpoint {} at {}, {:.0} s old",
-            checkpoint.sequence, checkpoint.position, checkpoint.age_seconds
+            checkpoint.sequence,
+            Printable(&checkpoint.position),
+            checkpoint.age_seconds
         );
         if checkpoint.pending {
             out.push_str(", taken at the end of the snapshot");
         }
     }
     for (table, entries) in &listing.tables {
-        let _ = write!(out, "\n  {table}: {} entr{}", grouped(*entries), if *entries == 1 { "y" } else { "ies" });
+        let _ = write!(
+            out,
+            "\n  {}: {} entr{}",
+            Printable(table),
+            grouped(*entries),
+            if *entries == 1 { "y" } else { "ies" }
+        );
     }
     out
 }
@@ -193,9 +223,10 @@ pub(super) fn state(pipeline: &str, listing: &StateListing) -> String {
 /// What `state FILE export` and `import` did.
 pub(super) fn savepoint(what: &str, pipeline: &str, did: &str, savepoint: &Savepoint) -> String {
     format!(
-        "{what} pipeline {pipeline} at {} {did} {}: {} entries, {}",
-        savepoint.position,
-        savepoint.folder.display(),
+        "{what} pipeline {} at {} {did} {}: {} entries, {}",
+        Printable(pipeline),
+        Printable(&savepoint.position),
+        Printable(&savepoint.folder.display().to_string()),
         grouped(savepoint.entries),
         size(savepoint.bytes)
     )
@@ -221,13 +252,15 @@ pub(super) fn verify(report: &VerifyReport) -> String {
     if report.is_equal() {
         return format!(
             "equal: {} rows in the target are what {} rows of the source give, at {}{left_out}",
-            report.rows_target, report.rows_source, report.position
+            report.rows_target,
+            report.rows_source,
+            Printable(&report.position)
         );
     }
-    let mut out = format!("{} keys differ at {}", report.differing, report.position);
+    let mut out = format!("{} keys differ at {}", report.differing, Printable(&report.position));
     for difference in &report.differences {
         let kind = format!("{:?}", difference.kind).to_lowercase();
-        let _ = write!(out, "\n  {kind:<10}{} {}", difference.table, difference.key);
+        let _ = write!(out, "\n  {kind:<10}{} {}", Printable(&difference.table), Printable(&difference.key));
     }
     let more = report.differing - report.differences.len() as u64;
     if more > 0 {

@@ -5,7 +5,6 @@
 //! or a limit ends the run, since it takes the accumulators of all groups with it.
 
 use std::collections::HashMap;
-use std::io::{BufWriter, Write};
 
 use arrow_array::{ArrayRef, UInt32Array};
 use rowmill_flow::problem::Problem;
@@ -14,10 +13,11 @@ use serde_json::{Map, Value};
 
 use super::open::problem;
 use super::rows::Table;
-use super::run::{Facts, Tally, cut, error_row, line, summary};
+use super::run::{Facts, Tally, cut, error_row, summary};
 use super::value::value;
 use crate::args::Columns;
 use crate::diagnostics::Exit;
+use crate::output::{self, Form, Rows};
 
 /// Groups asked for at once, as in a pipeline.
 const GROUPS_AT_ONCE: usize = 8_192;
@@ -70,7 +70,7 @@ pub(super) async fn run(
     groups: &Groups,
     batch: usize,
 ) -> Result<Exit, Box<Problem>> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = Rows::new();
     let mut tally = Tally::default();
     let rows = groups.numbers.len();
     let mut written = Ok(());
@@ -83,13 +83,13 @@ pub(super) async fn run(
                 tally.errors += errors.len() as u64;
                 written = errors
                     .iter()
-                    .try_for_each(|error| line(&mut out, &error_row(start + error.row, &error.code, &error.message)));
+                    .try_for_each(|error| out.row(&error_row(start + error.row, &error.code, &error.message)));
             }
             Err(error) if error.is_trap() || error.is_limit() => {
                 tally.traps += 1;
                 let code = if error.is_limit() { "limit" } else { "trap" };
                 let error = serde_json::json!({ "code": code, "message": error.to_string() });
-                written = line(&mut out, &serde_json::json!({ "rows": [start + 1, range.end], "error": error }));
+                written = out.row(&serde_json::json!({ "rows": [start + 1, range.end], "error": error }));
             }
             Err(error) => return Err(problem(&error)),
         }
@@ -103,7 +103,7 @@ pub(super) async fn run(
     // A reader that has gone (`| head`) wants no more.
     if written.and_then(|()| out.flush()).is_ok() {
         let summary = summary(&aggregate.meter(), &tally, rows);
-        let _ = std::io::stderr().lock().write_all(summary.as_bytes());
+        output::report(&summary, Form::Plain);
     }
     Ok(if tally.traps > 0 { Exit::Stopped } else { Exit::Done })
 }
@@ -113,7 +113,7 @@ async fn results(
     aggregate: &mut Aggregate,
     keys: &[Map<String, Value>],
     tally: &mut Tally,
-    out: &mut impl Write,
+    out: &mut Rows,
 ) -> Result<std::io::Result<()>, Box<Problem>> {
     let fields = aggregate.signature().call.results.clone();
     for (chunk, keys) in keys.chunks(GROUPS_AT_ONCE).enumerate() {
@@ -125,7 +125,7 @@ async fn results(
                 tally.traps += 1;
                 let code = if error.is_limit() { "limit" } else { "trap" };
                 let error = serde_json::json!({ "code": code, "message": error.to_string() });
-                return Ok(line(out, &serde_json::json!({ "error": error })));
+                return Ok(out.row(&serde_json::json!({ "error": error })));
             }
             Err(error) => return Err(problem(&error)),
         };
@@ -145,7 +145,7 @@ async fn results(
                     }
                 }
             }
-            if let Err(error) = line(out, &Value::Object(object)) {
+            if let Err(error) = out.row(&Value::Object(object)) {
                 return Ok(Err(error));
             }
         }

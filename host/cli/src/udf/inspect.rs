@@ -1,24 +1,27 @@
 //! `rowmill udf inspect`: what a component is and what it asks for.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use rowmill_flow::problem::Problem;
 use rowmill_flow::units::format_size;
+use rowmill_foreign::Printable;
 use rowmill_wasm::{Arity, Component, Description, FunctionInfo};
 
 use super::open::{open, problem};
 use crate::diagnostics::Exit;
 use crate::live::grouped;
+use crate::output::{self, Form};
 
 /// Loads the component, which already refuses one that asks for too much, and prints it.
 pub(super) async fn inspect(wasm: &str, json: bool) -> Result<Exit, Box<Problem>> {
     let opened = open(wasm).await?;
     let component = &opened.component;
     let description = component.describe().await.map_err(|error| problem(&error))?;
-    let text = if json { as_json(component, &description) } else { as_text(component, &description) };
-    // A reader that has gone (`| head`) wants no more.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    if json {
+        output::print(&as_json(component, &description), Form::Json);
+    } else {
+        output::print(&as_text(component, &description), Form::Plain);
+    }
     Ok(Exit::Done)
 }
 
@@ -44,7 +47,7 @@ fn as_json(component: &Component, description: &Description) -> String {
 // Writing to a String can't fail.
 fn as_text(component: &Component, description: &Description) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{} {}", component.name(), description.version);
+    let _ = writeln!(out, "{} {}", Printable(component.name()), Printable(&description.version));
     indented(&mut out, "  ", &description.docs);
     let size = component.size();
     let _ = writeln!(out, "\ndigest     sha256:{}", component.digest());
@@ -59,7 +62,7 @@ fn as_text(component: &Component, description: &Description) -> String {
         let _ = writeln!(out, "  none");
     }
     for import in component.imports() {
-        let _ = writeln!(out, "  {:8} {}", if import.granted { "granted" } else { "refused" }, import.name);
+        let _ = writeln!(out, "  {:8} {}", if import.granted { "granted" } else { "refused" }, Printable(&import.name));
     }
     out
 }
@@ -75,27 +78,34 @@ fn function(out: &mut String, function: &FunctionInfo) {
                 Arity::Repeated => "...",
             };
             let types = if parameter.accepts.is_empty() { "any".to_owned() } else { parameter.accepts.join("|") };
-            format!("{}{mark}: {types}", parameter.name)
+            format!("{}{mark}: {types}", Printable(&parameter.name))
         })
         .collect();
     let kind = format!("{:?}", function.kind).to_lowercase();
-    let _ = writeln!(out, "  {kind} {}({}) -> {}", function.name, parameters.join(", "), function.results);
+    let _ = writeln!(
+        out,
+        "  {kind} {}({}) -> {}",
+        Printable(&function.name),
+        parameters.join(", "),
+        Printable(&function.results)
+    );
     indented(out, "      ", &function.docs);
     for parameter in function.parameters.iter().filter(|parameter| !parameter.docs.is_empty()) {
-        let _ = writeln!(out, "      {}: {}", parameter.name, parameter.docs);
+        let _ = writeln!(out, "      {}: {}", Printable(&parameter.name), Printable(&parameter.docs));
     }
     for key in &function.config {
         let note = match (&key.default, key.required) {
-            (Some(default), _) => format!(" [default: {default}]"),
+            (Some(default), _) => format!(" [default: {}]", Printable(default)),
             (None, true) => " [required]".to_owned(),
             (None, false) => String::new(),
         };
-        let _ = writeln!(out, "      config {}: {}{note}", key.name, key.docs);
+        let _ = writeln!(out, "      config {}: {}{note}", Printable(&key.name), Printable(&key.docs));
     }
 }
 
+/// A text of several lines, each made printable.
 fn indented(out: &mut String, indent: &str, text: &str) {
     for line in text.trim().lines() {
-        let _ = writeln!(out, "{indent}{line}");
+        let _ = writeln!(out, "{indent}{}", Printable(line));
     }
 }

@@ -1,12 +1,12 @@
 //! `rowmill udf new`: a project that builds and passes its own test.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use rowmill_flow::problem::Problem;
 
 use crate::args::{Kind, Language};
 use crate::diagnostics::Exit;
+use crate::output::{self, Form};
 use crate::template;
 
 /// Writes the project into `folder/name`, which must not exist.
@@ -42,7 +42,7 @@ pub(super) fn new(folder: &Path, name: &str, language: Language, kind: Kind) -> 
         if kind == Kind::Aggregate { "an" } else { "a" },
         kind.name()
     );
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    output::print(&text, Form::Plain);
     Ok(Exit::Done)
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rowmill_flow::problem::{Fault, Problem};
-use rowmill_wasm::{Component, Engine, EngineOptions, Error, Kind};
+use rowmill_wasm::{COMPONENT_BYTES_MAX, Component, Engine, EngineOptions, Error, Kind};
 
 /// A component, and the function that was named after `#`.
 pub(super) struct Opened {
@@ -33,7 +33,7 @@ pub(super) async fn open(text: &str) -> Result<Opened, Box<Problem>> {
             engine.load(name, wasm).await
         }
         None => {
-            let wasm = std::fs::read(Path::new(name)).map_err(|error| {
+            let wasm = rowmill_foreign::read(Path::new(name), COMPONENT_BYTES_MAX).map_err(|error| {
                 Box::new(
                     Problem::configuration(format!("the component {name} can't be read"))
                         .found(error.to_string())

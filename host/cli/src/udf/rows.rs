@@ -18,6 +18,9 @@ use rowmill_flow::problem::Problem;
 use rowmill_flow::type_name;
 use serde_json::Value;
 
+/// Rows to try a function on: their columns are held in memory, at several times the size of the file.
+const INPUT_BYTES_MAX: u64 = 256 << 20;
+
 /// Columns of the same length.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -68,7 +71,7 @@ fn unreadable(path: &Path, found: impl ToString) -> Box<Problem> {
 }
 
 fn json_lines(path: &Path) -> Result<Raw, Box<Problem>> {
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
+    let text = rowmill_foreign::read_text(path, INPUT_BYTES_MAX).map_err(|error| unreadable(path, error))?;
     let mut raw = Raw { names: Vec::new(), values: Vec::new(), lines: Vec::new() };
     let mut by_name: HashMap<String, usize> = HashMap::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -93,7 +96,8 @@ fn json_lines(path: &Path) -> Result<Raw, Box<Problem>> {
 }
 
 fn comma_separated(path: &Path) -> Result<Raw, Box<Problem>> {
-    let mut reader = csv::Reader::from_path(path).map_err(|error| unreadable(path, error))?;
+    let bytes = rowmill_foreign::read(path, INPUT_BYTES_MAX).map_err(|error| unreadable(path, error))?;
+    let mut reader = csv::Reader::from_reader(bytes.as_slice());
     let names: Vec<String> =
         reader.headers().map_err(|error| unreadable(path, error))?.iter().map(str::to_owned).collect();
     let mut cells: Vec<Vec<Option<String>>> = vec![Vec::new(); names.len()];
@@ -335,6 +339,17 @@ mod tests {
 
         let (_folder, path) = file("r.jsonl", "{\"a\": 1}\n[1]\n");
         assert!(read(&path, &HashMap::new()).expect_err("refused").to_string().contains("line 2"));
+        for name in ["r.csv", "r.jsonl"] {
+            let (folder, _) = file("x", "");
+            let path = folder.path().join(name);
+            std::os::unix::fs::symlink("/dev/zero", &path).expect("linked");
+            let problem = read(&path, &HashMap::new()).expect_err("refused");
+            assert_eq!(problem.found.as_deref(), Some("a device, not a regular file"));
+            std::fs::remove_file(&path).expect("removed");
+            std::fs::File::create(&path).expect("made").set_len(INPUT_BYTES_MAX + 1).expect("sparse");
+            let problem = read(&path, &HashMap::new()).expect_err("refused").to_string();
+            assert!(problem.contains("at most 268435456 are read"), "{problem}");
+        }
         let (_folder, path) = file("r.txt", "");
         assert!(read(&path, &HashMap::new()).expect_err("refused").to_string().contains(".jsonl"));
     }

@@ -6,7 +6,6 @@
 //! committed at the epoch, with the row's number as seed.
 
 use std::collections::HashMap;
-use std::io::{BufWriter, Write};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use super::value::value;
 use crate::args::{self, Arguments, UdfRun};
 use crate::diagnostics::Exit;
 use crate::live::grouped;
+use crate::output::{self, Form, Rows};
 
 /// Runs the function on every row. Rows that err are results; a trap makes the exit code 1.
 pub(super) async fn run(call: UdfRun) -> Result<Exit, Box<Problem>> {
@@ -65,7 +65,7 @@ pub(super) async fn run(call: UdfRun) -> Result<Exit, Box<Problem>> {
         .map_err(|error| problem(&error))?;
     let columns = columns(&function.signature().reads)?;
 
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = Rows::new();
     let mut tally = Tally::default();
     for start in (0..table.rows).step_by(batch_rows) {
         let end = (start + batch_rows).min(table.rows);
@@ -77,7 +77,7 @@ pub(super) async fn run(call: UdfRun) -> Result<Exit, Box<Problem>> {
     }
     if out.flush().is_ok() {
         let summary = summary(&function.meter(), &tally, table.rows);
-        let _ = std::io::stderr().lock().write_all(summary.as_bytes());
+        output::report(&summary, Form::Plain);
     }
     Ok(if tally.traps > 0 { Exit::Stopped } else { Exit::Done })
 }
@@ -141,7 +141,7 @@ async fn batch(
     columns: &[ArrayRef],
     rows: Range<usize>,
     tally: &mut Tally,
-    out: &mut impl Write,
+    out: &mut Rows,
 ) -> Result<std::io::Result<()>, Box<Problem>> {
     let mut ranges = vec![rows];
     while let Some(rows) = ranges.pop() {
@@ -159,7 +159,7 @@ async fn batch(
             Err(error) if error.is_trap() || error.is_limit() => {
                 tally.traps += 1;
                 let code = if error.is_limit() { "limit" } else { "trap" };
-                if let Err(error) = line(out, &error_row(rows.start, code, &error.to_string())) {
+                if let Err(error) = out.row(&error_row(rows.start, code, &error.to_string())) {
                     return Ok(Err(error));
                 }
             }
@@ -220,7 +220,7 @@ fn print(
     output: &Output,
     rows: &Range<usize>,
     tally: &mut Tally,
-    out: &mut impl Write,
+    out: &mut Rows,
 ) -> std::io::Result<()> {
     let fields = &function.signature().results;
     let result = |at: usize, object: &mut serde_json::Map<String, Value>| {
@@ -234,14 +234,14 @@ fn print(
         let error = errors.next_if(|error| error.row == row);
         if let Some(error) = error {
             tally.errors += 1;
-            line(out, &error_row(rows.start + row, &error.code, &error.message))?;
+            out.row(&error_row(rows.start + row, &error.code, &error.message))?;
         }
         match &output.parents {
             None if error.is_none() => {
                 let mut object = serde_json::Map::new();
                 result(row, &mut object);
                 tally.results += 1;
-                line(out, &Value::Object(object))?;
+                out.row(&Value::Object(object))?;
             }
             None => {}
             Some(parents) => {
@@ -251,7 +251,7 @@ fn print(
                         object.insert("row".to_owned(), (rows.start + row + 1).into());
                         result(next, &mut object);
                         tally.results += 1;
-                        line(out, &Value::Object(object))?;
+                        out.row(&Value::Object(object))?;
                     }
                     next += 1;
                 }
@@ -263,10 +263,6 @@ fn print(
 
 pub(super) fn error_row(row: usize, code: &str, message: &str) -> Value {
     serde_json::json!({ "row": row + 1, "error": { "code": code, "message": message } })
-}
-
-pub(super) fn line(out: &mut impl Write, value: &Value) -> std::io::Result<()> {
-    writeln!(out, "{value}")
 }
 
 /// `8,192 rows in 1 call: 12.3 ns/row, CPU 0.10 ms, …`.

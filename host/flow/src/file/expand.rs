@@ -92,18 +92,13 @@ impl Environment<'_> {
 
     fn file(&self, path: &str) -> Result<String, Box<Problem>> {
         let full = self.folder.join(path);
-        let unreadable = |found: String| {
+        let text = rowmill_foreign::read_text(&full, SECRET_BYTES_MAX).map_err(|error| {
             Box::new(
                 Problem::configuration(format!("the file {} can't be read", full.display()))
-                    .found(found)
+                    .found(error.to_string())
                     .needed("a readable text file with the value"),
             )
-        };
-        let size = std::fs::metadata(&full).map_err(|error| unreadable(error.to_string()))?.len();
-        if size > SECRET_BYTES_MAX {
-            return Err(unreadable(crate::units::format_size(size)));
-        }
-        let text = std::fs::read_to_string(&full).map_err(|error| unreadable(error.to_string()))?;
+        })?;
         // Editors and `echo` end a file with a line break that nobody means.
         let text = text.strip_suffix('\n').unwrap_or(&text);
         Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())

@@ -27,11 +27,14 @@ pub(crate) struct Witness {
     written: Option<Instant>,
 }
 
+/// A position and two short texts fit many times over.
+const SEEN_BYTES_MAX: u64 = 1 << 20;
+
 impl Witness {
     /// Compares the claimed progress with what was last seen, and says so if it is older.
     pub(crate) fn open(pipeline: &str, progress: &Progress) -> Self {
         let file = folder().map(|folder| folder.join(pipeline).join("last-seen.json"));
-        let seen = file.as_ref().and_then(|file| std::fs::read(file).ok());
+        let seen = file.as_ref().and_then(|file| rowmill_foreign::read(file, SEEN_BYTES_MAX).ok());
         if let Some(seen) = seen.and_then(|bytes| serde_json::from_slice::<Seen>(&bytes).ok())
             && seen.incarnation == progress.incarnation
             && seen.commits > progress.commits

@@ -117,7 +117,7 @@ async fn create_missing(session: &mut Session, options: &SinkOptions, targets: &
 
 /// This process in words, for whoever is fenced off.
 fn owner() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = rowmill_foreign::read_text("/proc/sys/kernel/hostname".as_ref(), 4096).unwrap_or_default();
     let host = if host.trim().is_empty() { "a host without a name" } else { host.trim() };
     format!("process {} on {host}", std::process::id())
 }

@@ -27,6 +27,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rowmill_foreign::FileError;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -156,13 +157,14 @@ pub(crate) struct BlockReader {
 impl BlockReader {
     pub(crate) fn open(dir: &Path, extent: &Extent, title: &str) -> Result<Self, Error> {
         let path = dir.join(&extent.file);
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        let (file, bytes) = match rowmill_foreign::open(&path) {
+            Err(FileError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(Error::savepoint(&path, "the file is missing"));
             }
-            opened => opened.map_err(|error| Error::io("opening", &path, error))?,
+            Err(FileError::Io(error)) => return Err(Error::io("opening", &path, error)),
+            Err(other) => return Err(Error::savepoint(&path, other.to_string())),
+            Ok(opened) => opened,
         };
-        let bytes = file.metadata().map_err(|error| Error::io("reading", &path, error))?.len();
         if bytes != extent.bytes {
             return Err(Error::savepoint(&path, format!("it has {bytes} bytes, {} were written", extent.bytes)));
         }

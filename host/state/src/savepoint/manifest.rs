@@ -1,9 +1,10 @@
 //! `manifest.json`: what a savepoint holds, readable by people, and its checksum beside it.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use rowmill_foreign::FileError;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -17,6 +18,9 @@ pub(crate) const CHECKPOINT: &str = "checkpoint.blocks";
 
 /// The title of the file with the checkpoint. Those of tables have a prefix.
 pub(crate) const CHECKPOINT_TITLE: &str = "checkpoint";
+
+/// A name and four numbers for each table; a table of a state belongs to a table and a step of the plan.
+const MANIFEST_BYTES_MAX: u64 = 16 << 20;
 
 const FORMAT: &str = "rowmill savepoint";
 const VERSION: u32 = 1;
@@ -116,9 +120,13 @@ fn sum_text(text: &[u8]) -> String {
 }
 
 fn read(file: &Path) -> Result<Option<Vec<u8>>, Error> {
-    match fs::read(file) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        read => read.map(Some).map_err(|error| Error::io("reading", file, error)),
+    match rowmill_foreign::read(file, MANIFEST_BYTES_MAX) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(FileError::Io(error)) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(FileError::Io(error)) => Err(Error::io("reading", file, error)),
+        Err(other) => Err(Error::savepoint(file, other.to_string())),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The store from outside: against a model, through crashes, damage and moves.
 
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 
 mod checkpoint;
 mod crash;

@@ -179,3 +179,21 @@ fn a_later_version_is_refused_by_its_number() {
     let error = inspect(&path("savepoint")).unwrap_err();
     assert!(matches!(error, Error::Version { found: 2, supported: 1, .. }), "{error}");
 }
+
+#[test]
+fn only_regular_files_are_a_savepoint() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = |name: &str| parent.path().join(name);
+    filled(&path("state")).export(&path("savepoint"), json!(null)).unwrap();
+    let files: Vec<_> = fs::read_dir(path("savepoint")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for file in files {
+        let whole = fs::read(&file).unwrap();
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+        let error = import(&path("savepoint"), &path("target")).unwrap_err().to_string();
+        assert!(error.contains("a device, not a regular file"), "{}: {error}", file.display());
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, whole).unwrap();
+    }
+    import(&path("savepoint"), &path("target")).unwrap();
+}

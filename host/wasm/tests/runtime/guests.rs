@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 pub(crate) fn wasm(name: &str) -> Vec<u8> {
     match name {
         "hostile" => rowmill_test_guests::HOSTILE.to_vec(),
+        "random" => rowmill_test_guests::RANDOM.to_vec(),
         "bench" => rowmill_test_guests::BENCH.to_vec(),
         _ => rowmill_test_guests::HONEST.to_vec(),
     }

@@ -9,6 +9,7 @@ mod kernels;
 mod limits;
 mod load;
 mod lost_groups;
+mod random;
 mod round_trip;
 mod sandbox;
 mod wrong_answers;

@@ -74,6 +74,15 @@ const SCALARS: &[&str] = &[
     "reads-literal",
     "reads-nothing-there",
     "bad-decimal-type",
+    "fields-200000",
+    "reads-4000000",
+    "say-controls",
+    "print-controls",
+    "panic-controls",
+    "row-error-controls",
+    "text-controls",
+    "controls-in-bind",
+    "controls-in-names",
 ];
 const TABLES: &[&str] = &["parents-fall", "parents-range", "parents-missing", "parents-length"];
 
@@ -123,6 +132,9 @@ impl row_function::Guest for Hostile {
         match name.as_str() {
             "loop-in-bind" => spin(),
             "panic-in-bind" => panic!("cannot bind"),
+            "controls-in-bind" => {
+                return Err(BindError { place: Place::Config(controls()), message: controls() });
+            }
             _ => {}
         }
         let result = match name.as_str() {
@@ -131,6 +143,8 @@ impl row_function::Guest for Hostile {
                 field("r", DataType::Utf8, true)
             }
             "json" => field("r", DataType::Json, true),
+            "text-controls" => field("r", DataType::Utf8, true),
+            "controls-in-names" => field(&controls(), DataType::Int64, true),
             "decimal" => field("r", DataType::Decimal(DecimalType { precision: 5, scale: 2 }), true),
             "wide-decimal" => field("r", DataType::Decimal(DecimalType { precision: 40, scale: 2 }), true),
             "bad-decimal-type" => field("r", DataType::Decimal(DecimalType { precision: 70, scale: 2 }), true),
@@ -142,6 +156,16 @@ impl row_function::Guest for Hostile {
         };
         Ok(BoundFunction::new(Bound { when: number(&config, "when"), name, result }))
     }
+}
+
+/// Every character that acts on a terminal rather than being shown.
+fn controls() -> String {
+    let acts = |c: &char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let all: String = ('\0'..='\u{2069}').filter(acts).collect();
+    format!("said\u{1b}[2J\u{1b}]0;owned\u{7}{all}\r\n2026-01-01T00:00:00Z ERROR forged")
 }
 
 fn spin() {
@@ -190,6 +214,10 @@ impl GuestBoundFunction for Bound {
         let mut signature = Signature { reads: vec![0], facts: Vec::new(), results: vec![self.result.clone()] };
         match self.name.as_str() {
             "no-results" => signature.results.clear(),
+            "fields-200000" => {
+                signature.results = (0..200_000).map(|n| field(&format!("r{n}"), DataType::Int64, true)).collect();
+            }
+            "reads-4000000" => signature.reads = vec![0; 4_000_000],
             "reads-nothing-there" => signature.reads = vec![7],
             _ => {}
         }
@@ -347,6 +375,27 @@ impl GuestBoundFunction for Bound {
                     host::count(&format!("counter {i}"), 1);
                 }
                 same()
+            }
+            "say-controls" => {
+                for level in [host::Level::Info, host::Level::Warn, host::Level::Error] {
+                    host::log(level, &controls());
+                }
+                same()
+            }
+            "print-controls" => {
+                println!("{}", controls());
+                eprintln!("{}", controls());
+                same()
+            }
+            "panic-controls" => panic!("{}", controls()),
+            "row-error-controls" => {
+                let mut output = same();
+                output.errors.push(RowError { row: 0, code: format!("row-error{}", controls()), message: controls() });
+                output
+            }
+            "text-controls" => {
+                let said = controls();
+                text((0..=n).map(|i| (i * said.len()) as i32), said.repeat(n).as_bytes())
             }
             "parents-fall" => table(vec![1, 0]),
             "parents-range" => table(vec![n as i32]),
