@@ -2,10 +2,16 @@
 //! whether trying fewer rows can help.
 //!
 //! Every message names the component and, where known, the function and the step.
+//!
+//! Texts of a component are made one printable line of bounded length (`rowmill_foreign::line`) where they
+//! enter an error, a row error, a log line or the name of a counter, so that nobody who prints one of these
+//! has to think of it. Names of results and docs are data, and stay as they are.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+
+use rowmill_foreign::{Printable, line};
 
 use crate::catalog::Kind;
 
@@ -24,12 +30,12 @@ pub struct Site {
 
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "component {}", self.component)?;
+        write!(f, "component {}", Printable(&self.component))?;
         if let Some(function) = &self.function {
-            write!(f, ", function {function}")?;
+            write!(f, ", function {}", Printable(function))?;
         }
         if let Some(step) = &self.step {
-            write!(f, ", step {step}")?;
+            write!(f, ", step {}", Printable(step))?;
         }
         Ok(())
     }
@@ -263,6 +269,11 @@ fn of_kind(found: Kind) -> &'static str {
 }
 
 impl Error {
+    /// An answer that is not as the contract says. The message holds names that the component chose.
+    pub(crate) fn wrong_answer(site: &Arc<Site>, message: &str) -> Error {
+        Error::WrongAnswer { site: site.clone(), message: line(message).into_owned() }
+    }
+
     /// Where it happened; none for an engine that can't be set up.
     #[must_use]
     pub fn site(&self) -> Option<&Site> {

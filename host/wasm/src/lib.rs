@@ -20,6 +20,7 @@
 mod aggregate;
 mod binding;
 mod bindings;
+mod bounds;
 mod budget;
 mod cache;
 mod call;

@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 mod aggregates;
+mod bounds;
 mod contract;
 mod guests;
 mod honest;
