@@ -4,11 +4,14 @@
 
 mod harness;
 
+mod compiling;
 mod demo;
 mod hostile;
 mod kills;
 mod load;
 mod restart;
+mod signals;
+mod slow;
 mod starts;
 mod state;
 mod takeover;

@@ -157,6 +157,36 @@ pub enum Error {
         /// The compiler's words.
         message: String,
     },
+    /// The component has more of something than any toolchain makes, and was not compiled.
+    #[error("{site}: has {found} {what}, at most {max} are compiled")]
+    Structure {
+        /// Where.
+        site: Arc<Site>,
+        /// Of what: "levels of nested blocks in one function".
+        what: &'static str,
+        /// How much it has, or more.
+        found: u64,
+        /// How much is compiled.
+        max: u64,
+    },
+    /// Compiling the component hit a limit.
+    #[error("{site}: compiling it needs more than its {limit} limit of {allowed}")]
+    CompileLimit {
+        /// Where.
+        site: Arc<Site>,
+        /// Which one: memory or CPU time.
+        limit: Limit,
+        /// What is allowed, with its unit.
+        allowed: String,
+    },
+    /// The process that compiled the component ended without an answer.
+    #[error("{site}: does not compile: the compiler {found}")]
+    Compiler {
+        /// Where.
+        site: Arc<Site>,
+        /// How it ended.
+        found: String,
+    },
     /// The component imports what no component gets.
     #[error("{site}: imports {}, which no component is given; granted are {granted}", .imports.join(", "))]
     Refused {
@@ -282,6 +312,9 @@ impl Error {
             Error::NotAComponent { site, .. }
             | Error::TooLarge { site, .. }
             | Error::Compile { site, .. }
+            | Error::Structure { site, .. }
+            | Error::CompileLimit { site, .. }
+            | Error::Compiler { site, .. }
             | Error::Refused { site, .. }
             | Error::Interface { site, .. }
             | Error::NoFunction { site, .. }
@@ -307,6 +340,9 @@ impl Error {
             | Error::Kind { .. }
             | Error::Bind { .. } => Fault::Configuration,
             Error::Compile { .. }
+            | Error::Structure { .. }
+            | Error::CompileLimit { .. }
+            | Error::Compiler { .. }
             | Error::Refused { .. }
             | Error::Interface { .. }
             | Error::Call { .. }
@@ -333,7 +369,7 @@ impl Error {
     #[must_use]
     pub fn limit(&self) -> Option<Limit> {
         match self {
-            Error::Limit { limit, .. } => Some(*limit),
+            Error::Limit { limit, .. } | Error::CompileLimit { limit, .. } => Some(*limit),
             _ => None,
         }
     }

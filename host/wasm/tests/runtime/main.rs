@@ -3,6 +3,7 @@
 
 mod aggregates;
 mod bounds;
+mod cache;
 mod contract;
 mod guests;
 mod honest;
@@ -12,5 +13,7 @@ mod load;
 mod lost_groups;
 mod round_trip;
 mod sandbox;
+mod structure;
+mod worker;
 mod wrong_answers;
 mod wrong_states;
