@@ -113,7 +113,7 @@ impl<'s> Orders<'s> {
         let end = current_position(&mut conn, flavor).await.unwrap();
         let url = |_: &str| Some(shop.server.url("shop"));
         let plan = rowmill_flow::file::parse(Path::new("bench.yaml"), &pipeline("orders"), &url).unwrap().pipeline;
-        let engine = Engine::new(EngineOptions { cache: None }).unwrap();
+        let engine = Engine::new(EngineOptions::default()).unwrap();
         let environment =
             Environment { engine, built_in: rowmill_udfs::component, built_in_names: rowmill_udfs::NAMES };
         Orders { shop, endpoint, identity, end, def, plan, environment }

@@ -102,7 +102,7 @@ const SUBJECTS: [Subject; 3] = [
 
 /// Measures all functions at all sizes.
 pub(crate) async fn measure(report: &mut Report) -> Vec<Curve> {
-    let engine = Engine::new(EngineOptions { cache: None }).unwrap();
+    let engine = Engine::new(EngineOptions::default()).unwrap();
     let guest = engine.load("bench", rowmill_test_guests::BENCH).await.unwrap();
     let sql = engine.load("std/sql", rowmill_udfs::component("sql").unwrap()).await.unwrap();
     let mut races = Vec::new();

@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod compiling;
 mod demo;
 mod failing_rows;
 mod hostile;
@@ -14,6 +15,8 @@ mod load;
 mod measure;
 mod restart;
 mod security;
+mod signals;
+mod slow;
 mod starts;
 mod state;
 mod takeover;

@@ -10,7 +10,7 @@ use rowmill_flow::problem::{Fault, Problem};
 use crate::args::{Args, Command};
 use crate::diagnostics::{Diagnostics, Exit};
 use crate::terminal::Terminal;
-use crate::udf;
+use crate::{signal, udf};
 use pipeline::{How, Opened};
 
 /// Runs the command on a runtime of its own and prints what went wrong.
@@ -23,11 +23,17 @@ pub(crate) fn run(args: Args, terminal: Terminal, diagnostics: Diagnostics) -> E
             return Exit::Stopped;
         }
     };
-    runtime.block_on(dispatch(args, &terminal, diagnostics)).unwrap_or_else(|exit| exit)
+    let exit = runtime.block_on(dispatch(args, &terminal, diagnostics)).unwrap_or_else(|exit| exit);
+    // What is still running on its threads was given up, and nobody waits for it.
+    runtime.shutdown_background();
+    exit
 }
 
 async fn dispatch(args: Args, terminal: &Terminal, diagnostics: Diagnostics) -> Result<Exit, Exit> {
     let open = |file: &std::path::Path| Opened::read(file, diagnostics);
+    if !matches!(args.command, Command::Run { .. } | Command::Demo { .. }) {
+        signal::end_at_once();
+    }
     Ok(match args.command {
         Command::Run { file, until_caught_up, rebuild } => {
             open(&file)?.run(How { until_caught_up, rebuild }, &args.common, terminal).await

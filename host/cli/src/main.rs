@@ -22,6 +22,9 @@ use crate::diagnostics::Diagnostics;
 use crate::terminal::Terminal;
 
 fn main() -> ExitCode {
+    if environment::is_compile_worker() {
+        return rowmill_wasm::compile_worker();
+    }
     let args = Args::parse();
     let terminal = Terminal::new(&args.common);
     let diagnostics = Diagnostics::new(args.common.log, terminal.color);

@@ -1,7 +1,21 @@
-//! SIGINT and SIGTERM as a wish to stop.
+//! SIGINT and SIGTERM: a wish to stop where there is something to finish, otherwise the end.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+
+/// Ends the process at the first of them, for commands that have nothing to finish: they look, and change
+/// nothing or no more than one thing at a time. By hand, since the system's own way ends no process that is
+/// the first one of a container.
+pub(crate) fn end_at_once() {
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let Ok(mut arrives) = signal(kind) else { return };
+        tokio::spawn(async move {
+            arrives.recv().await;
+            // As a shell reports who was ended by it.
+            std::process::exit(128 + kind.as_raw_value());
+        });
+    }
+}
 
 /// Becomes true at the first SIGINT or SIGTERM; the second ends the process at once.
 pub(crate) fn stop() -> watch::Receiver<bool> {

@@ -1,4 +1,5 @@
-//! What comes from outside and is not to be trusted: texts made printable, files opened with care.
+//! What comes from outside and is not to be trusted: texts made printable, files opened with care,
+//! names checked.
 //!
 //! Texts of components, files and servers reach terminals and logs only through [`Printable`] or
 //! [`line()`]; files that a user names are read only through [`read`]. Both are here, below all other
@@ -7,7 +8,9 @@
 //! This crate knows nothing of pipelines, components or servers.
 
 mod file;
+mod name;
 mod text;
 
 pub use file::{FileError, open, read, read_text};
+pub use name::{COLUMN_NAME_CHARS_MAX, ensure_column_name};
 pub use text::{LINE_CHARS_MAX, Printable, is_control, line};

@@ -23,6 +23,7 @@ use arrow_buffer::BooleanBuffer;
 
 use crate::binding::{self, Argument, Signature};
 use crate::bindings::{aggregate_function as wit, types};
+use crate::bounds::{MIGRATIONS_MAX, ensure_count};
 use crate::call::{Call, Live};
 use crate::component::{Component, Identity};
 use crate::error::Error;
@@ -306,6 +307,7 @@ async fn fresh(call: &mut Call) -> Result<(Live, AggregateSignature), Error> {
 /// Checks a guest's signature; the error says what is wrong with it.
 fn signature(found: wit::AggregateSignature, call: &Call) -> Result<AggregateSignature, String> {
     let state = states::schema(found.state)?;
+    ensure_count(found.migrations.len(), MIGRATIONS_MAX, "migrations").map_err(|e| format!("a signature with {e}"))?;
     let migrations: Vec<(u32, u32)> = found.migrations.iter().map(|pair| (pair.source, pair.target)).collect();
     let own = state.version;
     if let Some((source, target)) = migrations.iter().find(|(source, target)| *source != own && *target != own) {
@@ -331,7 +333,7 @@ mod tests {
     /// host, or of the sandbox, could.
     #[tokio::test]
     async fn another_signature_at_a_renewal_is_refused_and_leaves_it_spent() {
-        let engine = Engine::new(EngineOptions { cache: None }).expect("an engine");
+        let engine = Engine::new(EngineOptions::default()).expect("an engine");
         let component = engine.load("honest", rowmill_test_guests::HONEST).await.expect("loads");
         let args = [Argument { field: Field::new("x", DataType::Int64, true), literal: None }];
         let (identity, limits) = (Identity::default(), Limits::default());

@@ -1,11 +1,14 @@
 //! What is offered at bind time and what the guest answers to it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, Field};
+use rowmill_foreign::{Printable, ensure_column_name, line};
 
 use crate::bindings::types;
+use crate::bounds::{ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX, FIELDS_MAX, NAME_BYTES_MAX, ensure_bytes, ensure_count};
 use crate::catalog::{FunctionInfo, Kind};
 use crate::data_type;
 use crate::error::{Error, Place, Site};
@@ -143,20 +146,30 @@ pub(crate) fn refused(site: &Arc<Site>, error: types::BindError) -> Error {
         place: match error.place {
             types::Place::Call => Place::Call,
             types::Place::Argument(index) => Place::Argument(index as usize),
-            types::Place::Config(key) => Place::Config(key),
+            types::Place::Config(key) => Place::Config(line(&key).into_owned()),
             types::Place::Text(span) => {
-                Place::Text { key: span.key, start: span.start as usize, end: span.end as usize }
+                Place::Text { key: line(&span.key).into_owned(), start: span.start as usize, end: span.end as usize }
             }
         },
-        message: error.message,
+        message: line(&error.message).into_owned(),
     }
 }
 
 /// Checks a guest's signature; the error says what is wrong with it.
 pub(crate) fn signature(found: types::Signature, kind: Kind, args: &[Argument]) -> Result<Signature, String> {
-    let mut reads = Vec::with_capacity(found.reads.len());
+    let results = results(found.results, kind)?;
+    // Each at most once: so no more than there are. Whatever is read is copied with each batch.
+    if found.reads.len() > args.len() {
+        let (reads, count) = (found.reads.len(), args.len());
+        return Err(format!("a signature that reads {reads} arguments of {count}, needed each at most once"));
+    }
+    let mut reads: Vec<usize> = Vec::with_capacity(found.reads.len());
+    let mut read_already = vec![false; args.len()];
     for read in found.reads {
         match args.get(read as usize) {
+            Some(_) if std::mem::replace(&mut read_already[read as usize], true) => {
+                return Err(format!("a signature that reads argument {read} twice"));
+            }
             Some(Argument { literal: None, .. }) => reads.push(read as usize),
             Some(_) => return Err(format!("a signature that reads argument {read}, a literal")),
             None => {
@@ -177,29 +190,61 @@ pub(crate) fn signature(found: types::Signature, kind: Kind, args: &[Argument]) 
         }
         facts.push(fact);
     }
-    let results = fields(found.results, "result")?;
+    Ok(Signature { reads, facts, results })
+}
+
+/// Checks the results of a signature.
+fn results(found: Vec<types::FieldResult>, kind: Kind) -> Result<Vec<Field>, String> {
+    let results = fields(found, "result")?;
+    for field in &results {
+        ensure_column_name(field.name()).map_err(|e| format!("a signature in which a result has {e}"))?;
+    }
     if kind == Kind::Filter && !matches!(results.as_slice(), [one] if one.data_type() == &DataType::Boolean) {
-        let types: Vec<String> = results.iter().map(data_type::field_type_name).collect();
-        return Err(format!("a filter with the results ({}), needed one boolean", types.join(", ")));
+        let found = match results.as_slice() {
+            [one] => data_type::field_type_name(one),
+            more => format!("{} results", more.len()),
+        };
+        return Err(format!("a filter with {found}, needed one boolean"));
     }
     if results.is_empty() {
         return Err("a signature without results".to_owned());
     }
-    Ok(Signature { reads, facts, results })
+    Ok(results)
 }
 
 /// Checks the fields of a signature; `what` they are is for messages.
+///
+/// Names are compared without regard to case, as the servers compare the names of columns.
 pub(crate) fn fields(found: Vec<types::FieldResult>, what: &str) -> Result<Vec<Field>, String> {
-    let mut fields: Vec<Field> = Vec::with_capacity(found.len());
-    for field in found {
-        let field = data_type::field_to_arrow(field).map_err(|e| format!("a signature in which {what} {e}"))?;
-        if field.name().is_empty() {
-            return Err(format!("a signature with a {what} without a name"));
+    ensure_count(found.len(), FIELDS_MAX, "fields").map_err(|e| format!("a signature with {e}, of {what}s"))?;
+    let mut names = HashSet::with_capacity(found.len());
+    for field in &found {
+        ensure_field_name(&field.name).map_err(|e| format!("a signature in which a {what} has {e}"))?;
+        if !names.insert(field.name.to_lowercase()) {
+            return Err(format!("a signature with two {what}s {}", Printable(&field.name)));
         }
-        if fields.iter().any(|other| other.name() == field.name()) {
-            return Err(format!("a signature with two {what}s {}", field.name()));
-        }
-        fields.push(field);
+        ensure_attributes(&field.attributes)
+            .map_err(|e| format!("a signature in which {what} {} has {e}", Printable(&field.name)))?;
     }
-    Ok(fields)
+    let field = |field| data_type::field_to_arrow(field).map_err(|e| format!("a signature in which {what} {e}"));
+    found.into_iter().map(field).collect()
+}
+
+/// What holds of results and of states. Short, because names stand in messages.
+fn ensure_field_name(name: &str) -> Result<(), String> {
+    if name.is_empty() {
+        return Err("an empty name".to_owned());
+    }
+    ensure_bytes(name.len(), NAME_BYTES_MAX, "a name")
+}
+
+fn ensure_attributes(attributes: &[types::AttributeResult]) -> Result<(), String> {
+    ensure_count(attributes.len(), ATTRIBUTES_MAX, "attributes")?;
+    ensure_bytes(attributes.iter().map(|a| a.key.len() + a.value.len()).sum(), ATTRIBUTE_BYTES_MAX, "attributes")?;
+    let mut keys = HashSet::with_capacity(attributes.len());
+    match attributes.iter().find(|attribute| !keys.insert(attribute.key.as_str())) {
+        // Dropping one would make two fields equal that are not.
+        Some(twice) => Err(format!("two attributes {}", line(&twice.key))),
+        None => Ok(()),
+    }
 }

@@ -1,24 +1,41 @@
 //! Compiled components, kept on disk by content.
 //!
-//! Compiling costs about 0.7 s per megabyte of Wasm, loading the result under a
-//! millisecond. The result is machine code that is mapped and run, so the folder is as
-//! trusted as this program itself:
+//! Compiling costs about 0.7 s per megabyte of Wasm, loading the result a few milliseconds. The result is
+//! machine code that is mapped and run, so the folder is as trusted as this program itself ([`folder`]),
+//! and a file in it as unharmed as when it was written:
 //!
-//! - it is used only if it belongs to this user and nobody else can enter or write it
-//!   (0700); otherwise it stays unused, with a warning;
-//! - a file is written under a temporary name, synced, and renamed, and never changed
-//!   afterwards, so whatever has a final name is complete, also after a crash;
-//! - the name holds the SHA-256 of the component and a hash of the engine's settings and
-//!   version, so an old file is never taken for another engine's.
+//! - It ends with a SHA-256 over its name and all that comes before. That is compared before the file is
+//!   mapped, through the descriptor that is then mapped. A disk that lost or flipped something, a copy of
+//!   another entry, an empty or cut file: the component is compiled again, with a warning, and the entry
+//!   replaced.
+//! - It is written under a temporary name, synced, and renamed, and never changed afterwards.
+//! - Its name holds the SHA-256 of the component and a hash of the engine's settings and version, so an old
+//!   file is never taken for another engine's.
+//!
+//! The digest is no signature: it guards against damage. Against people the folder's rights do.
 
-use std::fs;
+mod folder;
+
+use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
+
+use crate::artifact;
+
+/// Bytes of a SHA-256, at the end of a file.
+const DIGEST_BYTES: u64 = 32;
+
+/// The largest file that is looked at; the largest component gives less than half of it.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// `O_NOFOLLOW` and `O_NONBLOCK` of Linux: a link or a pipe in the folder is none of ours.
+const OPEN_FLAGS: i32 = 0o400_000 | 0o4000;
 
 /// A folder that only this user can enter.
 #[derive(Clone, Debug)]
@@ -30,60 +47,70 @@ pub(crate) struct Cache {
 impl Cache {
     /// Opens or makes the folder; none if it can't be trusted, which is logged.
     pub(crate) fn open(folder: &Path, engine: &wasmtime::Engine) -> Option<Cache> {
-        if let Err(reason) = ensure_private(folder) {
-            let folder = folder.display();
-            tracing::warn!(%folder, reason, "compile cache not used");
-            return None;
-        }
+        let folder = match folder::private(folder) {
+            Ok(folder) => folder,
+            Err(reason) => {
+                let folder = folder.display();
+                tracing::warn!(%folder, reason, "compile cache not used");
+                return None;
+            }
+        };
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Some(Cache { folder: folder.to_owned(), engine: hasher.finish() })
+        Some(Cache { folder, engine: hasher.finish() })
     }
 
-    fn path(&self, digest: &str) -> PathBuf {
-        self.folder.join(format!("{digest}-{:016x}.cwasm", self.engine))
+    /// The `2` is the format; the first had no digest.
+    fn name(&self, digest: &str) -> String {
+        format!("{digest}-{:016x}.2.cwasm", self.engine)
     }
 
-    /// The compiled component of this digest, if it is there and readable.
-    #[allow(unsafe_code)]
+    /// The compiled component of this digest, if it is there and unharmed.
     pub(crate) fn get(&self, engine: &wasmtime::Engine, digest: &str) -> Option<Component> {
-        let path = self.path(digest);
-        if !path.exists() {
-            return None;
-        }
-        // SAFETY: the file must hold what this engine's compiler wrote, and stay so while
-        // it is mapped. Only this user can write in the folder (checked in `open`), only
-        // `put` writes there, under this name only whole compiler output for this
-        // component and engine, and it never changes a file that has a final name.
-        match unsafe { Component::deserialize_file(engine, &path) } {
-            Ok(component) => Some(component),
-            Err(error) => {
-                let path = path.display();
-                tracing::warn!(%path, %error, "compiled component not usable, compiling anew");
-                None
-            }
-        }
+        let name = self.name(digest);
+        let path = self.folder.join(&name);
+        let reason = match verified(&path, &name) {
+            Ok(file) => match artifact::map(engine, &file) {
+                Ok(component) => return Some(component),
+                Err(error) => format!("{error:#}"),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => error.to_string(),
+        };
+        let path = path.display();
+        tracing::warn!(%path, reason, "compiled component not usable, compiling anew");
+        None
     }
 
-    /// Keeps a compiled component. Failing to is no error: it will be compiled again.
-    pub(crate) fn put(&self, digest: &str, compiled: &[u8]) {
-        if let Err(error) = self.write(digest, compiled) {
+    /// Keeps a compiled component; whether that went well. If not it will be compiled again.
+    pub(crate) fn put(&self, digest: &str, compiled: &[u8]) -> bool {
+        let written = self.write(digest, compiled);
+        if let Err(error) = &written {
             let folder = self.folder.display();
             tracing::warn!(%folder, %error, "compiled component not kept");
         }
+        written.is_ok()
     }
 
-    fn write(&self, digest: &str, compiled: &[u8]) -> std::io::Result<()> {
-        // Unique in this process by the counter, among processes by the id.
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    fn write(&self, digest: &str, compiled: &[u8]) -> io::Result<()> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = self.name(digest);
         let temporary = self.folder.join(format!(".{digest}-{}-{number}.tmp", std::process::id()));
+        // Of a process that crashed and had the same number.
+        let _ = fs::remove_file(&temporary);
         let written = (|| {
-            let mut file = fs::File::create(&temporary)?;
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
             file.write_all(compiled)?;
+            file.write_all(&Sha256::new_with_prefix(&name).chain_update(compiled).finalize())?;
             file.sync_all()?;
-            fs::rename(&temporary, self.path(digest))?;
-            fs::File::open(&self.folder)?.sync_all()
+            let path = self.folder.join(&name);
+            if fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
+                // Anything else is replaced by the rename.
+                fs::remove_dir(&path)?;
+            }
+            fs::rename(&temporary, path)?;
+            File::open(&self.folder)?.sync_all()
         })();
         if written.is_err() {
             // Best effort: a left-over has a name that nothing reads.
@@ -93,17 +120,33 @@ impl Cache {
     }
 }
 
-/// Makes the folder if it is missing; an error says why it is not private.
-fn ensure_private(folder: &Path) -> Result<(), String> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| format!("cannot be created: {e}"))?;
-    let found = fs::metadata(folder).map_err(|e| format!("cannot be read: {e}"))?;
-    let own = rustix::process::geteuid().as_raw();
-    if found.uid() != own {
-        return Err(format!("belongs to user {}, needed {own}", found.uid()));
+/// Opens an entry and compares its digest.
+fn verified(path: &Path, name: &str) -> io::Result<File> {
+    let mut file = OpenOptions::new().read(true).custom_flags(OPEN_FLAGS).open(path)?;
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is no regular file"));
     }
-    let mode = found.mode() & 0o777;
-    if mode != 0o700 {
-        return Err(format!("has mode {mode:o}, needed 700 (chmod 700)"));
+    if found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o022 != 0 {
+        return Err(io::Error::other("others can write it"));
     }
-    Ok(())
+    let length = found.len();
+    if !(DIGEST_BYTES..=FILE_BYTES_MAX).contains(&length) {
+        return Err(io::Error::other(format!("it has {length} bytes")));
+    }
+    let mut hasher = Sha256::new_with_prefix(name);
+    let mut left = length - DIGEST_BYTES;
+    let mut buffer = vec![0; 1 << 20];
+    while left > 0 {
+        let most = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        file.read_exact(&mut buffer[..most])?;
+        hasher.update(&buffer[..most]);
+        left -= most as u64;
+    }
+    let mut digest = [0; DIGEST_BYTES as usize];
+    file.read_exact(&mut digest)?;
+    if digest != hasher.finalize()[..] {
+        return Err(io::Error::other("it is damaged: its digest is another one"));
+    }
+    Ok(file)
 }

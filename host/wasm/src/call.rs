@@ -7,10 +7,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rowmill_foreign::line;
 use wasmtime::component::ResourceAny;
 
 use crate::binding::{Argument, Offer};
 use crate::bindings::types::ColumnResult;
+use crate::bounds::COUNTERS_MAX;
 use crate::catalog::Kind;
 use crate::component::{Component, Identity};
 use crate::error::{Error, Place, Site};
@@ -104,8 +106,11 @@ impl Call {
             return None;
         }
         for (name, delta) in live.0.take_counters().into_iter().flatten() {
-            let value = self.counters.entry(name).or_default();
-            *value = value.saturating_add(delta);
+            if let Some(value) = self.counters.get_mut(&name) {
+                *value = value.saturating_add(delta);
+            } else if self.counters.len() < COUNTERS_MAX {
+                self.counters.insert(name, delta);
+            }
         }
         Some(live)
     }
@@ -118,13 +123,12 @@ impl Call {
     /// The function's own refusal of a call.
     pub(crate) fn refused(&self, message: String) -> Error {
         let site = self.site.clone();
-        Error::Call { site, message }
+        Error::Call { site, message: line(&message).into_owned() }
     }
 
     /// An answer that is not as the contract says.
     pub(crate) fn wrong(&self, message: String) -> Error {
-        let site = self.site.clone();
-        Error::WrongAnswer { site, message }
+        Error::wrong_answer(&self.site, &message)
     }
 
     /// A mistake of the host.

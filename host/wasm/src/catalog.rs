@@ -1,10 +1,12 @@
 //! What a component says about itself, as plain data for people and for the planner.
 
+mod check;
+
 use arrow_schema::Field;
 use serde::Serialize;
 
-use crate::bindings::{catalog, types};
-use crate::data_type;
+pub(crate) use self::check::description;
+use crate::bindings::types;
 use crate::widen;
 
 /// The catalog of a component.
@@ -122,58 +124,5 @@ impl Parameter {
     #[must_use]
     pub fn takes(&self, field: &Field) -> bool {
         widen::widened(field, &self.types).is_ok()
-    }
-}
-
-impl From<catalog::Description> for Description {
-    fn from(found: catalog::Description) -> Self {
-        Description {
-            version: found.version,
-            docs: found.docs,
-            functions: found.functions.into_iter().map(FunctionInfo::from).collect(),
-        }
-    }
-}
-
-impl From<catalog::FunctionInfo> for FunctionInfo {
-    fn from(found: catalog::FunctionInfo) -> Self {
-        FunctionInfo {
-            name: found.name,
-            kind: match found.kind {
-                catalog::Kind::Scalar => Kind::Scalar,
-                catalog::Kind::Filter => Kind::Filter,
-                catalog::Kind::Table => Kind::Table,
-                catalog::Kind::Aggregate => Kind::Aggregate,
-            },
-            docs: found.docs,
-            parameters: found.parameters.into_iter().map(Parameter::from).collect(),
-            results: found.results,
-            config: found
-                .config
-                .into_iter()
-                .map(|key| ConfigKey {
-                    name: key.name,
-                    docs: key.docs,
-                    required: key.required,
-                    default: key.default_json,
-                })
-                .collect(),
-        }
-    }
-}
-
-impl From<catalog::Parameter> for Parameter {
-    fn from(found: catalog::Parameter) -> Self {
-        Parameter {
-            name: found.name,
-            docs: found.docs,
-            accepts: found.accepts.iter().map(|t| data_type::name(*t)).collect(),
-            arity: match found.arity {
-                catalog::Arity::One => Arity::One,
-                catalog::Arity::Optional => Arity::Optional,
-                catalog::Arity::Repeated => Arity::Repeated,
-            },
-            types: found.accepts,
-        }
     }
 }

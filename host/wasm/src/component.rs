@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use rowmill_foreign::line;
 use tokio::sync::OnceCell;
 use wasmtime::component::{InstancePre, Linker};
 
 use crate::bindings::{aggregate_function, catalog, row_function};
-use crate::catalog::Description;
+use crate::catalog::{self as described, Description};
 use crate::error::{Error, Site};
 use crate::instance::Instance;
 use crate::limits::Limits;
@@ -17,6 +18,9 @@ const VERSION_LINE: &str = "0.1.";
 const CATALOG: &str = "rowmill:udf/catalog@";
 const ROWS: &str = "rowmill:udf/row-function@";
 const AGGREGATES: &str = "rowmill:udf/aggregate-function@";
+
+/// Imports that a refusal names; more are counted.
+const NAMES_SHOWN: usize = 16;
 
 /// Who runs a component, for messages, logs and metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,13 +81,16 @@ impl Component {
             .map(|(name, _)| Import { granted: world::granted(name), name: name.to_owned() })
             .collect();
         let exports: Vec<String> = component_type.exports(engine).map(|(name, _)| name.to_owned()).collect();
-        let refused: Vec<String> =
-            imports.iter().filter(|import| !import.granted).map(|import| import.name.clone()).collect();
-        if !refused.is_empty() {
+        let mut refused = imports.iter().filter(|import| !import.granted);
+        let shown: Vec<String> =
+            refused.by_ref().take(NAMES_SHOWN).map(|import| line(&import.name).into_owned()).collect();
+        if !shown.is_empty() {
+            let more = refused.count();
+            let refused = if more == 0 { shown } else { [shown, vec![format!("and {more} more")]].concat() };
             return Err(Error::Refused { site, imports: refused, granted: GRANTED });
         }
         let version = interface_version(&site, &exports)?;
-        let interface = |found: String| Error::Interface { site: site.clone(), found };
+        let interface = |found: String| Error::Interface { site: site.clone(), found: line(&found).into_owned() };
         let pre =
             linker.instantiate_pre(&compiled).map_err(|e| interface(format!("an import is not as granted: {e:#}")))?;
         let catalog = catalog::GuestIndices::new(&pre)
@@ -149,8 +156,10 @@ impl Component {
             .description
             .get_or_try_init(|| async {
                 let mut instance = Instance::new(self, self.0.site.clone(), limits).await?;
-                let description = instance.describe().await?;
-                Ok(Arc::new(Description::from(description)))
+                let found = instance.describe().await?;
+                let description =
+                    described::description(found).map_err(|message| Error::wrong_answer(&self.0.site, &message))?;
+                Ok(Arc::new(description))
             })
             .await
             .cloned()
@@ -198,5 +207,5 @@ fn interface_version(site: &Arc<Site>, exports: &[String]) -> Result<String, Err
         (None, true) => "it exports nothing".to_owned(),
         (None, false) => format!("it exports {}", exports.join(", ")),
     };
-    Err(Error::Interface { site: site.clone(), found })
+    Err(Error::Interface { site: site.clone(), found: line(&found).into_owned() })
 }

@@ -14,12 +14,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rowmill_foreign::line;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::artifact;
 use crate::budget::TICK;
 use crate::cache::Cache;
+use crate::compile::structure::{self, Refusal};
+use crate::compile::{Compiler, worker};
 use crate::component::Component;
 use crate::error::{Error, Site};
 use crate::world::{self, World};
@@ -42,8 +46,11 @@ const FIBER_STACK_BYTES: usize = 2 << 20;
 #[derive(Clone, Debug, Default)]
 pub struct EngineOptions {
     /// The folder for compiled components; none: compile each time. It must be private
-    /// to this user (0700), otherwise it stays unused, with a warning.
+    /// to this user (0700) and nobody else may be able to replace it, otherwise it stays
+    /// unused, with a warning.
     pub cache: Option<PathBuf>,
+    /// Who compiles.
+    pub compiler: Compiler,
 }
 
 /// Compiles and loads components. Cloning gives another handle of the same engine.
@@ -54,6 +61,7 @@ struct Inner {
     engine: wasmtime::Engine,
     linker: Linker<World>,
     cache: Option<Cache>,
+    compiler: Compiler,
 }
 
 impl std::fmt::Debug for Engine {
@@ -79,7 +87,7 @@ impl Engine {
         world::add_to_linker(&mut linker).map_err(|e| engine_error(&e))?;
         start_tick(&engine)?;
         let cache = options.cache.and_then(|folder| Cache::open(&folder, &engine));
-        Ok(Engine(Arc::new(Inner { engine, linker, cache })))
+        Ok(Engine(Arc::new(Inner { engine, linker, cache, compiler: options.compiler })))
     }
 
     /// Checks, compiles (or finds compiled) and links a component. `name` is what error
@@ -96,41 +104,77 @@ impl Engine {
         Component::new(&self.0.engine, &self.0.linker, site, digest, size, compiled)
     }
 
+    /// The compiled component: from the cache, or made and put there. What takes long is done on
+    /// blocking threads, or by a worker, which ends when this future is dropped.
     async fn compiled(
         &self,
         site: &Arc<Site>,
         digest: &str,
         wasm: &[u8],
     ) -> Result<wasmtime::component::Component, Error> {
-        let (this, digest, wasm) = (self.clone(), digest.to_owned(), wasm.to_vec());
-        let job = move || -> wasmtime::Result<wasmtime::component::Component> {
-            let engine = &this.0.engine;
-            let Some(cache) = &this.0.cache else {
-                return wasmtime::component::Component::from_binary(engine, &wasm);
-            };
-            if let Some(component) = cache.get(engine, &digest) {
-                return Ok(component);
-            }
-            cache.put(&digest, &engine.precompile_component(&wasm)?);
-            match cache.get(engine, &digest) {
-                Some(component) => Ok(component),
-                None => wasmtime::component::Component::from_binary(engine, &wasm),
+        if let Some(component) = self.blocking(digest, |inner, digest| inner.cached(digest)).await? {
+            return Ok(component);
+        }
+        let wasm: Arc<[u8]> = wasm.into();
+        let (bytes, at) = (Arc::clone(&wasm), Arc::clone(site));
+        self.blocking(digest, move |_, _| ensure_structure(&at, &bytes)).await??;
+        let compiled = match &self.0.compiler {
+            Compiler::Worker(program) => worker::compile(program, site, &wasm).await?,
+            Compiler::InProcess => {
+                let compiled = self.blocking(digest, move |inner, _| inner.engine.precompile_component(&wasm)).await?;
+                compiled.map_err(|error| compile_error(site, &error))?
             }
         };
-        match tokio::task::spawn_blocking(job).await {
-            Ok(compiled) => {
-                compiled.map_err(|error| Error::Compile { site: site.clone(), message: format!("{error:#}") })
-            }
-            Err(error) => Err(Error::Engine { message: format!("compiling was cut off: {error}") }),
-        }
+        let loaded = self.blocking(digest, move |inner, digest| inner.keep(digest, &compiled)).await?;
+        loaded.map_err(|error| compile_error(site, &error))
     }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        digest: &str,
+        job: impl FnOnce(&Inner, &str) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let (this, digest) = (self.clone(), digest.to_owned());
+        tokio::task::spawn_blocking(move || job(&this.0, &digest))
+            .await
+            .map_err(|error| Error::Engine { message: format!("compiling was cut off: {error}") })
+    }
+}
+
+impl Inner {
+    fn cached(&self, digest: &str) -> Option<wasmtime::component::Component> {
+        self.cache.as_ref()?.get(&self.engine, digest)
+    }
+
+    /// Puts it into the cache and takes it from there: mapped, its pages are shared with other processes.
+    fn keep(&self, digest: &str, compiled: &[u8]) -> wasmtime::Result<wasmtime::component::Component> {
+        if let Some(cache) = &self.cache
+            && cache.put(digest, compiled)
+            && let Some(component) = cache.get(&self.engine, digest)
+        {
+            return Ok(component);
+        }
+        artifact::load(&self.engine, compiled)
+    }
+}
+
+fn compile_error(site: &Arc<Site>, error: &wasmtime::Error) -> Error {
+    Error::Compile { site: site.clone(), message: line(&format!("{error:#}")).into_owned() }
+}
+
+fn ensure_structure(site: &Arc<Site>, wasm: &[u8]) -> Result<(), Error> {
+    structure::ensure(wasm).map_err(|refusal| match refusal {
+        Refusal::TooMuch { what, found, max } => Error::Structure { site: site.clone(), what, found, max },
+        Refusal::Malformed(message) => Error::Compile { site: site.clone(), message: line(&message).into_owned() },
+    })
 }
 
 fn engine_error(error: &wasmtime::Error) -> Error {
     Error::Engine { message: format!("{error:#}") }
 }
 
-fn base() -> Config {
+/// Also what a compile worker uses: all that compiled code depends on is in here.
+pub(crate) fn base() -> Config {
     let mut config = Config::new();
     config
         .concurrency_support(false)
@@ -197,4 +241,25 @@ fn ensure_component(site: &Arc<Site>, wasm: &[u8]) -> Result<(), Error> {
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|b| [b >> 4, b & 15]).map(|d| char::from(DIGITS[usize::from(d)])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    use super::*;
+
+    /// Otherwise what a worker compiles could not be loaded, or a cache entry of one not be found.
+    #[test]
+    fn the_pool_changes_nothing_about_compiled_code() {
+        let hash = |config: &Config| {
+            let mut hasher = DefaultHasher::new();
+            wasmtime::Engine::new(config).unwrap().precompile_compatibility_hash().hash(&mut hasher);
+            hasher.finish()
+        };
+        assert_eq!(hash(&base()), hash(&pooling()));
+        let mut other = base();
+        other.epoch_interruption(false);
+        assert_ne!(hash(&base()), hash(&other));
+    }
 }

@@ -2,10 +2,16 @@
 //! whether trying fewer rows can help.
 //!
 //! Every message names the component and, where known, the function and the step.
+//!
+//! Texts of a component are made one printable line of bounded length (`rowmill_foreign::line`) where they
+//! enter an error, a row error, a log line or the name of a counter, so that nobody who prints one of these
+//! has to think of it. Names of results and docs are data, and stay as they are.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+
+use rowmill_foreign::{Printable, line};
 
 use crate::catalog::Kind;
 
@@ -24,12 +30,12 @@ pub struct Site {
 
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "component {}", self.component)?;
+        write!(f, "component {}", Printable(&self.component))?;
         if let Some(function) = &self.function {
-            write!(f, ", function {function}")?;
+            write!(f, ", function {}", Printable(function))?;
         }
         if let Some(step) = &self.step {
-            write!(f, ", step {step}")?;
+            write!(f, ", step {}", Printable(step))?;
         }
         Ok(())
     }
@@ -151,6 +157,36 @@ pub enum Error {
         /// The compiler's words.
         message: String,
     },
+    /// The component has more of something than any toolchain makes, and was not compiled.
+    #[error("{site}: has {found} {what}, at most {max} are compiled")]
+    Structure {
+        /// Where.
+        site: Arc<Site>,
+        /// Of what: "levels of nested blocks in one function".
+        what: &'static str,
+        /// How much it has, or more.
+        found: u64,
+        /// How much is compiled.
+        max: u64,
+    },
+    /// Compiling the component hit a limit.
+    #[error("{site}: compiling it needs more than its {limit} limit of {allowed}")]
+    CompileLimit {
+        /// Where.
+        site: Arc<Site>,
+        /// Which one: memory or CPU time.
+        limit: Limit,
+        /// What is allowed, with its unit.
+        allowed: String,
+    },
+    /// The process that compiled the component ended without an answer.
+    #[error("{site}: does not compile: the compiler {found}")]
+    Compiler {
+        /// Where.
+        site: Arc<Site>,
+        /// How it ended.
+        found: String,
+    },
     /// The component imports what no component gets.
     #[error("{site}: imports {}, which no component is given; granted are {granted}", .imports.join(", "))]
     Refused {
@@ -263,6 +299,11 @@ fn of_kind(found: Kind) -> &'static str {
 }
 
 impl Error {
+    /// An answer that is not as the contract says. The message holds names that the component chose.
+    pub(crate) fn wrong_answer(site: &Arc<Site>, message: &str) -> Error {
+        Error::WrongAnswer { site: site.clone(), message: line(message).into_owned() }
+    }
+
     /// Where it happened; none for an engine that can't be set up.
     #[must_use]
     pub fn site(&self) -> Option<&Site> {
@@ -271,6 +312,9 @@ impl Error {
             Error::NotAComponent { site, .. }
             | Error::TooLarge { site, .. }
             | Error::Compile { site, .. }
+            | Error::Structure { site, .. }
+            | Error::CompileLimit { site, .. }
+            | Error::Compiler { site, .. }
             | Error::Refused { site, .. }
             | Error::Interface { site, .. }
             | Error::NoFunction { site, .. }
@@ -296,6 +340,9 @@ impl Error {
             | Error::Kind { .. }
             | Error::Bind { .. } => Fault::Configuration,
             Error::Compile { .. }
+            | Error::Structure { .. }
+            | Error::CompileLimit { .. }
+            | Error::Compiler { .. }
             | Error::Refused { .. }
             | Error::Interface { .. }
             | Error::Call { .. }
@@ -322,7 +369,7 @@ impl Error {
     #[must_use]
     pub fn limit(&self) -> Option<Limit> {
         match self {
-            Error::Limit { limit, .. } => Some(*limit),
+            Error::Limit { limit, .. } | Error::CompileLimit { limit, .. } => Some(*limit),
             _ => None,
         }
     }

@@ -10,11 +10,13 @@ mod aggregate;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowmill_foreign::line;
 use wasmtime::component::ResourceAny;
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 
 use crate::bindings::{aggregate_function, catalog, row_function, types};
+use crate::bounds::{BIND_BYTES, DESCRIBE_BYTES};
 use crate::budget::Budget;
 use crate::component::Component;
 use crate::error::{Error, Limit, Site};
@@ -128,7 +130,10 @@ impl Instance {
     pub(crate) async fn describe(&mut self) -> Result<catalog::Description, Error> {
         let mut live = self.take()?;
         let Live { store, budget, catalog, .. } = &mut *live;
-        let called = guarded!(store, budget, &self.limits, 0, catalog.call_describe(&mut *store));
+        let called = guarded!(store, budget, &self.limits, 0, {
+            allow(store, DESCRIBE_BYTES);
+            catalog.call_describe(&mut *store)
+        });
         self.settle(live, 0, called)
     }
 
@@ -144,6 +149,7 @@ impl Instance {
             return Err(self.lacks("row-function"));
         };
         let called = guarded!(store, budget, &self.limits, 0, async {
+            allow(store, BIND_BYTES);
             match rows.call_bind(&mut *store, name, args, config).await? {
                 Ok(bound) => {
                     let signature = rows.bound_function().call_signature(&mut *store, bound).await?;
@@ -202,6 +208,12 @@ fn begin(store: &mut Store<World>, limits: &Limits, rows: usize) {
     world.budget.begin(limits.cpu(rows), limits.wall);
 }
 
+/// Lowers what the call may hand over, which is the step's limit on output otherwise.
+fn allow(store: &mut Store<World>, bytes: usize) {
+    let bytes = bytes.min(store.hostcall_fuel());
+    store.set_hostcall_fuel(bytes);
+}
+
 fn used(store: &Store<World>) -> Used {
     let world = store.data();
     let (cpu, wall) = world.budget.used();
@@ -238,14 +250,14 @@ fn explain(site: &Arc<Site>, limits: &Limits, rows: usize, store: &Store<World>,
     // The engine's error for this is private; its words are all there is to tell it by.
     let reason = format!("{:#}", error.root_cause());
     if reason.contains("fuel allocated for hostcalls") {
-        return limit(Limit::Output, format!("{} bytes a call", limits.output));
+        return limit(Limit::Output, format!("{} bytes a call", store.hostcall_fuel()));
     }
     let reason = if let Some(exit) = error.downcast_ref::<I32Exit>() {
         format!("called exit({}), which ends an instance; return an error instead", exit.0)
     } else if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {
         format!("trapped: {trap}")
     } else {
-        format!("failed: {reason}")
+        format!("failed: {}", line(&reason))
     };
     Error::Trap { site, reason, output }
 }

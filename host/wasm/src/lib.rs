@@ -18,12 +18,15 @@
 //! holder's.
 
 mod aggregate;
+mod artifact;
 mod binding;
 mod bindings;
+mod bounds;
 mod budget;
 mod cache;
 mod call;
 mod catalog;
+mod compile;
 mod component;
 mod data_type;
 mod engine;
@@ -43,6 +46,8 @@ mod world;
 pub use aggregate::{Aggregate, AggregateSignature};
 pub use binding::{Argument, RowFact, Signature};
 pub use catalog::{Arity, ConfigKey, Description, FunctionInfo, Kind, Parameter};
+pub use compile::Compiler;
+pub use compile::worker::{COMPILE_WORKER, compile_worker};
 pub use component::{Component, Identity, Import};
 pub use data_type::{JSON_KEY, JSON_VALUE, is_json};
 pub use engine::{COMPONENT_BYTES_MAX, Engine, EngineOptions};

@@ -14,11 +14,13 @@
 
 mod column;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use arrow_array::{Array, ArrayRef, UInt32Array};
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::Field;
+use rowmill_foreign::line;
 
 use crate::bindings::types::{ColumnResult, Output as Answer, RowError as Flagged};
 use crate::lift::column::{lift_column, scalars};
@@ -57,19 +59,41 @@ struct Faults<'a> {
     parents: Option<&'a UInt32Array>,
     /// What the columns are, for messages.
     what: &'static str,
+    /// Only the lowest row is kept: one fault is enough to refuse all.
+    whole: bool,
+    /// The row that erred last: the rows of one parent follow each other, and may be millions.
+    last: Option<usize>,
 }
 
-impl Faults<'_> {
+impl<'a> Faults<'a> {
+    fn new(parents: Option<&'a UInt32Array>, what: &'static str, whole: bool) -> Faults<'a> {
+        Faults { rows: BTreeMap::new(), parents, what, whole, last: None }
+    }
+
     fn add(&mut self, output_row: usize, code: &str, message: impl FnOnce() -> String) {
         let row = match self.parents {
             Some(parents) => parents.value(output_row) as usize,
             None => output_row,
         };
-        self.rows.entry(row).or_insert_with(|| (code.to_owned(), message()));
+        if self.last == Some(row) {
+            return;
+        }
+        self.last = Some(row);
+        if self.whole {
+            if self.rows.keys().next().is_some_and(|lowest| *lowest <= row) {
+                return;
+            }
+            self.rows.clear();
+        }
+        self.rows.entry(row).or_insert_with(|| (code.to_owned(), line(&message()).into_owned()));
     }
 
     /// Takes in what a guest flagged of `rows` rows.
     fn flag(&mut self, flagged: Vec<Flagged>, rows: usize) -> Result<(), String> {
+        // Each row at most once; so much may be wrong about it that a row is named again.
+        if flagged.len() > rows {
+            return Err(format!("{} row errors of a batch of {rows} rows", flagged.len()));
+        }
         for error in flagged {
             let row = error.row as usize;
             if row >= rows {
@@ -97,7 +121,7 @@ pub(crate) fn lift(answer: Answer, rows: usize, fields: &[Field], table: bool) -
             return Err("parents, which only a table function gives".to_owned());
         }
     };
-    let mut faults = Faults { rows: BTreeMap::new(), parents: parents.as_ref(), what: "result" };
+    let mut faults = Faults::new(parents.as_ref(), "result", false);
     faults.flag(answer.errors, rows)?;
     let rows_out = parents.as_ref().map_or(rows, Array::len);
     let columns = lift_columns(fields, answer.columns, rows_out, &mut faults)?;
@@ -107,7 +131,7 @@ pub(crate) fn lift(answer: Answer, rows: usize, fields: &[Field], table: bool) -
 
 /// Checks the row errors of a call that gives nothing else.
 pub(crate) fn lift_errors(flagged: Vec<Flagged>, rows: usize) -> Result<Vec<RowError>, String> {
-    let mut faults = Faults { rows: BTreeMap::new(), parents: None, what: "" };
+    let mut faults = Faults::new(None, "", false);
     faults.flag(flagged, rows)?;
     Ok(faults.into_errors())
 }
@@ -119,7 +143,7 @@ pub(crate) fn lift_whole(
     rows: usize,
     what: &'static str,
 ) -> Result<Vec<ArrayRef>, String> {
-    let mut faults = Faults { rows: BTreeMap::new(), parents: None, what };
+    let mut faults = Faults::new(None, what, true);
     let columns = lift_columns(fields, columns, rows, &mut faults)?;
     match faults.rows.into_iter().next() {
         Some((row, (_, message))) => Err(format!("{message}, in row {row}")),
@@ -146,7 +170,10 @@ fn lift_columns(
 
 fn clip(mut text: String, bytes: usize) -> String {
     text.truncate(text.floor_char_boundary(bytes));
-    text
+    match line(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(shown) => shown,
+    }
 }
 
 fn lift_parents(bytes: Vec<u8>, rows: usize) -> Result<UInt32Array, String> {

@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rowmill_foreign::{Printable, line};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
@@ -104,11 +105,15 @@ impl Voice {
         let mut inner = self.lock();
         inner.flush();
         let text = String::from_utf8_lossy(&inner.tail);
-        let lines: Vec<&str> =
-            text.lines().filter(|line| !line.starts_with("note: run with `RUST_BACKTRACE")).collect();
-        let text = lines.join("\n");
-        let text = text.trim();
-        (!text.is_empty()).then(|| text.to_owned())
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.starts_with("note: run with `RUST_BACKTRACE"))
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
+        // One line, as all messages are.
+        let text = lines.join(" ");
+        (!text.is_empty()).then(|| line(&text).into_owned())
     }
 
     pub(crate) fn stdout(&self) -> Stream {
@@ -122,6 +127,8 @@ impl Voice {
 
 impl Inner {
     fn keep(&mut self, bytes: &[u8]) {
+        // Only its end: a message may have megabytes, and the room for them would stay.
+        let bytes = &bytes[bytes.len().saturating_sub(TAIL_BYTES)..];
         self.tail.extend_from_slice(bytes);
         let excess = self.tail.len().saturating_sub(TAIL_BYTES);
         self.tail.drain(..excess);
@@ -177,7 +184,7 @@ impl Inner {
             return;
         }
         self.lines += 1;
-        let message = cut(message);
+        let message = Printable(cut(message));
         let at = &self.site;
         match level {
             Level::Error => tracing::error!(target: "rowmill::guest", at = %at, "{message}"),

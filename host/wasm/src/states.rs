@@ -6,6 +6,7 @@
 
 use arrow_array::{Array, ArrayRef, UInt32Array};
 use arrow_schema::Field;
+use rowmill_foreign::line;
 
 use crate::binding::{self, LentFields};
 use crate::bindings::{aggregate_function as wit, types};
@@ -122,10 +123,12 @@ pub(crate) fn lift_states(answer: wit::StateResult, groups: usize, fields: &[Fie
 pub(crate) fn schema(found: wit::StateSchemaResult) -> Result<StateSchema, String> {
     // Dropping it, as is done in results, would make two schemas equal that are not.
     let taken = |field: &&types::FieldResult| field.attributes.iter().any(|attribute| attribute.key == JSON_KEY);
-    if let Some(field) = found.fields.iter().find(taken) {
-        return Err(format!("a signature with the attribute {JSON_KEY} at state {}, a name that is taken", field.name));
+    let taken = found.fields.iter().find(taken).map(|field| line(&field.name).into_owned());
+    let fields = binding::fields(found.fields, "state")?;
+    match taken {
+        Some(name) => Err(format!("a signature with the attribute {JSON_KEY} at state {name}, a name that is taken")),
+        None => Ok(StateSchema { version: found.version, fields }),
     }
-    Ok(StateSchema { version: found.version, fields: binding::fields(found.fields, "state")? })
 }
 
 /// A schema in the form that crosses, which the parameter points into.

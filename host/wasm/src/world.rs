@@ -13,10 +13,12 @@
 //! Anything else is refused at load by name. So nothing in a guest's results depends on
 //! when, where or how often it runs.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowmill_foreign::line;
 use wasmtime::component::{HasData, HasSelf, Linker, Resource, ResourceTable};
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
@@ -24,6 +26,7 @@ use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView, async_trait};
 
 use crate::bindings::{host, types};
+use crate::bounds::COUNTERS_MAX;
 use crate::budget::Budget;
 use crate::error::Site;
 use crate::limits::Limits;
@@ -57,8 +60,7 @@ const WALL_CLOCK_SECONDS: u64 = 946_684_800;
 /// Handles that a guest may hold at once: streams, pollables. More is a leak.
 const HANDLES_MAX: usize = 4096;
 
-/// Counter names that a guest may use, and how long each may be.
-const COUNTERS_MAX: usize = 64;
+/// How long the name of a counter may be.
 const COUNTER_NAME_BYTES: usize = 64;
 
 /// Whether components are given the import of this name (`namespace:package/interface@version`).
@@ -171,7 +173,11 @@ impl host::Host for World {
     fn count(&mut self, counter: String, delta: u64) {
         if let Some(value) = self.counters.get_mut(&counter) {
             *value = value.saturating_add(delta);
-        } else if self.counters.len() < COUNTERS_MAX && counter.len() <= COUNTER_NAME_BYTES {
+        } else if self.counters.len() < COUNTERS_MAX
+            && counter.len() <= COUNTER_NAME_BYTES
+            // A name with controls in it names no series.
+            && matches!(line(&counter), Cow::Borrowed(_))
+        {
             self.counters.insert(counter, delta);
         }
     }

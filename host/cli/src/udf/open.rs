@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use rowmill_flow::problem::{Fault, Problem};
-use rowmill_wasm::{COMPONENT_BYTES_MAX, Component, Engine, EngineOptions, Error, Kind};
+use rowmill_wasm::{COMPONENT_BYTES_MAX, Component, Engine, Error, Kind};
+
+use crate::environment;
 
 /// A component, and the function that was named after `#`.
 pub(super) struct Opened {
@@ -20,7 +22,7 @@ pub(super) async fn open(text: &str) -> Result<Opened, Box<Problem>> {
         Some((name, function)) => (name, Some(function.to_owned())),
         None => (text, None),
     };
-    let engine = Engine::new(EngineOptions { cache: None }).map_err(|error| problem(&error))?;
+    let engine = Engine::new(environment::options(None)).map_err(|error| problem(&error))?;
     let component = match name.strip_prefix("std/") {
         Some(built_in) => {
             let wasm = rowmill_udfs::component(built_in).ok_or_else(|| {

@@ -37,7 +37,7 @@ const SECOND: i64 = 1_000_000;
 
 static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| {
     let cache = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/rowmill/components"));
-    let engine = Engine::new(EngineOptions { cache }).unwrap();
+    let engine = Engine::new(EngineOptions { cache, ..EngineOptions::default() }).unwrap();
     Environment { engine, built_in: rowmill_udfs::component, built_in_names: rowmill_udfs::NAMES }
 });
 

@@ -7,18 +7,11 @@
 //! Keys that are not known here are ignored as well.
 
 use arrow_schema::{DataType, Field};
-use rowmill_foreign::line;
+use rowmill_foreign::{ensure_column_name, line};
 
 use super::SqlType;
 use crate::sink::{INVISIBLE, names_type};
 use crate::statement::Word;
-
-/// Attributes of one field; the contract names four.
-const FACTS_MAX: usize = 64;
-/// Bytes of all of them. The longest is a type, of up to [`TYPE_BYTES_MAX`](super::TYPE_BYTES_MAX).
-const FACT_BYTES_MAX: usize = 128 << 10;
-/// The longest name of a column, in characters.
-const NAME_CHARS_MAX: usize = 64;
 
 /// The character sets of MySQL and MariaDB, by which the names of their collations begin.
 const CHARSETS: [&str; 42] = [
@@ -52,11 +45,10 @@ fn wrong(subject: &str, found: impl AsRef<str>, needed: impl Into<String>) -> Wr
 pub fn check_name(name: &str) -> Result<(), WrongFact> {
     const RULE: &str =
         "a name of 1 to 64 characters of the Basic Multilingual Plane, without NUL and without a space at its end";
-    let chars = name.chars().take(NAME_CHARS_MAX + 1).count();
-    let fits = (1..=NAME_CHARS_MAX).contains(&chars)
-        && !name.ends_with(' ')
-        && name.chars().all(|c| c != '\0' && u32::from(c) <= 0xffff);
-    if fits { Ok(()) } else { Err(wrong("name", if name.is_empty() { "an empty name" } else { name }, RULE)) }
+    ensure_column_name(name).map_err(|found| match name {
+        "" => wrong("name", found, RULE),
+        _ => wrong("name", name, RULE),
+    })
 }
 
 /// Checks the attributes of a field that a component made.

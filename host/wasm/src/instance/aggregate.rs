@@ -2,8 +2,9 @@
 
 use wasmtime::component::ResourceAny;
 
-use super::{Instance, Live, guarded};
+use super::{Instance, Live, allow, guarded};
 use crate::bindings::{aggregate_function as wit, types};
+use crate::bounds::BIND_BYTES;
 use crate::error::Error;
 
 /// What a call that a function may refuse gives: its answer, or the function's words.
@@ -42,6 +43,7 @@ impl Instance {
             return Err(self.lacks("aggregate-function"));
         };
         let called = guarded!(store, budget, &self.limits, 0, async {
+            allow(store, BIND_BYTES);
             match aggregates.call_bind(&mut *store, name, args, config).await? {
                 Ok(bound) => {
                     let signature = aggregates.bound_aggregate().call_signature(&mut *store, bound).await?;

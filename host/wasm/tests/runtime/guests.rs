@@ -22,7 +22,7 @@ pub(crate) fn wasm(name: &str) -> Vec<u8> {
 /// One engine for all tests: it is what a process has.
 pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::new(EngineOptions { cache: None }).expect("an engine"))
+    ENGINE.get_or_init(|| Engine::new(EngineOptions::default()).expect("an engine"))
 }
 
 /// A loaded guest, compiled once per test run.

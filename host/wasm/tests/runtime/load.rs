@@ -1,6 +1,6 @@
 //! What is loaded, and what is refused before it runs.
 
-use rowmill_wasm::{Engine, EngineOptions, Error, Fault, Kind};
+use rowmill_wasm::{Error, Fault, Kind};
 
 use crate::guests::{component, engine, wasm};
 
@@ -90,48 +90,4 @@ async fn a_component_describes_itself() {
     assert_eq!(mul.parameters[0].accepts, ["float64"]);
     let json = serde_json::to_value(&*description).expect("plain data");
     assert_eq!(json["functions"][2]["kind"], "filter");
-}
-
-#[tokio::test]
-async fn compiled_components_are_kept_in_a_private_folder() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let cache = folder.path().join("compiled");
-    let options = EngineOptions { cache: Some(cache.clone()) };
-    for _ in 0..2 {
-        let engine = Engine::new(options.clone()).expect("an engine");
-        let component = engine.load("honest", &wasm("honest")).await.expect("loads");
-        component.describe().await.expect("runs");
-        let files: Vec<_> = std::fs::read_dir(&cache).expect("made").flatten().collect();
-        assert_eq!(files.len(), 1);
-        let name = files[0].file_name().into_string().expect("plain name");
-        assert!(name.starts_with(component.digest()) && name.ends_with(".cwasm"), "{name}");
-    }
-}
-
-#[tokio::test]
-async fn a_damaged_compiled_component_is_compiled_anew() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let cache = folder.path().join("compiled");
-    let engine = Engine::new(EngineOptions { cache: Some(cache.clone()) }).expect("an engine");
-    engine.load("honest", &wasm("honest")).await.expect("loads");
-    let file = std::fs::read_dir(&cache).expect("made").flatten().next().expect("kept").path();
-    // Replaced, not changed in place: the old file is mapped.
-    std::fs::remove_file(&file).expect("removed");
-    std::fs::write(&file, b"no machine code").expect("written");
-    let again = Engine::new(EngineOptions { cache: Some(cache) }).expect("an engine");
-    let component = again.load("honest", &wasm("honest")).await.expect("loads");
-    component.describe().await.expect("runs");
-    assert!(std::fs::metadata(&file).expect("kept").len() > 1000);
-}
-
-#[tokio::test]
-async fn a_folder_that_others_can_enter_is_not_used() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().expect("a folder");
-    let open = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(folder.path(), open).expect("opened");
-    let cache = Some(folder.path().to_owned());
-    let engine = Engine::new(EngineOptions { cache }).expect("an engine");
-    engine.load("honest", &wasm("honest")).await.expect("loads without it");
-    assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 0);
 }

@@ -2,6 +2,8 @@
 #![allow(missing_docs)]
 
 mod aggregates;
+mod bounds;
+mod cache;
 mod contract;
 mod guests;
 mod honest;
@@ -12,5 +14,7 @@ mod lost_groups;
 mod random;
 mod round_trip;
 mod sandbox;
+mod structure;
+mod worker;
 mod wrong_answers;
 mod wrong_states;

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use crate::exports::rowmill::udf::aggregate_function::*;
 use crate::rowmill::udf::types::{Attribute, DataType, DecimalType, Place, Signature};
-use crate::{Hostile, bits, field, int32s, int64s, number, plain, spin, text};
+use crate::{Hostile, answers, bits, field, int32s, int64s, number, plain, size, spin, text};
 
 pub(crate) const NAMES: &[&str] = &[
     "sum",
@@ -126,6 +126,7 @@ impl Bound {
             "state-utf8" => state(None, text((0..=n).map(|i| i as i32), &vec![0xff; n])),
             "state-json" => state(None, text((0..=n).map(|i| i as i32), &vec![b'x'; n])),
             "agg-output" => state(None, plain(vec![7; 256 << 20])),
+            "many-state-dates" => answers::state_dates(n, size(&self.config, "n")),
             _ => right,
         }
     }
@@ -158,7 +159,9 @@ impl GuestBoundAggregate for Bound {
                 signature.state.fields[0].attributes.push(attribute);
             }
             "no-results-of-groups" => signature.call.results.clear(),
-            _ => {}
+            name => {
+                answers::state_schema(name, size(&self.config, "n"), &mut signature.state, &mut signature.migrations)
+            }
         }
         signature
     }

@@ -11,6 +11,7 @@ wit_bindgen::generate!({ path: "../../../wit", world: "udf" });
 
 mod aggregates;
 mod attributes;
+mod answers;
 
 use exports::rowmill::udf::catalog;
 use exports::rowmill::udf::row_function::{self, BoundFunction, GuestBoundFunction};
@@ -23,6 +24,8 @@ export!(Hostile);
 struct Bound {
     name: String,
     when: Option<i64>,
+    n: usize,
+    strange: usize,
     result: Field,
 }
 
@@ -108,10 +111,13 @@ impl catalog::Guest for Hostile {
         let mut functions: Vec<_> = SCALARS.iter().map(|n| info(n, catalog::Kind::Scalar)).collect();
         functions.extend(attributes::SCALARS.iter().map(|n| info(n, catalog::Kind::Scalar)));
         functions.extend(attributes::TABLES.iter().map(|n| info(n, catalog::Kind::Table)));
+        functions.extend(answers::NAMES.iter().map(|n| info(n, catalog::Kind::Scalar)));
         functions.extend(TABLES.iter().map(|n| info(n, catalog::Kind::Table)));
         functions.push(info("filter-of-two", catalog::Kind::Filter));
         functions.extend(aggregates::NAMES.iter().map(|n| info(n, catalog::Kind::Aggregate)));
-        catalog::Description { version: "0.1.0".to_owned(), docs: "breaks every rule".to_owned(), functions }
+        functions.extend(answers::AGGREGATES.iter().map(|n| info(n, catalog::Kind::Aggregate)));
+        let docs = "breaks every rule".to_owned();
+        answers::description(catalog::Description { version: "0.1.0".to_owned(), docs, functions })
     }
 }
 
@@ -121,6 +127,10 @@ pub(crate) fn number(config: &str, key: &str) -> Option<i64> {
     rest[..end].parse().ok()
 }
 
+fn size(config: &str, key: &str) -> usize {
+    number(config, key).unwrap_or(0) as usize
+}
+
 impl row_function::Guest for Hostile {
     type BoundFunction = Bound;
 
@@ -128,6 +138,9 @@ impl row_function::Guest for Hostile {
         if let Some(start) = number(&config, "refuse-at") {
             let span = Span { key: "text".to_owned(), start: start as u32, end: start as u32 + 3 };
             return Err(BindError { place: Place::Text(span), message: "no such thing".to_owned() });
+        }
+        if let Some(refusal) = answers::refusal(&name, size(&config, "n")) {
+            return Err(refusal);
         }
         match name.as_str() {
             "loop-in-bind" => spin(),
@@ -154,7 +167,8 @@ impl row_function::Guest for Hostile {
             "null-result" => field("r", DataType::Int64, false),
             _ => field("r", DataType::Int64, true),
         };
-        Ok(BoundFunction::new(Bound { when: number(&config, "when"), name, result }))
+        let (n, strange) = (size(&config, "n"), size(&config, "name"));
+        Ok(BoundFunction::new(Bound { when: number(&config, "when"), n, strange, name, result }))
     }
 }
 
@@ -219,7 +233,7 @@ impl GuestBoundFunction for Bound {
             }
             "reads-4000000" => signature.reads = vec![0; 4_000_000],
             "reads-nothing-there" => signature.reads = vec![7],
-            _ => {}
+            _ => answers::signature(&self.name, self.n, self.strange, &mut signature),
         }
         signature
     }
@@ -237,6 +251,9 @@ impl GuestBoundFunction for Bound {
                 DataType::Date => plain(vec![0; n * 4]),
                 _ => plain(vec![0; n * 8]),
             });
+        }
+        if let Some(answer) = answers::run(&self.name, self.n, &same()) {
+            return answer;
         }
         Ok(match self.name.as_str() {
             "loop" => {
