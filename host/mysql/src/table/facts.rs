@@ -13,6 +13,11 @@ use super::SqlType;
 use crate::sink::{INVISIBLE, names_type};
 use crate::statement::Word;
 
+/// Attributes of one field; the contract names four.
+const FACTS_MAX: usize = 64;
+/// Bytes of all of them. The longest is a type, of up to [`TYPE_BYTES_MAX`](super::TYPE_BYTES_MAX).
+const FACT_BYTES_MAX: usize = 128 << 10;
+
 /// The character sets of MySQL and MariaDB, by which the names of their collations begin.
 const CHARSETS: [&str; 42] = [
     "armscii8", "ascii", "big5", "binary", "cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "cp932",
