@@ -91,7 +91,7 @@ impl Engine {
     }
 
     /// Checks, compiles (or finds compiled) and links a component. `name` is what error
-    /// messages call it. Compiling runs on a blocking thread.
+    /// messages call it. Dropping the future gives up compiling.
     pub async fn load(&self, name: &str, wasm: &[u8]) -> Result<Component, Error> {
         let site = Arc::new(Site { component: name.to_owned(), ..Site::default() });
         let size = wasm.len() as u64;
