@@ -20,7 +20,7 @@ const ATTACKS: &[(&str, i32, &str)] = &[
     ("recurse", 0, "trapped"),
     ("grow", 0, "memory limit"),
     ("grow-politely", 0, ""),
-    ("output", 0, "output limit"),
+    ("output", 0, "memory limit"),
     ("log", 0, "cpu limit"),
     ("print", 0, "and one to stderr"),
     ("sleep", 0, ""),
