@@ -170,6 +170,15 @@ fn line(status: &Status, per_second: u64) -> String {
             parts.push(format!("checkpoint {} ago", about(age.as_secs())));
         }
     }
+    if let Some(search) = &status.search {
+        parts.push(format!(
+            "step {}: looking for failing rows, {} of {} left, {} found",
+            search.step,
+            grouped(search.rows_left),
+            grouped(search.rows),
+            grouped(search.failing_rows)
+        ));
+    }
     if status.skipped > 0 {
         parts.push(format!("skipped {}", grouped(status.skipped)));
     }
@@ -255,7 +264,7 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
-    use rowmill_flow::status::{AggregateStatus, CheckpointStatus};
+    use rowmill_flow::status::{AggregateStatus, CheckpointStatus, SearchStatus};
 
     use super::*;
 
@@ -298,6 +307,21 @@ mod tests {
             Some(CheckpointStatus { position: String::new(), at: SystemTime::now(), took: Duration::ZERO });
         let text = line(&streaming, 0);
         assert!(text.contains("  late 5  checkpoint 0s ago  "), "{text}");
+    }
+
+    #[test]
+    fn a_search_for_failing_rows_says_how_far_it_is() {
+        let search = SearchStatus {
+            step: "mill".to_owned(),
+            function: "./price.wasm#total".to_owned(),
+            rows: 8_192,
+            rows_left: 4_096,
+            failing_rows: 7,
+            failed_attempts: 20,
+            cpu: Duration::from_secs(2),
+        };
+        let text = line(&Status { search: Some(search), ..status(Phase::Streaming) }, 0);
+        assert!(text.contains("  step mill: looking for failing rows, 4,096 of 8,192 left, 7 found  "), "{text}");
     }
 
     #[test]

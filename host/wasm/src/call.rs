@@ -18,6 +18,7 @@ use crate::component::{Component, Identity};
 use crate::error::{Error, Place, Site};
 use crate::instance::Instance;
 use crate::limits::{Limits, Meter};
+use crate::log::Quota;
 
 /// An instance and what is bound in it. Boxed: it is taken out and put back at each call.
 pub(crate) type Live = Box<(Instance, ResourceAny)>;
@@ -36,6 +37,8 @@ pub(crate) struct Call {
     pub(crate) meter: Meter,
     /// What the function counted through `host.count`, by name.
     pub(crate) counters: BTreeMap<String, u64>,
+    /// Of log lines, for all instances together.
+    quota: Quota,
 }
 
 impl Call {
@@ -81,14 +84,17 @@ impl Call {
             offer: Offer::new(&site, info, args)?,
             meter: Meter::default(),
             counters: BTreeMap::new(),
+            quota: Quota::new(site.clone(), limits.log_lines),
             site,
         })
     }
 
     /// A fresh instance, nothing bound in it yet.
     pub(crate) async fn instance(&mut self) -> Result<Instance, Error> {
-        let instance = Instance::new(&self.component, self.site.clone(), &self.limits).await?;
+        let instance =
+            Instance::new(&self.component, self.site.clone(), &self.limits, self.quota.clone()).await?;
         self.meter.instances += 1;
+        self.meter.cpu += instance.used().cpu;
         Ok(instance)
     }
 

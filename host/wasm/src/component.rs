@@ -11,6 +11,7 @@ use crate::catalog::{self as described, Description};
 use crate::error::{Error, Site};
 use crate::instance::Instance;
 use crate::limits::Limits;
+use crate::log::Quota;
 use crate::world::{self, GRANTED, World};
 
 /// The line of interface versions that this host speaks.
@@ -155,7 +156,9 @@ impl Component {
         self.0
             .description
             .get_or_try_init(|| async {
-                let mut instance = Instance::new(self, self.0.site.clone(), limits).await?;
+                let site = self.0.site.clone();
+                let quota = Quota::new(site.clone(), limits.log_lines);
+                let mut instance = Instance::new(self, site, limits, quota).await?;
                 let found = instance.describe().await?;
                 let description =
                     described::description(found).map_err(|message| Error::wrong_answer(&self.0.site, &message))?;
@@ -167,7 +170,8 @@ impl Component {
 
     /// A fresh instance with a memory of its own.
     pub async fn instantiate(&self, identity: &Identity, limits: &Limits) -> Result<Instance, Error> {
-        Instance::new(self, self.site(identity, None), limits).await
+        let site = self.site(identity, None);
+        Instance::new(self, site.clone(), limits, Quota::new(site, limits.log_lines)).await
     }
 
     pub(crate) fn site(&self, identity: &Identity, function: Option<&str>) -> Arc<Site> {

@@ -130,8 +130,9 @@ impl Function {
 async fn fresh(call: &mut Call) -> Result<(Live, Signature), Error> {
     let mut instance = call.instance().await?;
     let args = call.offer.lend();
-    let answer = instance.bind(&call.name, &args.arguments(), &call.config).await?;
-    let (bound, found) = answer.map_err(|e| binding::refused(&call.site, e))?;
+    let answer = instance.bind(&call.name, &args.arguments(), &call.config).await;
+    call.meter.cpu += instance.used().cpu;
+    let (bound, found) = answer?.map_err(|e| binding::refused(&call.site, e))?;
     let signature = binding::signature(found, call.kind, &call.args).map_err(|message| call.wrong(message))?;
     Ok((Box::new((instance, bound)), signature))
 }

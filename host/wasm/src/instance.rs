@@ -21,6 +21,7 @@ use crate::budget::Budget;
 use crate::component::Component;
 use crate::error::{Error, Limit, Site};
 use crate::limits::Limits;
+use crate::log::Quota;
 use crate::world::World;
 
 /// An instance: a memory of its own, the limits, and the interfaces found in it.
@@ -77,9 +78,14 @@ macro_rules! guarded {
 use guarded;
 
 impl Instance {
-    pub(crate) async fn new(component: &Component, site: Arc<Site>, limits: &Limits) -> Result<Instance, Error> {
+    pub(crate) async fn new(
+        component: &Component,
+        site: Arc<Site>,
+        limits: &Limits,
+        quota: Quota,
+    ) -> Result<Instance, Error> {
         let pre = component.pre();
-        let mut store = Store::new(pre.engine(), World::new(site.clone(), limits));
+        let mut store = Store::new(pre.engine(), World::new(site.clone(), limits, quota));
         store.limiter(|world| &mut world.memory);
         store.epoch_deadline_callback(|context| match context.data().budget.tick() {
             Ok(()) => Ok(UpdateDeadline::Yield(1)),

@@ -22,7 +22,7 @@ pub struct Limits {
     /// Bytes that one call may hand to the host, in results, log lines and names
     /// together. Default 64 MiB.
     pub output: u64,
-    /// Log lines (stdout, stderr and `host.log`) per second and instance; those above it
+    /// Log lines (stdout, stderr and `host.log`) per second and bound function; those above it
     /// are counted and dropped. Default 100.
     pub log_lines: u32,
 }
@@ -56,7 +56,7 @@ pub struct Meter {
     pub calls: u64,
     /// Rows handed to `run` or `update`.
     pub rows: u64,
-    /// CPU time inside the guest. Calls shorter than a tick (10 ms) are measured by the
+    /// CPU time inside the guest, that of making and binding instances included. Calls shorter than a tick (10 ms) are measured by the
     /// monotonic clock, which can only overstate it: reading a thread's CPU clock costs
     /// as much as a small call.
     pub cpu: Duration,

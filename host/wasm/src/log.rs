@@ -5,17 +5,20 @@
 //! which are used by one thread at a time; the lock is never contended and never held
 //! across an await, so it is the blocking kind.
 
+mod quota;
+
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rowmill_foreign::{Printable, line};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+pub(crate) use quota::Quota;
 
 use crate::error::Site;
 
@@ -25,9 +28,6 @@ const TAIL_BYTES: usize = 4096;
 
 /// A line longer than this is cut; the rest of it is dropped.
 const LINE_BYTES: usize = 8192;
-
-/// How often the count of lines starts anew.
-const WINDOW: Duration = Duration::from_secs(1);
 
 /// The levels of `host.log`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,23 +52,17 @@ struct Shared {
 #[derive(Debug)]
 struct Inner {
     site: Arc<Site>,
-    lines_per_window: u32,
-    window: Option<Instant>,
-    lines: u32,
-    dropped: u64,
+    quota: Quota,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     tail: Vec<u8>,
 }
 
 impl Voice {
-    pub(crate) fn new(site: Arc<Site>, lines_per_window: u32) -> Voice {
+    pub(crate) fn new(site: Arc<Site>, quota: Quota) -> Voice {
         let inner = Mutex::new(Inner {
             site,
-            lines_per_window,
-            window: None,
-            lines: 0,
-            dropped: 0,
+            quota,
             stdout: Vec::new(),
             stderr: Vec::new(),
             tail: Vec::new(),
@@ -169,21 +163,9 @@ impl Inner {
     }
 
     fn line(&mut self, level: Level, message: &str) {
-        let now = Instant::now();
-        if self.window.is_none_or(|start| now - start >= WINDOW) {
-            self.window = Some(now);
-            self.lines = 0;
-            let dropped = std::mem::take(&mut self.dropped);
-            if dropped > 0 {
-                let limit = self.lines_per_window;
-                tracing::warn!(target: "rowmill::guest", at = %self.site, dropped, limit, "log lines over the limit were dropped");
-            }
-        }
-        if self.lines >= self.lines_per_window {
-            self.dropped += 1;
+        if !self.quota.take() {
             return;
         }
-        self.lines += 1;
         let message = Printable(cut(message));
         let at = &self.site;
         match level {
@@ -198,10 +180,6 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.flush();
-        if self.dropped > 0 {
-            let (dropped, limit) = (self.dropped, self.lines_per_window);
-            tracing::warn!(target: "rowmill::guest", at = %self.site, dropped, limit, "log lines over the limit were dropped");
-        }
     }
 }
 

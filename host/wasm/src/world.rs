@@ -30,7 +30,7 @@ use crate::bounds::COUNTERS_MAX;
 use crate::budget::Budget;
 use crate::error::Site;
 use crate::limits::Limits;
-use crate::log::{Level, Voice};
+use crate::log::{Level, Quota, Voice};
 use crate::memory::Memory;
 
 /// What is granted, for the message that refuses the rest.
@@ -86,8 +86,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(site: Arc<Site>, limits: &Limits) -> World {
-        let voice = Voice::new(site, limits.log_lines);
+    pub(crate) fn new(site: Arc<Site>, limits: &Limits, quota: Quota) -> World {
+        let voice = Voice::new(site, quota);
         let mut wasi = WasiCtx::builder();
         wasi.stdout(voice.stdout())
             .stderr(voice.stderr())
