@@ -22,7 +22,7 @@ const ATTACKS: &[(&str, i32, &str)] = &[
     ("grow-politely", 0, ""),
     ("output", 0, "memory limit"),
     ("log", 0, "cpu limit"),
-    ("print", 0, "and one to stderr"),
+    ("print", 0, "line 1"),
     ("sleep", 0, ""),
     ("exit", 0, "exit"),
     ("files", 0, ""),
