@@ -21,3 +21,4 @@ mod starts;
 mod state;
 mod takeover;
 mod tls;
+mod unholdable;

@@ -118,7 +118,8 @@ impl Dataflow {
         let keys = aggregate.has_window().then(|| chain.row_keys(changes.rows)).transpose()?;
         let ops: Vec<u8> = changes.ops.iter().map(|op| *op as u8).collect();
         let seeds = chain.seeds(changes.rows)?;
-        let mut context = CallContext { ops: &ops, commit_time: changes.commit_time, seeds: &seeds, search: &mut search };
+        let mut context =
+            CallContext { ops: &ops, commit_time: changes.commit_time, seeds: &seeds, search: &mut search };
         let origin = Origin { ops: changes.ops, commit_time: changes.commit_time, keys: keys.as_ref() };
         let mut failures = Vec::new();
         aggregate.absorb(frame, &mut context, &origin, emission, &mut failures).await?;

@@ -91,8 +91,7 @@ impl Call {
 
     /// A fresh instance, nothing bound in it yet.
     pub(crate) async fn instance(&mut self) -> Result<Instance, Error> {
-        let instance =
-            Instance::new(&self.component, self.site.clone(), &self.limits, self.quota.clone()).await?;
+        let instance = Instance::new(&self.component, self.site.clone(), &self.limits, self.quota.clone()).await?;
         self.meter.instances += 1;
         self.meter.cpu += instance.used().cpu;
         Ok(instance)

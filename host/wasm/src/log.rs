@@ -60,13 +60,7 @@ struct Inner {
 
 impl Voice {
     pub(crate) fn new(site: Arc<Site>, quota: Quota) -> Voice {
-        let inner = Mutex::new(Inner {
-            site,
-            quota,
-            stdout: Vec::new(),
-            stderr: Vec::new(),
-            tail: Vec::new(),
-        });
+        let inner = Mutex::new(Inner { site, quota, stdout: Vec::new(), stderr: Vec::new(), tail: Vec::new() });
         Voice(Arc::new(Shared { used: AtomicBool::new(false), inner }))
     }
 

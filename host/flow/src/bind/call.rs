@@ -241,7 +241,8 @@ impl Binder<'_> {
             None => at(Problem::component(error.to_string())),
         })?;
         self.calls.push(CallView::new(&shown, component.digest(), function.signature(), &self.step.limits));
-        let call = BoundCall::new(shown, component.digest().to_owned(), &identity, function, &request.sources, self.step);
+        let call =
+            BoundCall::new(shown, component.digest().to_owned(), &identity, function, &request.sources, self.step);
         let mut call = call.map_err(|message| at(Problem::component(message)))?;
         ensure_facts(&call.name, call.results(), &request.pointer)?;
         call.must_not_miss_rows = self.upstream;

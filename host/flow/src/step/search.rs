@@ -121,12 +121,7 @@ impl Search {
     }
 
     /// Counts an attempt that succeeded; `left` is what remains of the call's own limit.
-    pub(crate) fn succeeded(
-        &mut self,
-        subject: &Subject<'_>,
-        cpu: Duration,
-        left: &mut Duration,
-    ) -> Result<(), Error> {
+    pub(crate) fn succeeded(&mut self, subject: &Subject<'_>, cpu: Duration, left: &mut Duration) -> Result<(), Error> {
         self.attempts += 1;
         self.excess_cpu += cpu.saturating_sub(*left);
         *left = left.saturating_sub(cpu);

@@ -10,8 +10,9 @@
 wit_bindgen::generate!({ path: "../../../wit", world: "udf" });
 
 mod aggregates;
-mod attributes;
 mod answers;
+mod attributes;
+mod values;
 
 use exports::rowmill::udf::catalog;
 use exports::rowmill::udf::row_function::{self, BoundFunction, GuestBoundFunction};
@@ -110,6 +111,7 @@ impl catalog::Guest for Hostile {
         };
         let mut functions: Vec<_> = SCALARS.iter().map(|n| info(n, catalog::Kind::Scalar)).collect();
         functions.extend(attributes::SCALARS.iter().map(|n| info(n, catalog::Kind::Scalar)));
+        functions.extend(values::SCALARS.iter().map(|n| info(n, catalog::Kind::Scalar)));
         functions.extend(attributes::TABLES.iter().map(|n| info(n, catalog::Kind::Table)));
         functions.extend(answers::NAMES.iter().map(|n| info(n, catalog::Kind::Scalar)));
         functions.extend(TABLES.iter().map(|n| info(n, catalog::Kind::Table)));
@@ -151,6 +153,7 @@ impl row_function::Guest for Hostile {
             _ => {}
         }
         let result = match name.as_str() {
+            of if values::result(of).is_some() => values::result(of).unwrap(),
             of if attributes::result(of, &config).is_some() => attributes::result(of, &config).unwrap(),
             "offsets-fall" | "offsets-start" | "offsets-end" | "offsets-missing" | "utf8" | "utf8-cut" => {
                 field("r", DataType::Utf8, true)
@@ -243,6 +246,9 @@ impl GuestBoundFunction for Bound {
         let x: Vec<i64> =
             input.columns[0].values.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap())).collect();
         let same = || int64s(x.iter().copied());
+        if let Some(output) = values::run(&self.name, self.when, &x) {
+            return Ok(output);
+        }
         if self.when.is_some_and(|when| !x.contains(&when)) {
             return Ok(match self.result.data_type {
                 DataType::Int64 => same(),
