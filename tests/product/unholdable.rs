@@ -7,7 +7,7 @@ use crate::harness::{Workspace, shared};
 
 /// A function of the hostile component, and a word of why its value for 3 can't be held.
 const FUNCTIONS: [(&str, &str); 4] =
-    [("nan", "NaN"), ("infinity", "infinit"), ("deep-json", "nested"), ("late-timestamp", "2040")];
+    [("nan", "NaN"), ("infinity", "infinit"), ("deep-json", "levels"), ("late-timestamp", "2040")];
 
 fn workspace(kind: Kind, function: &str, on_error: &str) -> Workspace<'static> {
     let name = format!("unholdable_{function}_{on_error}_{}", kind.name());
@@ -101,7 +101,7 @@ on_error: skip
     );
     let outcome = workspace.run(&["run", "pipeline.yaml", "--until-caught-up", "--color", "never"]);
     assert_eq!(outcome.code, 1, "{}", outcome.stderr);
-    for part in ["`out`", "doc", "id = 20", "nested"] {
+    for part in ["`out`", "column doc", "key (20)", "31 levels"] {
         assert!(outcome.stderr.contains(part), "no {part:?} in {}", outcome.stderr);
     }
     assert_eq!(workspace.target_sql("SELECT COUNT(*) FROM `out`").trim(), "0");

@@ -110,7 +110,7 @@ impl Cache {
                 fs::remove_dir(&path)?;
             }
             fs::rename(&temporary, path)?;
-            File::open(&self.folder)?.sync_all()
+            sync(&self.folder)
         })();
         if written.is_err() {
             // Best effort: a left-over has a name that nothing reads.
@@ -118,6 +118,12 @@ impl Cache {
         }
         written
     }
+}
+
+/// Makes a rename in the folder last.
+#[expect(clippy::disallowed_methods, reason = "the folder is our own, and nothing is read of it")]
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// Opens an entry and compares its digest.

@@ -28,6 +28,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A program that is given to [`Compiler::Worker`](crate::Compiler::Worker) calls this as the first thing
 /// in its `main`, and ends with the code, when [`COMPILE_WORKER`](crate::COMPILE_WORKER) is its only argument.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "its stderr is a pipe to the process that started it")]
 pub fn compile_worker() -> ExitCode {
     close_inherited();
     match serve() {
@@ -39,6 +40,7 @@ pub fn compile_worker() -> ExitCode {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "its stdout is a pipe to the process that started it")]
 fn serve() -> io::Result<()> {
     let mut stdin = io::stdin();
     let length = read_length(&mut stdin)?;
