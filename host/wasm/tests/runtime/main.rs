@@ -1,4 +1,5 @@
 //! The runtime against real components: those of `tests/guests`, and some written as text.
+#![allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
 #![allow(missing_docs)]
 
 mod aggregates;
