@@ -134,7 +134,7 @@ fn a_commit_that_ends_during_the_search_is_looked_at() {
     let mut running = workspace.start();
     workspace.wait("first rows", || workspace.progress("rows_in") == ROWS.to_string());
     // The next commit waits for this lock, until another process has taken over.
-    let meta = "failing_commit_m";
+    let meta = workspace.meta();
     let mut other = workspace.target.session().unwrap();
     other.say(&format!("BEGIN; SELECT fence FROM `{meta}`.progress FOR UPDATE; SELECT 'locked';")).unwrap();
     workspace.wait("lock", || other.heard("locked"));

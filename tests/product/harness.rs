@@ -80,6 +80,12 @@ impl<'s> Workspace<'s> {
         self.target.sql(&format!("USE `{}`;\n{script}", self.target_db)).unwrap_or_else(|e| panic!("{e}\n{script}"))
     }
 
+    /// The schema of the progress tables.
+    #[allow(dead_code, reason = "not every test program looks into it")]
+    pub(crate) fn meta(&self) -> &str {
+        &self.meta
+    }
+
     /// A value of the stored progress; empty when there is none.
     pub(crate) fn progress(&self, expression: &str) -> String {
         let sql = format!("SELECT {expression} FROM `{}`.progress", self.meta);
