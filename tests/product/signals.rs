@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rowmill_devserver::Kind;
 
+use crate::compiling::about_components;
 use crate::harness::{DEADLINE, Workspace, shared};
 use crate::slow;
 
@@ -69,7 +70,7 @@ fn stopped(command: &mut Command, name: &str) -> (Option<i32>, String) {
         assert!(Instant::now() < deadline, "its worker is still there");
         std::thread::sleep(Duration::from_millis(5));
     }
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    (output.status.code(), about_components(&String::from_utf8(output.stderr).unwrap()))
 }
 
 #[test]

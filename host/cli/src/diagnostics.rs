@@ -196,26 +196,113 @@ fn inside(text: &str, span: &Range<usize>) -> Range<usize> {
 }
 
 /// The text with passwords of URLs as asterisks, byte for byte, so that places stay right.
+///
+/// What can't be read as a file is quoted, too, and what is no URL may have been meant as one. So this goes
+/// by the text alone and covers rather too much: in the value of a key `url` and in whatever follows a
+/// `://`, all from the first colon to the last `@`, whatever stands between.
 fn covered(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("://") {
-        let (before, after) = rest.split_at(at + 3);
-        out.push_str(before);
-        let end = after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).unwrap_or(after.len());
-        let (url, next) = after.split_at(end);
-        match (url.find(':'), url.rfind('@')) {
-            (Some(colon), Some(at)) if colon < at && !url[colon + 1..at].starts_with("${") => {
-                out.push_str(&url[..=colon]);
-                out.push_str(&"*".repeat(at - colon - 1));
-                out.push_str(&url[at..]);
+    let mut out = text.as_bytes().to_vec();
+    let mut lines = lines(text).peekable();
+    while let Some(line) = lines.next() {
+        let secret = match url_value(&text[line.clone()]) {
+            Some(value) => {
+                let (start, mut end) = (line.start + value, line.end);
+                let inner = |next: &str| next.trim().is_empty() || indentation(next) > indentation(&text[line.clone()]);
+                let mut quote = open_quote(&text[start..end]);
+                // A value goes on up to its quote, and in lines that are further in than the one of its key.
+                while let Some(next) = lines.next_if(|next| quote.is_some() || inner(&text[next.clone()])) {
+                    quote = quote.filter(|quote| !has_quote(&text[next.clone()], *quote));
+                    end = next.end;
+                }
+                password(&text[start..end], true).map(|secret| start + secret.start..start + secret.end)
             }
-            _ => out.push_str(url),
+            None => text[line.clone()].find("://").and_then(|at| {
+                let start = line.start + at + "://".len();
+                password(&text[start..line.end], false).map(|secret| start + secret.start..start + secret.end)
+            }),
+        };
+        for byte in &mut out[secret.unwrap_or(0..0)] {
+            if !matches!(*byte, b'\n' | b'\r') {
+                *byte = b'*';
+            }
         }
-        rest = next;
     }
-    out.push_str(rest);
-    out
+    // Whole characters became asterisks.
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// The places of the lines, with their ends.
+fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
+    text.split_inclusive('\n').scan(0, |at, line| {
+        let start = *at;
+        *at += line.len();
+        Some(start..*at)
+    })
+}
+
+/// Bytes before what a line says; the dash of a list is no more than that.
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start_matches([' ', '\t', '-']).len()
+}
+
+/// The quote that a value begins with, if it does not end in the same line.
+fn open_quote(value: &str) -> Option<char> {
+    let value = value.trim_start();
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    (!has_quote(&value[quote.len_utf8()..], quote)).then_some(quote)
+}
+
+/// Whether a quoted text ends here: at a quote that is not escaped.
+fn has_quote(text: &str, quote: char) -> bool {
+    if quote == '"' {
+        text.replace("\\\\", "").replace("\\\"", "").contains(quote)
+    } else {
+        text.replace("''", "").contains(quote)
+    }
+}
+
+/// Where the value of a key `url` begins in a line, after the colon.
+fn url_value(line: &str) -> Option<usize> {
+    line.match_indices("url").find_map(|(at, key)| {
+        let first = line[..at].chars().next_back().is_none_or(|c| c.is_whitespace() || "{,\"'-?\u{feff}".contains(c));
+        let after = &line[at + key.len()..];
+        let rest = after.strip_prefix(['"', '\'']).unwrap_or(after).trim_start_matches([' ', '\t']);
+        (first && rest.starts_with(':')).then(|| line.len() - rest.len() + 1)
+    })
+}
+
+/// Where a password surely is within: from the first colon to the last `@`. `whole`: the value of a key, its
+/// scheme included; without a scheme nobody knows where the password begins. A reference is none.
+fn password(value: &str, whole: bool) -> Option<Range<usize>> {
+    // In a text with escapes they stand for themselves.
+    let end = ["@", "\\x40", "\\u0040", "\\U00000040"].iter().filter_map(|at| value.rfind(*at)).max()?;
+    let indicators = |c: char| c.is_whitespace() || c.is_ascii_digit() || "\"'|>+-".contains(c);
+    let is_scheme = |text: &str| {
+        let of_scheme = |b: u8| b.is_ascii_alphabetic() || matches!(b, b'+' | b'.' | b'-');
+        (1..=20).contains(&text.len()) && text.bytes().all(of_scheme)
+    };
+    let login = match value.split_once("://") {
+        _ if !whole => Some(0),
+        Some((before, _)) if is_scheme(before.trim_start_matches(indicators)) => Some(before.len() + "://".len()),
+        _ => None,
+    };
+    let start = match login {
+        Some(login) if login > end => return None,
+        // An escape may be the colon.
+        Some(login) if value[login..end].contains('\\') => login,
+        Some(login) => login + value[login..end].find(':')? + 1,
+        None => value.len() - value.trim_start_matches([' ', '\t', '"', '\'']).len(),
+    };
+    let secret = value.get(start..end)?;
+    (!secret.is_empty() && (login.is_none() || !is_reference(secret))).then_some(start..end)
+}
+
+/// Whether it is exactly one `${NAME}` or `${file:path}`.
+fn is_reference(text: &str) -> bool {
+    let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else { return false };
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let is_path = |path: &str| !path.contains(|c: char| c.is_whitespace() || matches!(c, '$' | '{' | '}' | '"' | '\''));
+    !name.is_empty() && (is_name(name) || name.strip_prefix("file:").is_some_and(is_path))
 }
 
 #[cfg(test)]
@@ -333,6 +420,47 @@ error: setting binlog_format of the source
         assert!(text.contains("mysq://reader:*******@127.0.0.1"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
         assert_eq!(covered("a mysql://u:${PW}@h/d b"), "a mysql://u:${PW}@h/d b");
+    }
+
+    #[test]
+    fn whatever_may_be_a_password_is_covered() {
+        for (line, expected) in [
+            (
+                r#"  url: "mysql://reader:it's-secret@127.0.0.1/shop""#,
+                r#"  url: "mysql://reader:***********@127.0.0.1/shop""#,
+            ),
+            ("url: mysql://reader:a b\t\"c@d@h/shop", "url: mysql://reader:********@h/shop"),
+            ("url: reader:hunter2@h/shop", "url: **************@h/shop"),
+            ("url: mysql:/reader:hunter2@h/d", "url: *********************@h/d"),
+            ("url: 'reader:://hunter2@h'", "url: '*****************@h'"),
+            ("url: mysql://u:${PW}tail@h", "url: mysql://u:*********@h"),
+            ("url: mysql://u:${A}${B}@h", "url: mysql://u:********@h"),
+            ("url: mysql://u:$${PW}@h", "url: mysql://u:******@h"),
+            ("url: mysql://${U}:pässé@h", "url: mysql://${U}:*******@h"),
+            (r#"url: "mysql://u\x3ap\x40h""#, r#"url: "mysql://******\x40h""#),
+            ("source: { url: mysql://u:p@h/d, tables: [t] }", "source: { url: mysql://u:*@h/d, tables: [t] }"),
+            ("- 'url' : mysql://u:p@h", "- 'url' : mysql://u:*@h"),
+            ("ulr: \"mysql://u:it's a@h\"", "ulr: \"mysql://u:******@h\""),
+            ("  url: >-\n    mysql://u:p\r\n    q@h\n  x: a@b", "  url: >-\n    mysql://u:*\r\n*****@h\n  x: a@b"),
+            (
+                "{\n  url: \"mysql://u:p\\\"\n  q@h\", x: 1,\n  y: a@b }",
+                "{\n  url: \"mysql://*****\n***@h\", x: 1,\n  y: a@b }",
+            ),
+        ] {
+            assert_eq!(covered(line), expected, "{line}");
+            assert_eq!(covered(line).len(), line.len(), "{line}");
+        }
+        for line in [
+            "url: mysql://u:${PW}@h/d",
+            "url: mysql://u:${file:./pw}@h/d",
+            "url: ${SOURCE}",
+            "url: mysql://writer@127.0.0.1:3307/mart",
+            "url: mysql://127.0.0.1:3307/mart\ntables: [a@b]",
+            "curl: a@b",
+            "steps: [{ map: { x: \"a:@b\" } }]",
+        ] {
+            assert_eq!(covered(line), line);
+        }
     }
 
     #[test]

@@ -11,10 +11,14 @@ pub(crate) fn end_at_once() {
         let Ok(mut arrives) = signal(kind) else { return };
         tokio::spawn(async move {
             arrives.recv().await;
-            // As a shell reports who was ended by it.
-            std::process::exit(128 + kind.as_raw_value());
+            end_by(kind);
         });
     }
+}
+
+/// Ends the process as a shell reports who was ended by the signal.
+fn end_by(kind: SignalKind) -> ! {
+    std::process::exit(128 + kind.as_raw_value())
 }
 
 /// Becomes true at the first SIGINT or SIGTERM; the second ends the process at once.
@@ -27,16 +31,17 @@ pub(crate) fn stop() -> watch::Receiver<bool> {
             return std::future::pending().await;
         };
         for stopping in [true, false] {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+            let kind = tokio::select! {
+                _ = interrupt.recv() => SignalKind::interrupt(),
+                _ = terminate.recv() => SignalKind::terminate(),
+            };
             if stopping {
                 tracing::info!("stopping: finishing the epoch (again to stop at once)");
                 let _ = sender.send(true);
+            } else {
+                end_by(kind);
             }
         }
-        std::process::exit(130);
     });
     receiver
 }

@@ -32,10 +32,9 @@ impl Terminal {
         let color = match common.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            Color::Auto => terminal && wanted(),
         };
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let live = terminal && !dumb && !common.quiet && common.log == LogFormat::Text;
+        let live = terminal && !dumb() && !common.quiet && common.log == LogFormat::Text;
         let target = if live { ProgressDrawTarget::stderr_with_hz(5) } else { ProgressDrawTarget::hidden() };
         let this = Self { color, live, lines: MultiProgress::with_draw_target(target) };
         this.log(common);
@@ -65,6 +64,22 @@ impl Terminal {
             LogFormat::Json => builder.json().flatten_event(true).try_init(),
         };
     }
+}
+
+/// Whether to use colors on stdout or stderr before anybody can have said so on the command line.
+pub(crate) fn colored_by_default(stderr: bool) -> bool {
+    #[allow(clippy::disallowed_methods, reason = "asked, not written to")]
+    let terminal = if stderr { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
+    terminal && wanted() && !dumb()
+}
+
+/// <https://no-color.org>
+fn wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// Makes writers that step in front of the live lines.

@@ -36,7 +36,7 @@ pub enum SslMode {
     Preferred,
     /// Always, with any certificate.
     Required,
-    /// Always, with a certificate signed by a known authority.
+    /// Always, with a certificate signed by an authority of the file that has to be named.
     VerifyCa,
     /// Always, with a certificate signed by a known authority for this host.
     VerifyIdentity,
@@ -93,7 +93,7 @@ pub struct Endpoint {
     /// As it was asked for; see [`Endpoint::ssl_mode`].
     ssl_mode: Option<SslMode>,
     ssl_ca: Option<PathBuf>,
-    /// Set once the server was found to have no TLS, so that later connections don't ask again.
+    /// Set once TLS could not be had and was not needed, so that later connections don't ask again.
     plain: Arc<AtomicBool>,
 }
 
@@ -246,7 +246,19 @@ impl Endpoint {
         Ok(conn)
     }
 
+    /// Every name is right under verify-ca, and a well-known authority signs for anybody: together they
+    /// would verify nothing. The file may come from the address or from beside it, so both must be known.
+    fn ensure_authority(&self) -> Result<()> {
+        if self.ssl_mode() != SslMode::VerifyCa || self.ssl_ca.is_some() {
+            return Ok(());
+        }
+        let reason = "found verify-ca without a file of certificates, under which the certificate of any server would \
+                      do; needed tls_ca (ssl-ca), or verify-identity";
+        Err(Error::Tls { server: self.server(), reason: reason.to_owned() })
+    }
+
     async fn connect_raw(&self) -> Result<Conn> {
+        self.ensure_authority()?;
         let tls = match self.ssl_mode() {
             SslMode::Disabled => false,
             SslMode::Preferred => !self.plain.load(Ordering::Relaxed),
@@ -261,10 +273,14 @@ impl Endpoint {
                 let conn = self.attempt(false, None).await.map_err(|e| self.classify(e))?;
                 self.plain.store(true, Ordering::Relaxed);
                 if is_news(&self.server()) {
+                    let why = match &error {
+                        mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer) => "the server has no TLS",
+                        _ => "the TLS handshake with the server failed",
+                    };
                     tracing::warn!(
                         server = %self.server(),
                         reason = %describe(&error),
-                        "the connection is not encrypted, since the server has no TLS; `tls: required` in the source \
+                        "the connection is not encrypted, since {why}; `tls: required` in the source \
                          or sink (ssl-mode=required in the address) forbids that, `tls: disabled` says that it is meant"
                     );
                 }
@@ -298,7 +314,7 @@ impl Endpoint {
                 .with_danger_accept_invalid_certs(!verify)
                 .with_danger_skip_domain_validation(mode != SslMode::VerifyIdentity);
             if let Some(certificates) = certificates {
-                // Only these: under verify-ca anybody's certificate of a well-known authority would do.
+                // Only these: what is signed by a well-known authority is not meant.
                 ssl = ssl.with_root_certs(vec![certificates.into()]).with_disable_built_in_roots(true);
             }
             if mode == SslMode::VerifyCa {
@@ -418,6 +434,23 @@ mod tests {
         assert_eq!(mode("", None, Some("/ca.pem")), Ok(SslMode::VerifyCa));
         assert_eq!(mode("?ssl-mode=preferred", None, Some("/ca.pem")), Ok(SslMode::Preferred));
         assert_eq!(mode("?ssl-ca=/a.pem", None, Some("/b.pem")), Err("tls_ca"));
+    }
+
+    #[test]
+    fn verify_ca_needs_certificates() {
+        let verified = |query: &str, mode, ca: Option<&str>| {
+            let endpoint = Endpoint::parse(&format!("mysql://u@h/db{query}")).unwrap();
+            let endpoint = endpoint.with_tls(mode, ca.map(PathBuf::from)).unwrap();
+            endpoint.ensure_authority().map_err(|error| error.to_string())
+        };
+        for error in [verified("?ssl-mode=verify-ca", None, None), verified("", Some(SslMode::VerifyCa), None)] {
+            let error = error.unwrap_err();
+            assert!(error.contains("tls_ca") && error.contains("verify-identity"), "{error}");
+        }
+        assert_eq!(verified("?ssl-mode=verify-ca", None, Some("/ca.pem")), Ok(()));
+        assert_eq!(verified("?ssl-ca=/ca.pem", Some(SslMode::VerifyCa), None), Ok(()));
+        assert_eq!(verified("", Some(SslMode::VerifyIdentity), None), Ok(()));
+        assert_eq!(verified("", None, None), Ok(()));
     }
 
     #[test]

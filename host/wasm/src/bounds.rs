@@ -1,4 +1,5 @@
-//! How much a component may answer, beside the bytes that [`Limits`](crate::Limits) allow.
+//! How much a component may answer, beside the bytes that [`Limits`](crate::Limits) allow for one crossing
+//! into the host.
 //!
 //! An answer costs the host more than its bytes: an empty record of a list has a few bytes in the guest,
 //! and here vectors, texts and what is built from them. So there are two stages, both before anything
@@ -26,6 +27,9 @@ pub(crate) const FUNCTION_NAME_MAX: usize = 64;
 pub(crate) const PARAMETERS_MAX: usize = 256;
 /// Types that a parameter lists; the contract has 18 beside the decimals.
 pub(crate) const ACCEPTS_MAX: usize = 64;
+/// Types that all parameters of a component list together: each becomes a text. 64 for each of 256 functions,
+/// where the limits above would allow 256 times as many.
+pub(crate) const ACCEPTS_SUM_MAX: usize = 16_384;
 /// Configuration keys of a function.
 pub(crate) const CONFIG_KEYS_MAX: usize = 256;
 /// Bytes of the name of a parameter or configuration key, and of a component's version.

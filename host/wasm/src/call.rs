@@ -39,6 +39,8 @@ pub(crate) struct Call {
     pub(crate) counters: BTreeMap<String, u64>,
     /// Of log lines, for all instances together.
     quota: Quota,
+    /// The meter has what checking the answers costs, too.
+    pub(crate) counts_checks: bool,
 }
 
 impl Call {
@@ -85,6 +87,7 @@ impl Call {
             meter: Meter::default(),
             counters: BTreeMap::new(),
             quota: Quota::new(site.clone(), limits.log_lines),
+            counts_checks: false,
             site,
         })
     }

@@ -5,6 +5,7 @@
 //! that instance computes what the lost one would have.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use crate::binding::{self, Argument, Signature};
 use crate::bindings::types;
@@ -113,7 +114,19 @@ impl Function {
         let answer = answer?.map_err(|message| self.call.refused(message))?;
         self.call.received(&answer.columns);
         let table = self.call.kind == Kind::Table;
-        lift(answer, input.rows, &self.signature.results, table).map_err(|message| self.call.wrong(message))
+        let begun = self.call.counts_checks.then(Instant::now);
+        let lifted = lift(answer, input.rows, &self.signature.results, table);
+        if let Some(begun) = begun {
+            self.call.meter.cpu += begun.elapsed();
+        }
+        lifted.map_err(|message| self.call.wrong(message))
+    }
+
+    /// Whether the meter's CPU time includes what the host spends on checking answers. It is off at
+    /// first: reading the clock costs as much as a small call. Whoever pays for calls that fail turns
+    /// it on, since an answer can be made so that checking it costs more than making it.
+    pub fn count_checks(&mut self, on: bool) {
+        self.call.counts_checks = on;
     }
 
     /// Binds again what was bound before; purity means: to the same signature.

@@ -14,13 +14,12 @@
 
 mod column;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use arrow_array::{Array, ArrayRef, UInt32Array};
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::Field;
-use rowmill_foreign::line;
+use rowmill_foreign::is_control;
 
 use crate::bindings::types::{ColumnResult, Output as Answer, RowError as Flagged};
 use crate::lift::column::{lift_column, scalars};
@@ -49,9 +48,11 @@ pub struct Output {
     pub errors: Vec<RowError>,
 }
 
-/// A row error's parts are cut to this: they are logged and stored with the row.
+/// A row error's parts are cut to this, escapes included: they are logged and stored with the row.
 const CODE_BYTES: usize = 64;
 const MESSAGE_BYTES: usize = 4096;
+/// Ends what was cut.
+const CUT: &str = "…";
 
 /// Row errors by input row. The first one of a row stays.
 struct Faults<'a> {
@@ -85,7 +86,7 @@ impl<'a> Faults<'a> {
             }
             self.rows.clear();
         }
-        self.rows.entry(row).or_insert_with(|| (code.to_owned(), line(&message()).into_owned()));
+        self.rows.entry(row).or_insert_with(|| (code.to_owned(), clip(message(), MESSAGE_BYTES)));
     }
 
     /// Takes in what a guest flagged of `rows` rows.
@@ -168,12 +169,30 @@ fn lift_columns(
     fields.iter().zip(columns).map(lift).collect()
 }
 
-fn clip(mut text: String, bytes: usize) -> String {
-    text.truncate(text.floor_char_boundary(bytes));
-    match line(&text) {
-        Cow::Borrowed(_) => text,
-        Cow::Owned(shown) => shown,
+/// The text with its controls escaped, so on one line, and at most so many bytes with its escapes.
+fn clip(text: String, bytes: usize) -> String {
+    if text.len() <= bytes && !text.contains(is_control) {
+        return text;
     }
+    let mut shown = String::with_capacity(bytes);
+    // Whole characters that leave room for the mark.
+    let mut kept = 0;
+    for c in text.chars() {
+        if is_control(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+        if shown.len() > bytes {
+            shown.truncate(kept);
+            shown.push_str(CUT);
+            return shown;
+        }
+        if shown.len() + CUT.len() <= bytes {
+            kept = shown.len();
+        }
+    }
+    shown
 }
 
 fn lift_parents(bytes: Vec<u8>, rows: usize) -> Result<UInt32Array, String> {
@@ -194,4 +213,22 @@ pub(crate) fn lift_numbers(bytes: Vec<u8>, what: &str) -> Result<ScalarBuffer<u3
     }
     let count = bytes.len() / 4;
     Ok(scalars(bytes, count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_row_error_says_is_bounded_with_its_escapes() {
+        assert_eq!(clip("a b".to_owned(), 3), "a b");
+        assert_eq!(clip("a\nb".to_owned(), 64), "a\\nb");
+        assert_eq!(clip("abcdef".to_owned(), 5), "ab…");
+        assert_eq!(clip("äöüß".to_owned(), 7), "äö…");
+        for text in ["\u{1b}", "\u{202e}", "\u{e0001}", "\0", "ü", "x"] {
+            let shown = clip(text.repeat(5000), MESSAGE_BYTES);
+            assert!(shown.len() <= MESSAGE_BYTES && shown.len() > MESSAGE_BYTES - 16, "{text:?}: {}", shown.len());
+            assert!(shown.ends_with(CUT) && !shown.contains(is_control), "{text:?}");
+        }
+    }
 }

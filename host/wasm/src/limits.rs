@@ -19,8 +19,9 @@ pub struct Limits {
     pub cpu_per_row: Duration,
     /// Wall time of a call, waiting for a worker thread included. Default 5 s.
     pub wall: Duration,
-    /// Bytes that one call may hand to the host, in results, log lines and names
-    /// together. Default 64 MiB.
+    /// Bytes that may be handed to the host in one crossing: the answer of a call, or what the guest
+    /// passes to one host function, a log line for example. Each crossing has them anew; how many there
+    /// can be is limited by the CPU time. Default 64 MiB.
     pub output: u64,
     /// Log lines (stdout, stderr and `host.log`) per second and bound function; those above it
     /// are counted and dropped. Default 100.

@@ -21,6 +21,13 @@ use serde_json::Value;
 /// Rows to try a function on: their columns are held in memory, at several times the size of the file.
 const INPUT_BYTES_MAX: u64 = 256 << 20;
 
+/// Columns of the input: as many as a table of MySQL can have.
+const COLUMNS_MAX: usize = 4096;
+
+/// Values of the input, rows times columns. A key in one row is a value in all of them, so the size of the
+/// file is no bound.
+const CELLS_MAX: usize = 16_000_000;
+
 /// Columns of the same length.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -70,6 +77,23 @@ fn unreadable(path: &Path, found: impl ToString) -> Box<Problem> {
     Box::new(Problem::configuration(format!("the input {} can't be read", path.display())).found(found.to_string()))
 }
 
+/// Checks, before anything grows, that so many columns and rows may be held.
+fn ensure_size(path: &Path, columns: usize, rows: usize, line: u64) -> Result<(), Box<Problem>> {
+    let (found, needed) = if columns > COLUMNS_MAX {
+        (format!("{columns} columns"), format!("at most {COLUMNS_MAX} columns"))
+    } else if columns.saturating_mul(rows) > CELLS_MAX {
+        (format!("{rows} rows of {columns} columns"), format!("at most {CELLS_MAX} values, rows times columns"))
+    } else {
+        return Ok(());
+    };
+    Err(Box::new(
+        Problem::configuration(format!("the input {} is too large", path.display()))
+            .found(format!("{found} up to line {line}"))
+            .needed(needed)
+            .fix("try the function on a part of the rows, or leave out columns that it does not read"),
+    ))
+}
+
 fn json_lines(path: &Path) -> Result<Raw, Box<Problem>> {
     let text = rowmill_foreign::read_text(path, INPUT_BYTES_MAX).map_err(|error| unreadable(path, error))?;
     let mut raw = Raw { names: Vec::new(), values: Vec::new(), lines: Vec::new() };
@@ -78,6 +102,9 @@ fn json_lines(path: &Path) -> Result<Raw, Box<Problem>> {
         let row: serde_json::Map<String, Value> =
             serde_json::from_str(line).map_err(|error| unreadable(path, format!("line {}: {error}", index + 1)))?;
         let before = raw.lines.len();
+        let number = index as u64 + 1;
+        let new = row.keys().filter(|name| !by_name.contains_key(*name)).count();
+        ensure_size(path, raw.names.len() + new, before + 1, number)?;
         for (name, value) in row {
             let column = *by_name.entry(name).or_insert_with_key(|name| {
                 raw.names.push(name.clone());
@@ -86,7 +113,7 @@ fn json_lines(path: &Path) -> Result<Raw, Box<Problem>> {
             });
             raw.values[column].push(value);
         }
-        raw.lines.push(index as u64 + 1);
+        raw.lines.push(number);
         // A key that is left out is NULL.
         for values in &mut raw.values {
             values.resize(before + 1, Value::Null);
@@ -98,16 +125,19 @@ fn json_lines(path: &Path) -> Result<Raw, Box<Problem>> {
 fn comma_separated(path: &Path) -> Result<Raw, Box<Problem>> {
     let bytes = rowmill_foreign::read(path, INPUT_BYTES_MAX).map_err(|error| unreadable(path, error))?;
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
-    let names: Vec<String> =
-        reader.headers().map_err(|error| unreadable(path, error))?.iter().map(str::to_owned).collect();
+    let headers = reader.headers().map_err(|error| unreadable(path, error))?;
+    ensure_size(path, headers.len(), 0, 1)?;
+    let names: Vec<String> = headers.iter().map(str::to_owned).collect();
     let mut cells: Vec<Vec<Option<String>>> = vec![Vec::new(); names.len()];
     let mut lines = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| unreadable(path, error))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        ensure_size(path, names.len(), lines.len() + 1, line)?;
         for (column, cell) in cells.iter_mut().zip(&record) {
             column.push((!cell.is_empty()).then(|| cell.to_owned()));
         }
-        lines.push(record.position().map_or(0, csv::Position::line));
+        lines.push(line);
     }
     let values = cells.into_iter().map(|cells| typed(&cells)).collect();
     Ok(Raw { names, values, lines })
@@ -352,5 +382,27 @@ mod tests {
         }
         let (_folder, path) = file("r.txt", "");
         assert!(read(&path, &HashMap::new()).expect_err("refused").to_string().contains(".jsonl"));
+    }
+
+    #[test]
+    fn columns_and_values_have_bounds() {
+        let object = |keys: usize| (0..keys).map(|i| format!("\"k{i}\": 1")).collect::<Vec<_>>().join(",");
+        let header = |columns: usize| (0..columns).map(|i| format!("c{i}")).collect::<Vec<_>>().join(",") + "\n";
+        for (name, text, found) in [
+            ("r.jsonl", format!("{{\"a\": 1}}\n{{{}}}\n", object(4096)), "4097 columns up to line 2"),
+            ("r.csv", header(4097), "4097 columns up to line 1"),
+        ] {
+            let (_folder, path) = file(name, &text);
+            let problem = read(&path, &HashMap::new()).expect_err("refused");
+            assert!(problem.message.ends_with("is too large") && problem.fix.is_some(), "{problem}");
+            assert_eq!(problem.found.as_deref(), Some(found));
+            assert_eq!(problem.needed.as_deref(), Some("at most 4096 columns"));
+        }
+        assert!(ensure_size(Path::new("r"), 3900, 4102, 4102).is_ok());
+        let problem = ensure_size(Path::new("r"), 3900, 4103, 4103).expect_err("refused");
+        assert_eq!(problem.found.as_deref(), Some("4103 rows of 3900 columns up to line 4103"));
+        assert_eq!(problem.needed.as_deref(), Some("at most 16000000 values, rows times columns"));
+        let (_folder, path) = file("r.csv", &header(4096));
+        assert_eq!(read(&path, &HashMap::new()).expect("read").columns.len(), 4096);
     }
 }

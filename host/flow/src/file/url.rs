@@ -25,7 +25,8 @@ pub(super) fn url(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Secr
                 None
             }
         }
-        Some((scheme, _)) => Some(format!("the scheme {scheme}://")),
+        Some((scheme, _)) if is_scheme(scheme) => Some(format!("the scheme {scheme}://")),
+        Some(_) => Some("another scheme".to_owned()),
         None => Some("a text that is no URL".to_owned()),
     };
     match problem {
@@ -42,10 +43,31 @@ pub(super) fn url(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Secr
     }
 }
 
+/// Whether it surely is the name of a scheme. What stands before `://` may also be a part of a password.
+fn is_scheme(text: &str) -> bool {
+    let of_scheme = |b: u8| b.is_ascii_alphabetic() || matches!(b, b'+' | b'.' | b'-');
+    (1..=20).contains(&text.len()) && text.bytes().all(of_scheme)
+}
+
 /// The database that a URL names.
 pub(super) fn database(url: &Secret) -> Option<&str> {
     let rest = url.expose().strip_prefix("mysql://")?;
     let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
     let database = rest.split('?').next()?.split_once('/')?.1;
     (!database.is_empty()).then_some(database)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_scheme_is_not_shown() {
+        for scheme in ["mysql", "MariaDB", "git+ssh", "a.b-c"] {
+            assert!(is_scheme(scheme), "{scheme}");
+        }
+        for other in ["", "reader:hunter2@h/", "hunter2", "a b", "é", &"a".repeat(21)] {
+            assert!(!is_scheme(other), "{other}");
+        }
+    }
 }

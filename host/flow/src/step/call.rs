@@ -147,7 +147,9 @@ impl BoundCall {
             }
             Err(error) => {
                 let cpu = self.function.meter().cpu - before;
+                self.function.count_checks(true);
                 let output = self.isolate(frame, &whole, (error, cpu), context.search).await;
+                self.function.count_checks(false);
                 context.search.end();
                 output
             }

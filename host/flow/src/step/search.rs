@@ -8,7 +8,8 @@
 //!
 //! # Why it ends
 //!
-//! One batch may spend [`CPU_MAX`] on attempts that fail, and at most [`ROWS_MAX`] of its rows may
+//! One batch may spend [`CPU_MAX`] on attempts that fail (making fresh instances and checking answers
+//! included), and at most [`ROWS_MAX`] of its rows may
 //! fail by themselves, whatever its steps and their number. Attempts that succeed are paid from what
 //! the call's own limit allows for the whole batch, and from the same purse beyond that: a component
 //! that is slow only when it is called with few rows can't stall the pipeline either. When the
@@ -84,7 +85,7 @@ pub(crate) struct Search {
     excess_cpu: Duration,
     /// Rows of the batch that failed by themselves, each counted once however many calls it fails.
     failed_rows: HashSet<u32>,
-    /// By code: how many rows, and the message of the first.
+    /// By code: how many attempts, and the message of the first.
     causes: BTreeMap<&'static str, (usize, String)>,
     told: Option<Instant>,
 }

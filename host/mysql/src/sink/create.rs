@@ -1,13 +1,14 @@
 //! CREATE TABLE for a target: MySQL types for Arrow columns.
 //!
 //! A column that carries `mysql-type` keeps that type where the target server has it: the text is parsed
-//! ([`SqlType`]) and printed again, since it may be a component's. Without it the type follows from Arrow's and the facts `max-chars` and `fsp`. Text is utf8mb4 unless it
-//! keeps a source column's own character set; its collation is the attribute's, or the nearest
-//! one that the server has, never one that pads (it would merge `a` and `a `).
+//! ([`SqlType`]) and printed again, since it may be a component's. Without it the type follows from Arrow's
+//! and the facts `max-chars` and `fsp`. Text is utf8mb4 unless it keeps a source column's own character set;
+//! its collation is the attribute's, or the nearest one that the server has, never one that pads (it would
+//! merge `a` and `a `).
 
 use std::collections::HashSet;
 
-use arrow_schema::{DataType, Field, TimeUnit};
+use arrow_schema::{DataType, Field, FieldRef, TimeUnit};
 
 use super::Target;
 use super::collate::merges;
@@ -164,6 +165,9 @@ pub(super) fn create_statement(
     let hashed = needs_hash(target);
     let mut key_bytes = 0;
     let mut row_bytes = 0;
+    if hashed || target.schema.fields().iter().any(|field| is_key_hash(field)) {
+        problems.extend(in_place_of_the_hash(target));
+    }
     for (i, field) in target.schema.fields().iter().enumerate() {
         let key = target.key.contains(&i);
         let column = match column_type(field, dialect, key, ROW_BYTES_MAX.saturating_sub(row_bytes)) {
@@ -220,6 +224,18 @@ pub(super) fn create_statement(
         .literal(&created_comment(pipeline)))
 }
 
+/// A column of the name that the hidden one has. Where none is needed, the name is one like others.
+fn in_place_of_the_hash(target: &Target) -> Option<Problem> {
+    let named = |field: &&FieldRef| !is_key_hash(field) && field.name().eq_ignore_ascii_case(KEY_HASH);
+    let field = target.schema.fields().iter().find(named)?;
+    Some(Problem::new(
+        format!("column {} of table {}", quote(field.name()), target.table),
+        "the name of the hidden column that holds a hash of the key, which this table needs since its key can be NULL",
+        "another name, or a key whose columns are never NULL",
+        "rename the column in a map step",
+    ))
+}
+
 fn column_type(field: &Field, dialect: &Dialect, key: bool, room: u64) -> std::result::Result<ColumnType, Problem> {
     let mysql_type = sql_type(field);
     let subject = || format!("column {}", quote(field.name()));
@@ -254,6 +270,15 @@ fn column_type(field: &Field, dialect: &Dialect, key: bool, room: u64) -> std::r
         DataType::Duration(TimeUnit::Microsecond) => plain(with_fsp("TIME"), 6),
         DataType::Date32 => plain("DATE", 3),
         other => match mysql_type {
+            // A source can be the other server, which has more.
+            Some(parsed) if digits_after_the_point(&parsed) > digits_max(dialect) => {
+                return Err(Problem::new(
+                    subject(),
+                    format!("type {parsed}"),
+                    "a type that MySQL has (at most 30 digits after the point)",
+                    "convert it with CAST in a map step",
+                ));
+            }
             Some(parsed @ SqlType::Year(_)) => plain(kept(&parsed), 1),
             Some(parsed) => plain(kept(&parsed), 30),
             None => plain(
@@ -284,6 +309,22 @@ fn column_type(field: &Field, dialect: &Dialect, key: bool, room: u64) -> std::r
             ),
         },
     })
+}
+
+fn digits_after_the_point(parsed: &SqlType) -> u8 {
+    match parsed {
+        SqlType::Decimal { scale, .. } => *scale,
+        SqlType::Float { digits: Some((_, fraction)), .. } => *fraction,
+        _ => 0,
+    }
+}
+
+/// The most digits after the point that a number of the server has.
+fn digits_max(dialect: &Dialect) -> u8 {
+    match dialect.flavor {
+        Flavor::MySql => 30,
+        Flavor::MariaDb => 38,
+    }
 }
 
 /// True if the MySQL type is the one whose values have this Arrow type.

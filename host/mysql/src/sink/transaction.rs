@@ -19,6 +19,12 @@ use crate::statement::Statement;
 /// Below this many rows INSERT is used: `LOAD DATA` costs two more round trips and its parsing.
 const BULK_ROWS_MIN: usize = 64;
 
+/// The server's errors that are about a row and undo their statement only: a column that is NULL, a second
+/// row of a key, values that a column does not hold, a foreign key, geometry, JSON, a CHECK (of either server).
+/// The list is closed: others, such as a full table of locks or a deadlock, undo the whole transaction, and
+/// with some it depends on a setting. What was sent after that would be committed at once, without the progress.
+const OF_A_ROW: [u16; 14] = [1048, 1062, 1264, 1265, 1292, 1366, 1406, 1416, 1452, 3140, 3141, 3156, 3819, 4025];
+
 /// An epoch, ready to be written any number of times.
 pub(super) struct Prepared {
     pub(super) jobs: Vec<Arc<Job>>,
@@ -150,13 +156,15 @@ async fn insert(session: &mut Session, shape: &Shape, job: &Job, verb: Verb) -> 
     let mut inserts = Inserts::new(shape, job, verb, session.statement_bytes);
     while let Some(insert) = inserts.next().map_err(|e| job.unwritable(shape, &e))? {
         if let Err(error) = session.conn.query_drop(insert.statement).await {
+            let search = is_of_a_row(&error);
+            let rows = insert.from..insert.from + insert.rows;
             return Err(match refused(shape, job, insert.from, error) {
-                Error::Rejected { table, key: None, message } => {
-                    let key = culprit(session, shape, job, verb, insert.from..insert.from + insert.rows).await;
+                Error::Rejected { table, key: None, message } if search => {
+                    let key = culprit(session, shape, job, verb, rows).await;
                     Error::Rejected { table, key, message }
                 }
-                Error::Conflict { table, key: None, message } => {
-                    let key = culprit(session, shape, job, verb, insert.from..insert.from + insert.rows).await;
+                Error::Conflict { table, key: None, message } if search => {
+                    let key = culprit(session, shape, job, verb, rows).await;
                     Error::Conflict { table, key, message }
                 }
                 other => other,
@@ -177,8 +185,14 @@ async fn insert(session: &mut Session, shape: &Shape, job: &Job, verb: Verb) -> 
     Ok(())
 }
 
+/// True if the server refused a row, and the transaction is still there.
+fn is_of_a_row(error: &mysql_async::Error) -> bool {
+    matches!(error, mysql_async::Error::Server(e) if OF_A_ROW.contains(&e.code))
+}
+
 /// The key of the row that a statement of these rows was refused for, where the server's words don't say
-/// it. The statement is undone and so will the transaction be: parts of it are tried until one row is left.
+/// it. The statement is undone and so will the transaction be: parts of it are tried until one row is left,
+/// or until an error may have ended the transaction ([`OF_A_ROW`]), after which nothing more is sent.
 async fn culprit(
     session: &mut Session,
     shape: &Shape,
@@ -192,8 +206,7 @@ async fn culprit(
         let statement = inserts.next().ok()??.statement;
         match session.conn.query_drop(statement).await {
             Ok(()) => rows.start = middle,
-            Err(error) if crate::error::is_transient(&error) => return None,
-            Err(mysql_async::Error::Server(_)) => rows.end = middle,
+            Err(error) if is_of_a_row(&error) => rows.end = middle,
             Err(_) => return None,
         }
     }

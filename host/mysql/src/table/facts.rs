@@ -9,13 +9,13 @@
 use arrow_schema::{DataType, Field};
 use rowmill_foreign::{ensure_column_name, line};
 
-use super::SqlType;
-use crate::sink::{INVISIBLE, names_type};
+use super::{SqlType, TYPE_BYTES_MAX};
+use crate::sink::{INVISIBLE, KEY_HASH, names_type};
 use crate::statement::Word;
 
 /// Attributes of one field; the contract names four.
 const FACTS_MAX: usize = 64;
-/// Bytes of all of them. The longest is a type, of up to [`TYPE_BYTES_MAX`](super::TYPE_BYTES_MAX).
+/// Bytes of all of them. The longest is a type, of up to [`TYPE_BYTES_MAX`].
 const FACT_BYTES_MAX: usize = 128 << 10;
 
 /// The character sets of MySQL and MariaDB, by which the names of their collations begin.
@@ -46,14 +46,19 @@ fn wrong(subject: &str, found: impl AsRef<str>, needed: impl Into<String>) -> Wr
     WrongFact { subject: subject.to_owned(), found: format!("{}{more}", line(&cut)), needed: needed.into() }
 }
 
-/// Checks a name by MySQL's rules for columns (manual, "Schema Object Names").
+/// Checks a name by MySQL's rules for columns (manual, "Schema Object Names"), and that it is not the one of
+/// the column that the sink adds. A source's column of that name is not made here, and can be passed on.
 pub fn check_name(name: &str) -> Result<(), WrongFact> {
     const RULE: &str =
         "a name of 1 to 64 characters of the Basic Multilingual Plane, without NUL and without a space at its end";
     ensure_column_name(name).map_err(|found| match name {
         "" => wrong("name", found, RULE),
         _ => wrong("name", name, RULE),
-    })
+    })?;
+    if name.eq_ignore_ascii_case(KEY_HASH) {
+        return Err(wrong("name", name, format!("another name: {KEY_HASH} is the hash of a key that can be NULL")));
+    }
+    Ok(())
 }
 
 /// Checks the attributes of a field that a component made.
@@ -68,7 +73,7 @@ pub fn check_facts(field: &Field) -> Result<(), WrongFact> {
     if facts.contains_key(INVISIBLE) {
         return Err(wrong(&format!("attribute {INVISIBLE}"), "it", "no such attribute: rowmill keeps it for itself"));
     }
-    let parsed = facts.get("mysql-type").map(|text| check_type(text)).transpose()?;
+    let parsed = facts.get("mysql-type").map(|text| check_type(text, facts.get("collation"))).transpose()?;
     if let Some(collation) = facts.get("collation") {
         check_collation(collation)?;
     }
@@ -86,8 +91,12 @@ pub fn check_facts(field: &Field) -> Result<(), WrongFact> {
     Ok(())
 }
 
-fn check_type(text: &str) -> Result<SqlType, WrongFact> {
+fn check_type(text: &str, collation: Option<&String>) -> Result<SqlType, WrongFact> {
     const SUBJECT: &str = "attribute mysql-type";
+    if text.len() > TYPE_BYTES_MAX {
+        let needed = format!("a type of at most {TYPE_BYTES_MAX} bytes, this has {}", text.len());
+        return Err(wrong(SUBJECT, text, needed));
+    }
     let parsed = SqlType::parse(text).map_err(|why| {
         wrong(SUBJECT, text, format!("a column type as MySQL writes it, such as varchar(40); this has {why}"))
     })?;
@@ -96,15 +105,29 @@ fn check_type(text: &str) -> Result<SqlType, WrongFact> {
         SqlType::Set(labels) => (labels, true),
         _ => return Ok(parsed),
     };
-    let mut sorted: Vec<&String> = labels.iter().collect();
-    sorted.sort_unstable();
-    if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(wrong(SUBJECT, text, "labels that differ"));
+    // A server refuses labels that its collation takes for the same.
+    let endings = ["_bin", "_cs", "_cs_ks"];
+    let by_case = collation.is_some_and(|name| name == "binary" || endings.iter().any(|end| name.ends_with(end)));
+    if has_twice(labels, by_case) {
+        let needed = if by_case {
+            "labels that differ"
+        } else {
+            "labels that differ by more than case, or an attribute collation that tells case apart (_bin, _cs)"
+        };
+        return Err(wrong(SUBJECT, text, needed));
     }
     if labels.iter().any(|label| label.ends_with(' ') || (set && label.contains(','))) {
         return Err(wrong(SUBJECT, text, "labels without a space at the end, and without a comma in a SET"));
     }
     Ok(parsed)
+}
+
+/// True if two labels are the same, or differ in case only where that doesn't count.
+fn has_twice(labels: &[String], by_case: bool) -> bool {
+    let compared = |label: &String| if by_case { label.clone() } else { label.to_lowercase() };
+    let mut sorted: Vec<String> = labels.iter().map(compared).collect();
+    sorted.sort_unstable();
+    sorted.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 fn check_collation(collation: &str) -> Result<(), WrongFact> {
@@ -175,6 +198,8 @@ mod tests {
                 vec![("mysql-type", "longtext"), ("max-chars", "4294967295"), ("collation", "latin1_swedish_ci")],
             ),
             (DataType::Utf8, vec![("mysql-type", "enum('a','it''s')"), ("max-chars", "4"), ("collation", "binary")]),
+            (DataType::Utf8, vec![("mysql-type", "enum('a','A')"), ("collation", "utf8mb4_0900_as_cs")]),
+            (DataType::Utf8, vec![("mysql-type", "set('a','A')"), ("collation", "latin1_bin")]),
             (datetime, vec![("mysql-type", "datetime(3)"), ("fsp", "3")]),
             // The sum of an INT.
             (DataType::Decimal128(32, 0), vec![("mysql-type", "int")]),
@@ -189,6 +214,8 @@ mod tests {
         for (facts, subject) in [
             (vec![("mysql-type", "int); DROP TABLE x; --")], "attribute mysql-type"),
             (vec![("mysql-type", "enum('a','a')")], "attribute mysql-type"),
+            (vec![("mysql-type", "enum('a','A')")], "attribute mysql-type"),
+            (vec![("mysql-type", "set('é','É')"), ("collation", "utf8mb4_0900_ai_ci")], "attribute mysql-type"),
             (vec![("mysql-type", "enum('a ')")], "attribute mysql-type"),
             (vec![("mysql-type", "set('a,b')")], "attribute mysql-type"),
             (vec![("collation", "utf8mb4 COMMENT 'x'")], "attribute collation"),
@@ -206,6 +233,9 @@ mod tests {
         assert_eq!(check(time, &[("mysql-type", "time(3)"), ("fsp", "6")]), Err("attribute fsp".to_owned()));
         let long = "x".repeat(10 << 20);
         assert_eq!(check(DataType::Int8, &[("note", &long)]), Err("attributes".to_owned()));
+        let labels: Vec<String> = (0..10_000).map(|n| format!("'{n:06}'")).collect();
+        let many = format!("enum({})", labels.join(","));
+        assert_eq!(check(DataType::Utf8, &[("mysql-type", &many)]), Err("attribute mysql-type".to_owned()));
     }
 
     #[test]
@@ -213,7 +243,7 @@ mod tests {
         for right in ["a", " a", "größe", "世界", "select", "a b", "`", &"x".repeat(64)] {
             assert_eq!(check_name(right), Ok(()), "{right}");
         }
-        for wrong in ["", "a ", "a\0b", "😀", &"x".repeat(65), " "] {
+        for wrong in ["", "a ", "a\0b", "😀", &"x".repeat(65), " ", "_key", "_KEY"] {
             assert!(check_name(wrong).is_err(), "{wrong}");
         }
     }

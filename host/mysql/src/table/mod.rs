@@ -138,7 +138,7 @@ impl TableDef {
                     format!("column '{}' is gone or was renamed to '{}'", column.name, now.name)
                 });
             }
-            if now.mysql_type != column.mysql_type || now.data != column.data {
+            if now.mysql_type != column.mysql_type {
                 return Some(format!(
                     "column '{}' was {} and is now {}",
                     column.name, column.mysql_type, now.mysql_type
@@ -151,6 +151,21 @@ impl TableDef {
                     column.collation.as_deref().unwrap_or("none"),
                     now.collation.as_deref().unwrap_or("none")
                 ));
+            }
+            if now.data != column.data {
+                return Some(match &now.data {
+                    // Its text says all of such a type.
+                    ColumnData::Enum { .. } | ColumnData::Set { .. } => format!(
+                        "the type of column '{}' is written as before, but this version reads its labels differently \
+                         than the one that kept the definition; the pipeline has to be reset",
+                        column.name
+                    ),
+                    // MariaDB's JSON is a LONGTEXT with a check.
+                    _ => format!(
+                        "column '{}' is {} as before, but its values are of another kind now, such as JSON",
+                        column.name, column.mysql_type
+                    ),
+                });
             }
             if now.nullable != column.nullable {
                 let null = |n: bool| if n { "NULL" } else { "NOT NULL" };
@@ -208,5 +223,41 @@ impl Column {
         // A zero date reads as NULL, so a temporal column can always hold one.
         let nullable = self.nullable || self.data.has_zero_dates();
         Field::new(&self.name, self.data.arrow(), nullable).with_metadata(facts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(label: &str) -> TableDef {
+        let column = Column {
+            name: "c".into(),
+            mysql_type: r"enum('a\\b')".into(),
+            data: ColumnData::Enum { labels: vec![label.into()] },
+            nullable: true,
+            collation: None,
+            max_chars: None,
+            default: None,
+            auto_increment: false,
+            generated: None,
+            invisible: false,
+        };
+        TableDef {
+            name: TableName::new("shop", "t"),
+            columns: vec![column],
+            primary_key: Vec::new(),
+            unique_keys: Vec::new(),
+            engine: "InnoDB".into(),
+            collation: String::new(),
+        }
+    }
+
+    #[test]
+    fn labels_that_were_read_differently_ask_for_a_reset() {
+        let (before, now) = (table(r"a\\b"), table(r"a\b"));
+        assert_eq!(now.difference(&now), None);
+        let difference = before.difference(&now).unwrap();
+        assert!(difference.contains("labels differently") && difference.contains("reset"), "{difference}");
     }
 }

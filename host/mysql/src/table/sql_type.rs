@@ -11,8 +11,8 @@ mod parse;
 
 use std::fmt::{self, Write as _};
 
-/// The longest text that is looked at. The labels of an ENUM or SET make nearly all of it; servers keep
-/// them in 64 KiB.
+/// The longest text of a component that is looked at; the labels of an ENUM or SET make nearly all of it.
+/// A server's own may be longer.
 pub const TYPE_BYTES_MAX: usize = 64 << 10;
 
 /// A column's type.

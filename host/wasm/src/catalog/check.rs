@@ -9,9 +9,10 @@ use rowmill_foreign::Printable;
 
 use super::{Arity, ConfigKey, Description, FunctionInfo, Kind, Parameter};
 use crate::bindings::catalog as wit;
+use crate::bindings::types::DataType;
 use crate::bounds::{
-    ACCEPTS_MAX, CONFIG_KEYS_MAX, DOCS_BYTES_MAX, FUNCTION_NAME_MAX, FUNCTIONS_MAX, NAME_BYTES_MAX, PARAMETERS_MAX,
-    ensure_bytes, ensure_count,
+    ACCEPTS_MAX, ACCEPTS_SUM_MAX, CONFIG_KEYS_MAX, DOCS_BYTES_MAX, FUNCTION_NAME_MAX, FUNCTIONS_MAX, NAME_BYTES_MAX,
+    PARAMETERS_MAX, ensure_bytes, ensure_count,
 };
 use crate::data_type;
 
@@ -30,6 +31,7 @@ fn ensure(found: &wit::Description) -> Result<(), String> {
     ensure_bytes(found.docs.len(), DOCS_BYTES_MAX, "docs")?;
     ensure_count(found.functions.len(), FUNCTIONS_MAX, "functions")?;
     let mut names = HashSet::with_capacity(found.functions.len());
+    let mut accepted = 0;
     for function in &found.functions {
         let name = &function.name;
         if !is_function_name(name) {
@@ -44,6 +46,8 @@ fn ensure(found: &wit::Description) -> Result<(), String> {
             return Err(format!("two functions {name}"));
         }
         ensure_function(function).map_err(|e| format!("function {name} with {e}"))?;
+        accepted += function.parameters.iter().map(|parameter| parameter.accepts.len()).sum::<usize>();
+        ensure_count(accepted, ACCEPTS_SUM_MAX, "types of all parameters")?;
     }
     Ok(())
 }
@@ -63,6 +67,7 @@ fn ensure_function(function: &wit::FunctionInfo) -> Result<(), String> {
     for parameter in &function.parameters {
         ensure_name(&parameter.name, "parameter")?;
         ensure_count(parameter.accepts.len(), ACCEPTS_MAX, "types of one parameter")?;
+        ensure_once(&parameter.accepts)?;
         docs += parameter.docs.len();
     }
     let mut keys = HashSet::with_capacity(function.config.len());
@@ -74,6 +79,15 @@ fn ensure_function(function: &wit::FunctionInfo) -> Result<(), String> {
         docs += key.docs.len() + key.default_json.as_ref().map_or(0, String::len);
     }
     ensure_bytes(docs, DOCS_BYTES_MAX, "docs")
+}
+
+/// Each type of a parameter is listed once.
+fn ensure_once(accepts: &[DataType]) -> Result<(), String> {
+    let mut names = HashSet::with_capacity(accepts.len());
+    match accepts.iter().map(|accepted| data_type::name(*accepted)).find(|name| !names.insert(name.clone())) {
+        Some(name) => Err(format!("a parameter that accepts {name} twice, needed each type once")),
+        None => Ok(()),
+    }
 }
 
 fn ensure_name(name: &str, what: &str) -> Result<(), String> {
@@ -144,7 +158,7 @@ mod tests {
         wit::Parameter {
             name: name.to_owned(),
             docs: String::new(),
-            accepts: vec![crate::bindings::types::DataType::Int8; accepts],
+            accepts: vec![DataType::Int8; accepts],
             arity: wit::Arity::One,
         }
     }
@@ -182,6 +196,20 @@ mod tests {
         let mut function = info("f");
         function.parameters = vec![parameter("p", 65)];
         assert!(described(vec![function]).unwrap_err().contains("65 types of one parameter"));
+    }
+
+    #[test]
+    fn accepted_types_are_listed_once_and_have_a_bound_together() {
+        let mut function = info("f");
+        function.parameters = vec![parameter("p", 2)];
+        let error = described(vec![function]).unwrap_err();
+        assert!(error.contains("accepts int8 twice, needed each type once"), "{error}");
+
+        let one = |name: &str| wit::FunctionInfo { parameters: vec![parameter("p", 1); 256], ..info(name) };
+        let many = |count: usize| described((0..count).map(|i| one(&format!("f{i}"))).collect());
+        assert!(many(64).is_ok());
+        let error = many(65).unwrap_err();
+        assert!(error.contains("16640 types of all parameters, needed at most 16384"), "{error}");
     }
 
     #[test]

@@ -3,13 +3,16 @@
 //! Cranelift's work is not linear in its input: nested blocks, locals and parameters cost by depth and by
 //! number at each place where they are live. And a list of a million empty things is short in a file and
 //! long in memory. So each is counted in one pass, which is linear and keeps nothing, and what has more of
-//! one than four times the largest of all known components is refused.
+//! one than four times the largest of all known components is refused. (Where the limit is another, its
+//! reason stands beside it.)
 //!
 //! The pass is no validation: what is malformed beyond what counting meets is the compiler's to say.
 //! Counts are those that a section claims. A claim that is a lie is refused like a true one if it is too
 //! large, and found out by the compiler otherwise.
 
-use wasmparser::{CompositeInnerType, Operator, Parser, Payload};
+use wasmparser::{
+    CompositeInnerType, ConstExpr, DataKind, Element, ElementItems, ElementKind, Operator, Parser, Payload, TableInit,
+};
 
 /// What is counted, and how much of it is compiled.
 macro_rules! parts {
@@ -38,8 +41,10 @@ parts! {
     BodyBytes: 1_700_000, "bytes of code in one function";
     /// Blocks, loops and ifs in each other (781).
     Nesting: 3_100, "levels of nested blocks in one function";
-    /// Locals of one function, its parameters not among them (271).
-    Locals: 1_100, "locals of one function";
+    /// Locals of one function, its parameters not among them (271 in code that is optimised). Without
+    /// optimisation LLVM makes about one local of each virtual register, thousands in a long function;
+    /// they alone cost the compiler little, and the limits of the compile worker hold for the rest.
+    Locals: 8_000, "locals of one function";
     /// Parameters and results of a core function type (19).
     Parameters: 76, "parameters and results of one function type";
     /// Core types (1,333).
@@ -58,6 +63,12 @@ parts! {
     Memories: 64, "memories";
     /// Segments of elements (8).
     Elements: 64, "element segments";
+    /// Items of all segments of elements together: one for each function that is called through a table,
+    /// often all of them.
+    ElementItems: 1_000_000, "items of element segments";
+    /// Bytes of one constant expression: the value of a global or a table, the place of a segment, an item
+    /// of one. Toolchains write an instruction or three.
+    ConstantBytes: 65_536, "bytes of one constant expression";
     /// Segments of data (31,682: Go).
     Data: 127_000, "data segments";
     /// Instances, of modules and of components (114).
@@ -140,11 +151,35 @@ impl Shape {
                 Payload::ComponentImportSection(section) => self.add(Part::Imports, section.count())?,
                 Payload::ExportSection(section) => self.add(Part::Exports, section.count())?,
                 Payload::ComponentExportSection(section) => self.add(Part::Exports, section.count())?,
-                Payload::GlobalSection(section) => self.add(Part::Globals, section.count())?,
-                Payload::TableSection(section) => self.add(Part::Tables, section.count())?,
+                Payload::GlobalSection(section) => {
+                    self.add(Part::Globals, section.count())?;
+                    for global in section {
+                        self.constant(&global?.init_expr)?;
+                    }
+                }
+                Payload::TableSection(section) => {
+                    self.add(Part::Tables, section.count())?;
+                    for table in section {
+                        if let TableInit::Expr(expression) = &table?.init {
+                            self.constant(expression)?;
+                        }
+                    }
+                }
                 Payload::MemorySection(section) => self.add(Part::Memories, section.count())?,
-                Payload::ElementSection(section) => self.add(Part::Elements, section.count())?,
-                Payload::DataSection(section) => self.add(Part::Data, section.count())?,
+                Payload::ElementSection(section) => {
+                    self.add(Part::Elements, section.count())?;
+                    for segment in section {
+                        self.elements(segment?)?;
+                    }
+                }
+                Payload::DataSection(section) => {
+                    self.add(Part::Data, section.count())?;
+                    for segment in section {
+                        if let DataKind::Active { offset_expr, .. } = &segment?.kind {
+                            self.constant(offset_expr)?;
+                        }
+                    }
+                }
                 Payload::InstanceSection(section) => self.add(Part::Instances, section.count())?,
                 Payload::ComponentInstanceSection(section) => self.add(Part::Instances, section.count())?,
                 Payload::CoreTypeSection(section) => self.add(Part::CoreTypes, section.count())?,
@@ -155,6 +190,26 @@ impl Shape {
             }
         }
         Ok(())
+    }
+
+    fn elements(&mut self, segment: Element<'_>) -> Result<(), Refusal> {
+        if let ElementKind::Active { offset_expr, .. } = &segment.kind {
+            self.constant(offset_expr)?;
+        }
+        match segment.items {
+            ElementItems::Functions(items) => self.add(Part::ElementItems, items.count()),
+            ElementItems::Expressions(_, items) => {
+                self.add(Part::ElementItems, items.count())?;
+                for item in items {
+                    self.constant(&item?)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn constant(&mut self, expression: &ConstExpr<'_>) -> Result<(), Refusal> {
+        self.reach(Part::ConstantBytes, expression.get_binary_reader().bytes_remaining() as u64)
     }
 
     fn body(&mut self, body: &wasmparser::FunctionBody<'_>) -> Result<(), Refusal> {

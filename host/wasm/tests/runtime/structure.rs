@@ -22,12 +22,20 @@ async fn what_no_toolchain_makes_is_refused_by_name() {
         // 76 KB that took minutes.
         (module(&nest(25_000)), "has 3101 levels of nested blocks in one function, at most 3100 are compiled"),
         (module(&"(func)".repeat(54_001)), "has 54001 functions"),
-        (module(&format!("(func (local{}))", " i64".repeat(1_101))), "has 1101 locals of one function"),
+        (module(&format!("(func (local{}))", " i64".repeat(8_001))), "has 8001 locals of one function"),
         (module(&format!("(func{})", " i32.const 0 drop".repeat(600_000))), "bytes of code in one function"),
         (module(&format!("(type (func (param{})))", " i32".repeat(77))), "has 77 parameters and results"),
         (module(&"(type (func))".repeat(5_301)), "has 5301 core types"),
         (module(&"(global i32 (i32.const 0))".repeat(3_501)), "has 3501 globals"),
         (module(&"(table 0 funcref)".repeat(65)), "has 65 tables"),
+        (
+            module(&format!("(table 0 funcref) (func) (elem func{})", " 0".repeat(1_000_001))),
+            "has 1000001 items of element segments",
+        ),
+        (
+            module(&format!("(global i32 i32.const 0{})", " i32.const 0 i32.add".repeat(30_000))),
+            "bytes of one constant expression, at most 65536 are compiled",
+        ),
         (wat::parse_str(format!("(component {})", "(core module)".repeat(153))).unwrap(), "has 153 core modules"),
         (wat::parse_str(format!("(component {})", "(component)".repeat(105))).unwrap(), "has 105 components within"),
         (

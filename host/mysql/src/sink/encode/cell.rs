@@ -120,8 +120,12 @@ impl Cells {
         match (&self.values, &self.rule) {
             (_, Rule::Any) | (Values::Boolean(_), _) => true,
             // What is under a NULL is looked at as well here: it may lead to a closer look, to no more.
-            (Values::Float32(a), Rule::Float { unsigned: false }) => a.values().iter().all(|v| v.is_finite()),
-            (Values::Float64(a), Rule::Float { unsigned: false }) => a.values().iter().all(|v| v.is_finite()),
+            (Values::Float32(a), Rule::Float { unsigned: false, digits: None }) => {
+                a.values().iter().all(|v| v.is_finite())
+            }
+            (Values::Float64(a), Rule::Float { unsigned: false, digits: None }) => {
+                a.values().iter().all(|v| v.is_finite())
+            }
             (Values::Decimal128(a, _), rule) => a.values().iter().all(|&v| rule.decimal128(v).is_ok()),
             (Values::Date(a), rule) => a.values().iter().all(|&v| rule.date(v.into()).is_ok()),
             (Values::DateTime(a), rule) => a.values().iter().all(|&v| rule.date_time(v).is_ok()),

@@ -33,9 +33,10 @@ pub(in super::super) enum Rule {
     /// Integers of an unsigned array up to a number.
     Unsigned(u64),
     Year,
-    /// Neither NaN nor an infinity; and nothing below zero.
+    /// Neither NaN nor an infinity; nothing below zero; and nothing that the column would round.
     Float {
         unsigned: bool,
+        digits: Option<Digits>,
     },
     /// Unscaled values below a power of ten.
     Decimal128 {
@@ -51,8 +52,11 @@ pub(in super::super) enum Rule {
     Enum(Arc<[String]>),
     /// Labels in the order of the column, joined by commas.
     Set(Arc<[String]>),
-    /// Levels of arrays and objects.
-    Json(usize),
+    /// Levels of arrays and objects; and, where the document is kept in MySQL's binary form, what that has.
+    Json {
+        depth: usize,
+        binary: bool,
+    },
     /// Up to this many bytes.
     Bytes(u64),
     /// Exactly as many, since the server would pad them.
@@ -71,11 +75,60 @@ pub(in super::super) enum Rule {
     },
 }
 
+/// The digits of FLOAT(M,D) and DOUBLE(M,D), to which the server rounds without a word.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Digits {
+    all: u8,
+    fraction: u8,
+    /// 10^D.
+    power: f64,
+    /// The greatest number of so many digits.
+    max: f64,
+    /// The values have four bytes: those count as the same that are the same then.
+    single: bool,
+}
+
+impl Digits {
+    fn new(all: u8, fraction: u8, single: bool) -> Digits {
+        // Exact beyond 10^22 too, which a product is not.
+        let power = |exponent: u8| format!("1e{exponent}").parse().unwrap_or(f64::INFINITY);
+        let max = power(all.saturating_sub(fraction)) - 1.0 / power(fraction);
+        Digits { all, fraction, power: power(fraction), max, single }
+    }
+
+    #[inline]
+    fn check(&self, value: f64) -> Result<(), String> {
+        // As both servers do it, so that what one of them has rounded stays.
+        let whole = value.floor();
+        let kept = whole + ((value - whole) * self.power).round_ties_even() / self.power;
+        if kept.abs() <= self.max && (self.same(kept, value) || self.same(self.decimal(value), value)) {
+            return Ok(());
+        }
+        let Digits { all, fraction, .. } = self;
+        Err(format!("is {value}, and the column holds {all} digits, {fraction} of them after the point"))
+    }
+
+    fn same(&self, one: f64, other: f64) -> bool {
+        one == other || (self.single && one as f32 == other as f32)
+    }
+
+    /// The nearest number of so many digits after the point. What the servers make of one below zero may
+    /// differ from it in the last bit, and is printed as it.
+    #[cold]
+    fn decimal(&self, value: f64) -> f64 {
+        let digits = usize::from(self.fraction);
+        format!("{value:.digits$}").parse().unwrap_or(value)
+    }
+}
+
 /// What a text column holds.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Text {
     pub(in super::super) chars: u64,
+    /// Of UTF-8, where the column's are those.
     pub(in super::super) bytes: u64,
+    /// Of UTF-16, two bytes each, where the column's are those.
+    pub(in super::super) units: u64,
     pub(in super::super) repertoire: Repertoire,
     /// CHAR: trailing spaces are taken for padding.
     pub(in super::super) fixed: bool,
@@ -129,7 +182,15 @@ impl Rule {
             DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => signed(array, data),
             DataType::UInt16 if *data == ColumnData::Year => Rule::Year,
             DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => unsigned_integer(array, data),
-            DataType::Float32 | DataType::Float64 => Rule::Float { unsigned },
+            DataType::Float32 | DataType::Float64 => {
+                let digits = match column.sql_type() {
+                    Some(SqlType::Float { digits: Some((all, fraction)), .. }) => {
+                        Some(Digits::new(all, fraction, *array == DataType::Float32))
+                    }
+                    _ => None,
+                };
+                Rule::Float { unsigned, digits }
+            }
             DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => {
                 let &ColumnData::Decimal { precision, scale: kept } = data else { return Rule::Any };
                 let digits = i32::from(precision) - i32::from(kept) + i32::from(*scale);
@@ -168,7 +229,7 @@ impl Rule {
     pub(in super::super) fn to_compare(array: &DataType, data: &ColumnData) -> Rule {
         match (array, data) {
             (DataType::UInt16, ColumnData::Year) => Rule::Year,
-            (DataType::Float32 | DataType::Float64, _) => Rule::Float { unsigned: false },
+            (DataType::Float32 | DataType::Float64, _) => Rule::Float { unsigned: false, digits: None },
             _ => Rule::Any,
         }
     }
@@ -200,7 +261,8 @@ impl Rule {
             return Err(format!("is {value}, which MySQL cannot store"));
         }
         match self {
-            Rule::Float { unsigned: true } if value < 0.0 => Err(negative(value)),
+            Rule::Float { unsigned: true, .. } if value < 0.0 => Err(negative(value)),
+            Rule::Float { digits: Some(digits), .. } => digits.check(value),
             _ => Ok(()),
         }
     }
@@ -231,9 +293,7 @@ impl Rule {
                 Err(format!("is '{}', which is no label of the column", shown(value)))
             }
             Rule::Set(labels) => members(labels, value),
-            &Rule::Json(max) if json_is_deeper(value.as_bytes(), max) => {
-                Err(format!("is JSON of more than {max} levels, which the server does not store"))
-            }
+            &Rule::Json { depth, binary } => json(value.as_bytes(), depth, binary),
             _ => Ok(()),
         }
     }
@@ -256,7 +316,7 @@ impl Rule {
     #[inline]
     pub(super) fn date(&self, days: i64) -> Result<(), String> {
         match self {
-            Rule::Date if !(DATE_MIN..=DATE_MAX).contains(&days) => {
+            Rule::Date if !(DATE_MIN..=DATE_MAX).contains(&days) || days == time::NO_DAY => {
                 Err(time::date(days, &mut Vec::new()).err().unwrap_or_else(|| "is a date that MySQL lacks".to_owned()))
             }
             _ => Ok(()),
@@ -265,8 +325,10 @@ impl Rule {
 
     #[inline]
     pub(super) fn date_time(&self, micros: i64) -> Result<(), String> {
+        const NO_DAY: i64 = time::NO_DAY * DAY;
         let &Rule::DateTime { from, through, unit } = self else { return Ok(()) };
-        if (from..=through).contains(&micros) && (unit == 1 || micros.rem_euclid(unit) == 0) {
+        let a_day = !(NO_DAY..NO_DAY + DAY).contains(&micros);
+        if a_day && (from..=through).contains(&micros) && (unit == 1 || micros.rem_euclid(unit) == 0) {
             return Ok(());
         }
         let mut shown = Vec::new();
@@ -337,18 +399,23 @@ fn unsigned_integer(array: &DataType, data: &ColumnData) -> Rule {
 fn text(column: &Column, limits: &Limits) -> Rule {
     match &column.data {
         ColumnData::Text { charset, fixed, max_bytes, large } => {
-            let (repertoire, unit) = match charset.as_str() {
-                "utf8mb4" => (Repertoire::All, Some(())),
-                "utf8mb3" | "utf8" => (Repertoire::Bmp, Some(())),
-                "ucs2" => (Repertoire::Bmp, None),
-                "latin1" => (Repertoire::Latin1, None),
-                "ascii" => (Repertoire::Ascii, Some(())),
-                _ => (Repertoire::All, None),
+            let repertoire = match charset.as_str() {
+                "utf8mb3" | "utf8" | "ucs2" => Repertoire::Bmp,
+                "latin1" => Repertoire::Latin1,
+                "ascii" => Repertoire::Ascii,
+                _ => Repertoire::All,
             };
-            let chars = column.max_chars.filter(|_| !large).unwrap_or(u64::MAX);
-            // Bytes are counted here where they are those of UTF-8.
-            let bytes = unit.filter(|()| *large).map_or(u64::MAX, |()| *max_bytes);
-            Rule::Text(Text { chars, bytes, repertoire, fixed: *fixed })
+            let (mut chars, mut bytes, mut units) = (u64::MAX, u64::MAX, u64::MAX);
+            match charset.as_str() {
+                _ if !large => chars = column.max_chars.unwrap_or(u64::MAX),
+                "utf8mb4" | "utf8mb3" | "utf8" | "ascii" => bytes = *max_bytes,
+                "utf16" | "utf16le" => units = max_bytes / 2,
+                "ucs2" => chars = max_bytes / 2,
+                "utf32" => chars = max_bytes / 4,
+                // A byte for a character; in the multi-byte sets it is the least, and the server knows more.
+                _ => chars = *max_bytes,
+            }
+            Rule::Text(Text { chars, bytes, units, repertoire, fixed: *fixed })
         }
         ColumnData::Enum { labels } => {
             let mut labels = labels.clone();
@@ -356,7 +423,8 @@ fn text(column: &Column, limits: &Limits) -> Rule {
             Rule::Enum(labels.into())
         }
         ColumnData::Set { labels } => Rule::Set(labels.as_slice().into()),
-        ColumnData::Json { .. } => limits.json_depth.map_or(Rule::Any, Rule::Json),
+        ColumnData::Json { binary: false } if limits.json_depth.is_none() => Rule::Any,
+        ColumnData::Json { binary } => Rule::Json { depth: limits.json_depth.unwrap_or(usize::MAX), binary: *binary },
         _ => Rule::Any,
     }
 }
@@ -371,6 +439,13 @@ impl Text {
         }
         if length > self.bytes {
             return Err(format!("has {length} bytes, and the column holds {}", self.bytes));
+        }
+        // Nor has it more units of UTF-16.
+        if length > self.units {
+            let units = value.encode_utf16().count() as u64;
+            if units > self.units {
+                return Err(format!("has {} bytes of UTF-16, and the column holds {}", 2 * units, 2 * self.units));
+            }
         }
         if self.fixed && value.ends_with(' ') {
             return Err("ends with a space, which CHAR does not keep".to_owned());
@@ -402,34 +477,78 @@ fn members(labels: &[String], value: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// True if arrays and objects are nested more than `max` levels deep. The text is valid JSON.
-fn json_is_deeper(text: &[u8], max: usize) -> bool {
+/// Refuses what the server does not store of a text that is valid JSON: too many levels of arrays and
+/// objects; and, in MySQL's binary form, numbers beyond a DOUBLE and halves of UTF-16 pairs.
+fn json(text: &[u8], depth_max: usize, binary: bool) -> Result<(), String> {
     // Each level has two brackets.
-    if text.len() < 2 * (max + 1) {
-        return false;
+    if !binary && text.len() / 2 <= depth_max {
+        return Ok(());
     }
-    let opening = |b: &u8| matches!(b, b'[' | b'{');
-    if text.iter().filter(|b| opening(b)).count() <= max {
-        return false;
-    }
-    let (mut depth, mut quoted, mut escaped) = (0, false, false);
-    for b in text {
+    let (mut depth, mut at) = (0_usize, 0_usize);
+    while let Some(&b) = text.get(at) {
+        at += 1;
         match b {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            _ if quoted => {}
+            b'"' => at = json_string(text, at, binary)?,
             b'[' | b'{' => {
                 depth += 1;
-                if depth > max {
-                    return true;
+                if depth > depth_max {
+                    return Err(format!("is JSON of more than {depth_max} levels, which the server does not store"));
                 }
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
+            b'-' | b'0'..=b'9' if binary => {
+                let rest = &text[at..];
+                let is_part = |b: &u8| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
+                let end = rest.iter().position(|b| !is_part(b)).unwrap_or(rest.len());
+                json_number(&text[at - 1..at + end])?;
+                at += end;
+            }
             _ => {}
         }
     }
-    false
+    Ok(())
+}
+
+/// The end of the string that begins here, behind its quote.
+fn json_string(text: &[u8], mut at: usize, binary: bool) -> Result<usize, String> {
+    // The first half of a pair was there, and its second half has to be next.
+    let mut half = false;
+    loop {
+        let escaped = match (text.get(at), text.get(at + 1)) {
+            (Some(b'\\'), Some(b'u')) => text.get(at + 2..at + 6).and_then(code_unit),
+            _ => None,
+        };
+        if binary && half != matches!(escaped, Some(0xdc00..=0xdfff)) {
+            return Err("is JSON with an escape that is half of a UTF-16 pair, which MySQL does not store".to_owned());
+        }
+        half = matches!(escaped, Some(0xd800..=0xdbff));
+        at += match text.get(at) {
+            None | Some(b'"') => return Ok(at + 1),
+            Some(b'\\') if escaped.is_some() => 6,
+            Some(b'\\') => 2,
+            Some(_) => 1,
+        };
+    }
+}
+
+/// The number that four hexadecimal digits are.
+fn code_unit(digits: &[u8]) -> Option<u16> {
+    digits.iter().try_fold(0, |unit: u16, &b| Some((unit << 4) | char::from(b).to_digit(16)? as u16))
+}
+
+fn json_number(number: &[u8]) -> Result<(), String> {
+    /// So many digits without an exponent are always below the greatest DOUBLE.
+    const DIGITS: usize = 308;
+    if number.len() <= DIGITS && !number.iter().any(|b| matches!(b, b'e' | b'E')) {
+        return Ok(());
+    }
+    let Ok(number) = std::str::from_utf8(number) else { return Ok(()) };
+    match number.parse::<f64>() {
+        Ok(value) if value.is_infinite() => {
+            Err(format!("is JSON with the number {}, which is beyond a DOUBLE", shown(number)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Enough of a value to know it by.
@@ -463,11 +582,113 @@ mod tests {
     #[test]
     fn brackets_in_strings_are_no_levels() {
         let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        assert!(!json_is_deeper(deep(100).as_bytes(), 100));
-        assert!(json_is_deeper(deep(101).as_bytes(), 100));
-        assert!(!json_is_deeper(format!("\"{}\\\"[\"", deep(200)).as_bytes(), 100));
-        assert!(!json_is_deeper(format!("[{}1]", "[],".repeat(200)).as_bytes(), 100));
-        assert!(json_is_deeper(format!("{{\"a\\\\\":{}}}", deep(100)).as_bytes(), 100));
+        for binary in [true, false] {
+            let deeper = |text: &str| json(text.as_bytes(), 100, binary).is_err();
+            assert!(!deeper(&deep(100)));
+            assert!(deeper(&deep(101)));
+            assert!(!deeper(&format!("\"{}\\\"[\"", deep(200))));
+            assert!(!deeper(&format!("[{}1]", "[],".repeat(200))));
+            assert!(deeper(&format!("{{\"a\\\\\":{}}}", deep(100))));
+        }
+    }
+
+    #[test]
+    fn json_is_what_the_binary_form_has() {
+        let digits = "9".repeat(400);
+        let text = format!("\"{digits}\"");
+        for right in [
+            "1e308",
+            "-1.7976931348623157e308",
+            "1e-400",
+            "[0, -1, 18446744073709551615, 0.1]",
+            r#""1e400""#,
+            r#"{"a\"1e400": true}"#,
+            r#""\ud83d\ude00\uD83D\uDE00""#,
+            r#""\\ud800""#,
+            r#""\u00e9\n""#,
+            &text,
+        ] {
+            assert_eq!(json(right.as_bytes(), 100, true), Ok(()), "{right}");
+        }
+        for wrong in [
+            "1e400",
+            "[1, -1E+400]",
+            r#"{"a": 1e309}"#,
+            r#""\ud800""#,
+            r#""\ud800x""#,
+            r#""\ud800\n""#,
+            r#""\ud800\ud800""#,
+            r#""\udc00""#,
+            r#"{"\ud800": 1}"#,
+            &digits,
+        ] {
+            assert!(json(wrong.as_bytes(), 100, true).is_err(), "{wrong}");
+            assert_eq!(json(wrong.as_bytes(), 100, false), Ok(()), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn floats_of_so_many_digits_are_not_rounded() {
+        let double = Digits::new(7, 3, false);
+        // The servers make the third of the second.
+        for right in [0.0, -0.1, -1.0 + 0.9, 0.1, 1.005, 1234.567, -1234.567, 9999.999, -9999.999] {
+            assert_eq!(double.check(right), Ok(()), "{right}");
+        }
+        for wrong in [0.0001, -0.0001, 1234.5678, 9999.9999, 10_000.0, -10_000.0, 1e300] {
+            assert!(double.check(wrong).is_err(), "{wrong}");
+        }
+        let single = Digits::new(7, 3, true);
+        assert_eq!(single.check(f64::from(1234.567_f32)), Ok(()));
+        assert!(single.check(f64::from(0.0001_f32)).is_err());
+        assert_eq!(Digits::new(255, 30, false).check(1e200), Ok(()));
+    }
+
+    #[test]
+    fn large_texts_have_bytes_of_their_character_set() {
+        let holds = |charset: &str, text: &str| {
+            let data = ColumnData::Text { charset: charset.into(), fixed: false, max_bytes: 255, large: true };
+            let column = Column {
+                name: "c".into(),
+                mysql_type: "tinytext".into(),
+                data,
+                nullable: true,
+                collation: None,
+                max_chars: Some(255),
+                default: None,
+                auto_increment: false,
+                generated: None,
+                invisible: false,
+            };
+            let limits = Limits { json_depth: None, timestamp: (i64::MIN, i64::MAX) };
+            Rule::new(&DataType::Utf8, &column, &limits).text(text).is_ok()
+        };
+        for (charset, c, most) in [
+            ("latin1", "é", 255),
+            ("ascii", "e", 255),
+            ("cp1250", "é", 255),
+            ("utf8mb4", "é", 127),
+            ("ucs2", "é", 127),
+            ("utf16", "é", 127),
+            ("utf16le", "🎉", 63),
+            ("utf32", "e", 63),
+        ] {
+            assert!(holds(charset, &c.repeat(most)), "{charset}");
+            assert!(!holds(charset, &c.repeat(most + 1)), "{charset}");
+        }
+    }
+
+    #[test]
+    fn year_0000_is_no_leap_year() {
+        let day = time::NO_DAY;
+        let datetime = Rule::DateTime { from: DATE_MIN * DAY, through: (DATE_MAX + 1) * DAY - 1, unit: 1 };
+        for micros in [day * DAY, (day + 1) * DAY - 1] {
+            assert!(datetime.date_time(micros).is_err());
+        }
+        assert!(Rule::Date.date(day).is_err());
+        for right in [day - 1, day + 1] {
+            assert_eq!(Rule::Date.date(right), Ok(()));
+            assert_eq!(datetime.date_time(right * DAY), Ok(()));
+        }
     }
 
     #[test]

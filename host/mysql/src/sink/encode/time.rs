@@ -8,6 +8,9 @@ const SECOND: i64 = 1_000_000;
 /// TIME holds -838:59:59.000000 to 838:59:59.000000.
 pub(super) const TIME_MAX: i64 = 839 * HOUR - SECOND;
 
+/// 0000-02-29, in days since 1970-01-01: the calendar has it, the servers don't take the year 0 for a leap year.
+pub(super) const NO_DAY: i64 = -719_469;
+
 fn two(value: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'0' + (value / 10) as u8, b'0' + (value % 10) as u8]);
 }
@@ -27,6 +30,9 @@ pub(super) fn date(days: i64, out: &mut Vec<u8>) -> Result<(), String> {
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     if !(0..=9999).contains(&year) {
         return Err(format!("is in the year {year}, and MySQL's dates end with 0000 and 9999"));
+    }
+    if days == NO_DAY {
+        return Err("is 0000-02-29, and MySQL's year 0000 has no such day".to_owned());
     }
     two(year / 100, out);
     two(year % 100, out);
@@ -99,6 +105,8 @@ mod tests {
         for (days, text) in [
             (0, "1970-01-01"),
             (-719_528, "0000-01-01"),
+            (-719_470, "0000-02-28"),
+            (-719_468, "0000-03-01"),
             (-719_162, "0001-01-01"),
             (2_932_896, "9999-12-31"),
             (19_782, "2024-02-29"),
@@ -108,6 +116,7 @@ mod tests {
         }
         assert!(shown(|o| date(2_932_897, o)).is_err());
         assert!(shown(|o| date(-719_529, o)).is_err());
+        assert!(shown(|o| date(NO_DAY, o)).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::descriptors::close_inherited;
 use crate::compile::frame::{Answer, read_length};
@@ -71,8 +71,8 @@ fn refusal(error: &wasmtime::Error) -> Answer {
 }
 
 fn limit_self(wasm_bytes: u64) -> io::Result<()> {
-    let limit = |resource, soft: u64, hard: u64| {
-        setrlimit(resource, Rlimit { current: Some(soft), maximum: Some(hard) }).map_err(io::Error::from)
+    let limit = |resource: Resource, soft: u64, hard: u64| {
+        setrlimit(resource, within(getrlimit(resource), soft, hard)).map_err(io::Error::from)
     };
     let cpu = limits::cpu(wasm_bytes);
     limit(Resource::Cpu, cpu.as_secs(), (cpu + GRACE).as_secs())?;
@@ -87,9 +87,28 @@ fn limit_self(wasm_bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// The wanted limits, as far as the inherited one allows: only a privileged process may raise that.
+fn within(inherited: Rlimit, soft: u64, hard: u64) -> Rlimit {
+    let hard = inherited.maximum.map_or(hard, |maximum| maximum.min(hard));
+    Rlimit { current: Some(soft.min(hard)), maximum: Some(hard) }
+}
+
 /// Waits for the end of the input, which is when nobody needs this process any more.
 fn end_with_parent() {
     let mut rest = [0; 64];
     while matches!(io::stdin().read(&mut rest), Ok(1..)) {}
     std::process::exit(0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inherited_limit_is_not_raised() {
+        for (inherited, expected) in [(None, (5, 7)), (Some(100), (5, 7)), (Some(6), (5, 6)), (Some(3), (3, 3))] {
+            let found = within(Rlimit { current: Some(1), maximum: inherited }, 5, 7);
+            assert_eq!((found.current, found.maximum), (Some(expected.0), Some(expected.1)), "{inherited:?}");
+        }
+    }
 }
