@@ -8,6 +8,8 @@
 //! would stop the whole statement, or bend the value without a word.
 
 mod cell;
+mod digits;
+mod json;
 mod number;
 mod rule;
 mod time;

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use arrow_buffer::i256;
 use arrow_schema::{DataType, TimeUnit};
 
+use super::digits::Digits;
+use super::json;
 use super::time::{self, DAY};
 use crate::table::{Column, ColumnData, SqlType};
 
@@ -73,52 +75,6 @@ pub(in super::super) enum Rule {
     Time {
         unit: i64,
     },
-}
-
-/// The digits of FLOAT(M,D) and DOUBLE(M,D), to which the server rounds without a word.
-#[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Digits {
-    all: u8,
-    fraction: u8,
-    /// 10^D.
-    power: f64,
-    /// The greatest number of so many digits.
-    max: f64,
-    /// The values have four bytes: those count as the same that are the same then.
-    single: bool,
-}
-
-impl Digits {
-    fn new(all: u8, fraction: u8, single: bool) -> Digits {
-        // Exact beyond 10^22 too, which a product is not.
-        let power = |exponent: u8| format!("1e{exponent}").parse().unwrap_or(f64::INFINITY);
-        let max = power(all.saturating_sub(fraction)) - 1.0 / power(fraction);
-        Digits { all, fraction, power: power(fraction), max, single }
-    }
-
-    #[inline]
-    fn check(&self, value: f64) -> Result<(), String> {
-        // As both servers do it, so that what one of them has rounded stays.
-        let whole = value.floor();
-        let kept = whole + ((value - whole) * self.power).round_ties_even() / self.power;
-        if kept.abs() <= self.max && (self.same(kept, value) || self.same(self.decimal(value), value)) {
-            return Ok(());
-        }
-        let Digits { all, fraction, .. } = self;
-        Err(format!("is {value}, and the column holds {all} digits, {fraction} of them after the point"))
-    }
-
-    fn same(&self, one: f64, other: f64) -> bool {
-        one == other || (self.single && one as f32 == other as f32)
-    }
-
-    /// The nearest number of so many digits after the point. What the servers make of one below zero may
-    /// differ from it in the last bit, and is printed as it.
-    #[cold]
-    fn decimal(&self, value: f64) -> f64 {
-        let digits = usize::from(self.fraction);
-        format!("{value:.digits$}").parse().unwrap_or(value)
-    }
 }
 
 /// What a text column holds.
@@ -293,7 +249,7 @@ impl Rule {
                 Err(format!("is '{}', which is no label of the column", shown(value)))
             }
             Rule::Set(labels) => members(labels, value),
-            &Rule::Json { depth, binary } => json(value.as_bytes(), depth, binary),
+            &Rule::Json { depth, binary } => json::check(value.as_bytes(), depth, binary),
             _ => Ok(()),
         }
     }
@@ -477,82 +433,8 @@ fn members(labels: &[String], value: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Refuses what the server does not store of a text that is valid JSON: too many levels of arrays and
-/// objects; and, in MySQL's binary form, numbers beyond a DOUBLE and halves of UTF-16 pairs.
-fn json(text: &[u8], depth_max: usize, binary: bool) -> Result<(), String> {
-    // Each level has two brackets.
-    if !binary && text.len() / 2 <= depth_max {
-        return Ok(());
-    }
-    let (mut depth, mut at) = (0_usize, 0_usize);
-    while let Some(&b) = text.get(at) {
-        at += 1;
-        match b {
-            b'"' => at = json_string(text, at, binary)?,
-            b'[' | b'{' => {
-                depth += 1;
-                if depth > depth_max {
-                    return Err(format!("is JSON of more than {depth_max} levels, which the server does not store"));
-                }
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            b'-' | b'0'..=b'9' if binary => {
-                let rest = &text[at..];
-                let is_part = |b: &u8| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
-                let end = rest.iter().position(|b| !is_part(b)).unwrap_or(rest.len());
-                json_number(&text[at - 1..at + end])?;
-                at += end;
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// The end of the string that begins here, behind its quote.
-fn json_string(text: &[u8], mut at: usize, binary: bool) -> Result<usize, String> {
-    // The first half of a pair was there, and its second half has to be next.
-    let mut half = false;
-    loop {
-        let escaped = match (text.get(at), text.get(at + 1)) {
-            (Some(b'\\'), Some(b'u')) => text.get(at + 2..at + 6).and_then(code_unit),
-            _ => None,
-        };
-        if binary && half != matches!(escaped, Some(0xdc00..=0xdfff)) {
-            return Err("is JSON with an escape that is half of a UTF-16 pair, which MySQL does not store".to_owned());
-        }
-        half = matches!(escaped, Some(0xd800..=0xdbff));
-        at += match text.get(at) {
-            None | Some(b'"') => return Ok(at + 1),
-            Some(b'\\') if escaped.is_some() => 6,
-            Some(b'\\') => 2,
-            Some(_) => 1,
-        };
-    }
-}
-
-/// The number that four hexadecimal digits are.
-fn code_unit(digits: &[u8]) -> Option<u16> {
-    digits.iter().try_fold(0, |unit: u16, &b| Some((unit << 4) | char::from(b).to_digit(16)? as u16))
-}
-
-fn json_number(number: &[u8]) -> Result<(), String> {
-    /// So many digits without an exponent are always below the greatest DOUBLE.
-    const DIGITS: usize = 308;
-    if number.len() <= DIGITS && !number.iter().any(|b| matches!(b, b'e' | b'E')) {
-        return Ok(());
-    }
-    let Ok(number) = std::str::from_utf8(number) else { return Ok(()) };
-    match number.parse::<f64>() {
-        Ok(value) if value.is_infinite() => {
-            Err(format!("is JSON with the number {}, which is beyond a DOUBLE", shown(number)))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Enough of a value to know it by.
-fn shown(value: &str) -> String {
+pub(super) fn shown(value: &str) -> String {
     let mut cut: String = value.chars().take(64).collect();
     if cut.len() < value.len() {
         cut.push('…');
@@ -578,70 +460,6 @@ fn too_many_digits() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn brackets_in_strings_are_no_levels() {
-        let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        for binary in [true, false] {
-            let deeper = |text: &str| json(text.as_bytes(), 100, binary).is_err();
-            assert!(!deeper(&deep(100)));
-            assert!(deeper(&deep(101)));
-            assert!(!deeper(&format!("\"{}\\\"[\"", deep(200))));
-            assert!(!deeper(&format!("[{}1]", "[],".repeat(200))));
-            assert!(deeper(&format!("{{\"a\\\\\":{}}}", deep(100))));
-        }
-    }
-
-    #[test]
-    fn json_is_what_the_binary_form_has() {
-        let digits = "9".repeat(400);
-        let text = format!("\"{digits}\"");
-        for right in [
-            "1e308",
-            "-1.7976931348623157e308",
-            "1e-400",
-            "[0, -1, 18446744073709551615, 0.1]",
-            r#""1e400""#,
-            r#"{"a\"1e400": true}"#,
-            r#""\ud83d\ude00\uD83D\uDE00""#,
-            r#""\\ud800""#,
-            r#""\u00e9\n""#,
-            &text,
-        ] {
-            assert_eq!(json(right.as_bytes(), 100, true), Ok(()), "{right}");
-        }
-        for wrong in [
-            "1e400",
-            "[1, -1E+400]",
-            r#"{"a": 1e309}"#,
-            r#""\ud800""#,
-            r#""\ud800x""#,
-            r#""\ud800\n""#,
-            r#""\ud800\ud800""#,
-            r#""\udc00""#,
-            r#"{"\ud800": 1}"#,
-            &digits,
-        ] {
-            assert!(json(wrong.as_bytes(), 100, true).is_err(), "{wrong}");
-            assert_eq!(json(wrong.as_bytes(), 100, false), Ok(()), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn floats_of_so_many_digits_are_not_rounded() {
-        let double = Digits::new(7, 3, false);
-        // The servers make the third of the second.
-        for right in [0.0, -0.1, -1.0 + 0.9, 0.1, 1.005, 1234.567, -1234.567, 9999.999, -9999.999] {
-            assert_eq!(double.check(right), Ok(()), "{right}");
-        }
-        for wrong in [0.0001, -0.0001, 1234.5678, 9999.9999, 10_000.0, -10_000.0, 1e300] {
-            assert!(double.check(wrong).is_err(), "{wrong}");
-        }
-        let single = Digits::new(7, 3, true);
-        assert_eq!(single.check(f64::from(1234.567_f32)), Ok(()));
-        assert!(single.check(f64::from(0.0001_f32)).is_err());
-        assert_eq!(Digits::new(255, 30, false).check(1e200), Ok(()));
-    }
 
     #[test]
     fn large_texts_have_bytes_of_their_character_set() {
