@@ -184,6 +184,21 @@ impl Error {
     }
 }
 
+/// An error and its causes as one line. A cause whose words stand in what was said before is not said again.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let told = source.to_string();
+        if !text.contains(&told) {
+            text = format!("{text}: {told}");
+        }
+        cause = source.source();
+    }
+    text
+}
+
 /// The same word in this crate's type.
 pub(crate) fn fault(fault: rowmill_mysql::Fault) -> Fault {
     match fault {

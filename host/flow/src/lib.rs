@@ -21,7 +21,7 @@ pub mod units;
 
 pub use bind::{CallView, ColumnView, PlanView, StateView, StepView, TableView, ValueStateView};
 pub use components::{BuiltIn, Environment};
-pub use error::Error;
+pub use error::{Error, with_causes};
 pub use pipeline::{
     CheckpointListing, Difference, DifferenceKind, RunOptions, Savepoint, StateListing, StoredStatus, Summary,
     VerifyReport, check, reset, run, state_export, state_folder, state_import, state_list, stored_status, verify,

@@ -9,11 +9,10 @@ use rowmill_devserver::{Kind, Server};
 use rowmill_examples::{EXAMPLES, Example};
 use rowmill_flow::plan::Pipeline;
 use rowmill_flow::status::{Phase, Status};
-use rowmill_flow::{Environment, Error, RunOptions, Summary};
+use rowmill_flow::{Environment, Error, RunOptions, Summary, with_causes};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::pipeline::chain;
 use super::report::print;
 use crate::diagnostics::Exit;
 use crate::terminal::Terminal;
@@ -107,7 +106,7 @@ async fn play(kind: Option<Kind>, seconds: u64, terminal: &Terminal) -> anyhow::
     let mut equal = true;
     let mut plans = Vec::new();
     for running in pipelines {
-        let summary = running.task.await?.map_err(|error| anyhow::anyhow!(chain(&error)))?;
+        let summary = running.task.await?.map_err(|error| anyhow::anyhow!(with_causes(&error)))?;
         plans.push((running.example, running.plan, summary));
     }
     let _ = shown.await;
@@ -204,7 +203,7 @@ async fn wait_for_stream(running: &mut Running) -> anyhow::Result<()> {
                 let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
                 bail!("pipeline {}: {}", running.example.name, lines.join("; "))
             }
-            Err(error) => bail!("pipeline {}: {}", running.example.name, chain(&error)),
+            Err(error) => bail!("pipeline {}: {}", running.example.name, with_causes(&error)),
         },
     }
 }
@@ -230,7 +229,7 @@ async fn verify(plan: &Pipeline, environment: &Environment) -> anyhow::Result<bo
     let report = match rowmill_flow::verify(plan, environment).await {
         Ok(report) => report,
         Err(Error::Plan(problems)) => bail!("verify {}: {}", plan.name, problems[0]),
-        Err(error) => bail!("verify {}: {}", plan.name, chain(&error)),
+        Err(error) => bail!("verify {}: {}", plan.name, with_causes(&error)),
     };
     say(&format!("   {:<13} {}", plan.name, super::report::verify(&report)));
     Ok(report.is_equal())

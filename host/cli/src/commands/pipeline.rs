@@ -8,7 +8,7 @@ use rowmill_flow::file::Document;
 use rowmill_flow::plan::Pipeline;
 use rowmill_flow::problem::{Fault, Problem};
 use rowmill_flow::status::Status;
-use rowmill_flow::{Environment, Error, RunOptions};
+use rowmill_flow::{Environment, Error, RunOptions, with_causes};
 use rowmill_foreign::Printable;
 use rowmill_mysql::TableName;
 use tokio::sync::watch;
@@ -59,8 +59,12 @@ impl Opened {
     pub(super) fn failed(&self, error: Error) -> Exit {
         match error {
             Error::Plan(problems) => self.refuse(problems),
-            error @ Error::Progress { .. } => self.refuse(vec![Problem::new(Fault::Configuration, chain(&error))]),
-            Error::MySql(error) if unusable(&error) => self.refuse(vec![Problem::new(Fault::Server, chain(&error))]),
+            error @ Error::Progress { .. } => {
+                self.refuse(vec![Problem::new(Fault::Configuration, with_causes(&error))])
+            }
+            Error::MySql(error) if unusable(&error) => {
+                self.refuse(vec![Problem::new(Fault::Server, with_causes(&error))])
+            }
             error => {
                 self.diagnostics.print(Some(&self.document), &[stopped(&error)]);
                 Exit::Stopped
@@ -234,28 +238,14 @@ fn stopped(error: &Error) -> Problem {
         }
         // What to do stands at the end of these.
         Error::State(_) => {
-            let text = chain(error);
+            let text = with_causes(error);
             match text.rsplit_once("; ") {
                 Some((message, fix)) => Problem::new(error.fault(), message).fix(fix),
                 None => Problem::new(error.fault(), text),
             }
         }
-        _ => Problem::new(error.fault(), chain(error)),
+        _ => Problem::new(error.fault(), with_causes(error)),
     }
-}
-
-/// The error and its causes as one line. A cause that its error has already told is not told again.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        let told = source.to_string();
-        if !text.contains(&told) {
-            text = format!("{text}: {told}");
-        }
-        cause = source.source();
-    }
-    text
 }
 
 fn confirmed(question: &str) -> bool {

@@ -25,7 +25,7 @@ use crate::bind::BoundTable;
 use crate::chain;
 use crate::components::Environment;
 use crate::dataflow::Progress::Live;
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 use crate::plan::{Mode, Pipeline};
 use crate::problem::Problem;
 use crate::status::{AggregateStatus, CheckpointStatus, Phase, Status};
@@ -626,12 +626,7 @@ impl Flow {
         if matches!(error, Error::MySql(rowmill_mysql::Error::Fenced { .. })) {
             return;
         }
-        let mut reason = error.to_string();
-        let mut source = std::error::Error::source(error);
-        while let Some(cause) = source {
-            reason = format!("{reason}: {cause}");
-            source = cause.source();
-        }
+        let reason = with_causes(error);
         // A commit that is still running holds the sink; it ends by itself.
         let _ = tokio::time::timeout(DRAIN, self.wait_idle()).await;
         if let Some(sink) = self.committer.sink() {

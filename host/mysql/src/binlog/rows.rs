@@ -406,18 +406,8 @@ mod tests {
             ColumnData::Bit { bits: 13 },
             ColumnData::FixedBinary { length: 4 },
         ];
-        let column = |(i, data): (usize, ColumnData)| table::Column {
-            name: format!("c{i}"),
-            mysql_type: String::new(),
-            data,
-            nullable: true,
-            collation: None,
-            max_chars: None,
-            default: None,
-            auto_increment: false,
-            generated: None,
-            invisible: false,
-        };
+        let column =
+            |(i, data): (usize, ColumnData)| table::Column { name: format!("c{i}"), ..table::Column::sample("", data) };
         let def = TableDef {
             name: TableName::new("shop", "t"),
             columns: types.into_iter().enumerate().map(column).collect(),

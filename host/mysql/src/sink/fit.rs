@@ -194,18 +194,7 @@ mod tests {
     use super::*;
 
     fn column(mysql_type: &str, data: ColumnData, nullable: bool) -> Column {
-        Column {
-            name: "c".into(),
-            mysql_type: mysql_type.into(),
-            data,
-            nullable,
-            collation: None,
-            max_chars: None,
-            default: None,
-            auto_increment: false,
-            generated: None,
-            invisible: false,
-        }
+        Column { nullable, ..Column::sample(mysql_type, data) }
     }
 
     fn field(data: DataType, facts: &[(&str, &str)]) -> Field {

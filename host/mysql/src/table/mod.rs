@@ -227,14 +227,13 @@ impl Column {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn table(label: &str) -> TableDef {
-        let column = Column {
+impl Column {
+    /// A column as tests need one: it is called `c`, can be NULL and has no facts.
+    pub(crate) fn sample(mysql_type: &str, data: ColumnData) -> Column {
+        Column {
             name: "c".into(),
-            mysql_type: r"enum('a\\b')".into(),
-            data: ColumnData::Enum { labels: vec![label.into()] },
+            mysql_type: mysql_type.into(),
+            data,
             nullable: true,
             collation: None,
             max_chars: None,
@@ -242,7 +241,16 @@ mod tests {
             auto_increment: false,
             generated: None,
             invisible: false,
-        };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(label: &str) -> TableDef {
+        let column = Column::sample(r"enum('a\\b')", ColumnData::Enum { labels: vec![label.into()] });
         TableDef {
             name: TableName::new("shop", "t"),
             columns: vec![column],

@@ -289,18 +289,7 @@ mod tests {
     const LIMITS: Limits = Limits { json_depth: None, timestamp: (i64::MIN, i64::MAX) };
 
     fn column(data: ColumnData) -> Column {
-        Column {
-            name: "c".into(),
-            mysql_type: String::new(),
-            data,
-            nullable: true,
-            collation: None,
-            max_chars: None,
-            default: None,
-            auto_increment: false,
-            generated: None,
-            invisible: false,
-        }
+        Column::sample("", data)
     }
 
     fn show(array: ArrayRef, target: ColumnData, style: Style) -> Vec<Result<String, String>> {

@@ -465,18 +465,7 @@ mod tests {
     fn large_texts_have_bytes_of_their_character_set() {
         let holds = |charset: &str, text: &str| {
             let data = ColumnData::Text { charset: charset.into(), fixed: false, max_bytes: 255, large: true };
-            let column = Column {
-                name: "c".into(),
-                mysql_type: "tinytext".into(),
-                data,
-                nullable: true,
-                collation: None,
-                max_chars: Some(255),
-                default: None,
-                auto_increment: false,
-                generated: None,
-                invisible: false,
-            };
+            let column = Column { max_chars: Some(255), ..Column::sample("tinytext", data) };
             let limits = Limits { json_depth: None, timestamp: (i64::MIN, i64::MAX) };
             Rule::new(&DataType::Utf8, &column, &limits).text(text).is_ok()
         };
