@@ -8,6 +8,7 @@ mod harness;
 mod compiling;
 mod demo;
 mod failing_rows;
+mod history;
 mod hostile;
 mod hostile_sql;
 mod kills;

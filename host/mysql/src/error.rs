@@ -129,7 +129,7 @@ pub enum Error {
     },
     /// The binary log no longer holds the position.
     #[error(
-        "the binary log no longer holds position {position}: {}; reset the pipeline to start with a new snapshot, and keep binary logs longer (binlog_expire_logs_seconds)",
+        "the binary log no longer holds position {position}: {}; start anew with `rowmill run FILE --rebuild`, and keep binary logs longer (binlog_expire_logs_seconds) if they were purged",
         line(reason)
     )]
     PositionGone {
@@ -137,6 +137,20 @@ pub enum Error {
         position: Position,
         /// The server's words.
         reason: String,
+    },
+    /// The binary log holds another history than the one that the position was read from.
+    #[error(
+        "the server's binary log is not the one that position {position} was read from: found {}, needed {}; it was reset, or the server was restored from a backup or replaced by another: point the source at the server of before, or start anew with `rowmill run FILE --rebuild`",
+        line(found),
+        line(needed)
+    )]
+    HistoryChanged {
+        /// The position asked for.
+        position: Position,
+        /// What the server has in its place.
+        found: String,
+        /// What was read before the position.
+        needed: String,
     },
     /// The structure or contents of a table changed by other means than logged rows.
     #[error(

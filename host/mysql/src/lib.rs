@@ -22,10 +22,12 @@ pub mod sink;
 pub mod snapshot;
 mod statement;
 pub mod table;
+pub mod witness;
 
 pub use binlog::Op;
 pub use connection::Conn;
 pub use endpoint::{Endpoint, Flavor, Identity, SslMode, TlsDiffers};
 pub use error::{Error, Fault, Problem, Result};
 pub use position::Position;
+pub use witness::Witness;
 pub use table::{Column, ColumnData, TableDef, TableName, UniqueKey};

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::endpoint::{Conn, Flavor};
 use crate::error::{Doing, Error, Result};
+use crate::witness::Witness;
 
 /// A place in the binary log. Two positions of one server are ordered by file number, offset, rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -26,12 +27,16 @@ pub struct Position {
     /// Row changes of the pipeline's tables already done in this transaction.
     #[serde(default)]
     pub rows: u64,
+    /// What was read before it, by which its history is known again. None in progress that an
+    /// earlier version stored, and in places that a user names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<Witness>,
 }
 
 impl Position {
     /// A position at a transaction boundary.
     pub fn new(file: impl Into<String>, offset: u64) -> Position {
-        Position { file: file.into(), offset, gtid: None, rows: 0 }
+        Position { file: file.into(), offset, gtid: None, rows: 0, witness: None }
     }
 
     /// The number in the file's name: `binlog.000012` is 12. Names are compared by it, since
@@ -71,7 +76,17 @@ impl fmt::Display for Position {
 }
 
 /// The end of the binary log now.
+///
+/// The GTID set is read before the place: what is in it lies before the place, whatever is committed
+/// in between. (MySQL's statement reads both in this order, too.)
 pub async fn current_position(conn: &mut Conn, flavor: Flavor) -> Result<Position> {
+    const DOING: &str = "reading the position of the binary log";
+    let mut gtid: Option<String> = match flavor {
+        Flavor::MySql => None,
+        Flavor::MariaDb => {
+            conn.query_first::<Option<String>>("SELECT @@GLOBAL.gtid_binlog_pos").await.doing(DOING)?.flatten()
+        }
+    };
     // 8.2 renamed the statement and 8.4 took the old name away; MariaDB keeps the old one.
     let statements: &[&str] = match flavor {
         Flavor::MariaDb => &["SHOW MASTER STATUS"],
@@ -86,24 +101,17 @@ pub async fn current_position(conn: &mut Conn, flavor: Flavor) -> Result<Positio
             }
             // 1064: this server does not know the statement; try the older one.
             Err(mysql_async::Error::Server(e)) if e.code == 1064 && i + 1 < statements.len() => {}
-            Err(e) => return Err(e).doing("reading the position of the binary log"),
+            Err(e) => return Err(e).doing(DOING),
         }
     }
     let Some(row) = row else {
         return Err(Error::malformed("the server writes none; start it with --log-bin"));
     };
-    let file: String = row.get(0).unwrap_or_default();
-    let offset: u64 = row.get(1).unwrap_or(0);
-    let gtid = match flavor {
-        Flavor::MySql => row.get::<Option<String>, _>(4).flatten(),
-        Flavor::MariaDb => conn
-            .query_first::<Option<String>>("SELECT @@GLOBAL.gtid_binlog_pos")
-            .await
-            .doing("reading the position of the binary log")?
-            .flatten(),
-    };
+    if flavor == Flavor::MySql {
+        gtid = row.get::<Option<String>, _>(4).flatten();
+    }
     let gtid = gtid.map(|g| g.replace(['\n', ' '], "")).filter(|g| !g.is_empty());
-    Ok(Position { file, offset, gtid, rows: 0 })
+    Ok(Position { gtid, ..Position::new(row.get::<String, _>(0).unwrap_or_default(), row.get(1).unwrap_or(0)) })
 }
 
 #[cfg(test)]

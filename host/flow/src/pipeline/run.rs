@@ -359,7 +359,7 @@ impl Flow {
         let identity = self.prepared.server.identity.clone();
         let images = if self.checkpointer.is_some() { Images::Both } else { Images::After };
         let mut options = super::source::changes_options(&self.plan, &self.prepared.source, images);
-        let behind = replay.as_ref().filter(|(state, target)| state != target);
+        let behind = replay.as_ref().filter(|(state, target)| state.order(target).is_ne());
         options.until = behind.map(|(_, target)| target.clone());
         let from = behind.map_or_else(|| self.handed.clone(), |(state, _)| state.clone());
         let tables = super::source::reads(&self.prepared.tables);

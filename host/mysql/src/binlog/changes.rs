@@ -24,6 +24,7 @@
 //! transactions, whose rows are logged when they are prepared.
 
 mod handle;
+mod idle;
 mod until;
 
 use std::collections::HashMap;
@@ -40,6 +41,8 @@ use crate::endpoint::{Flavor, Identity};
 use crate::error::{Error, Result};
 use crate::position::Position;
 use crate::table::{TableDef, TableName};
+use crate::witness::{Mark, Witness};
+use idle::Look;
 use until::Until;
 
 /// Positions that moved without rows of ours are reported at most this often while other tables'
@@ -58,6 +61,8 @@ struct Transaction {
     /// Row changes of our tables, those passed over included.
     rows: u64,
     commit_time: i64,
+    /// Its first event, where that has a place in the file.
+    mark: Option<Mark>,
     /// A BEGIN was there, so that other statements don't end it.
     begun: bool,
     xa: bool,
@@ -68,6 +73,25 @@ struct Transaction {
 enum Id {
     MySql(String, u64),
     MariaDb(u32, u32, u64),
+}
+
+impl Id {
+    /// Whether the set counts it as read.
+    fn is_in(&self, set: &GtidSet) -> bool {
+        match self {
+            Id::MySql(source, number) => set.contains(source, *number),
+            Id::MariaDb(domain, server, sequence) => set.contains_of_server(*domain, *server, *sequence),
+        }
+    }
+}
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Id::MySql(source, number) => write!(f, "{source}:{number}"),
+            Id::MariaDb(domain, server, sequence) => write!(f, "{domain}-{server}-{sequence}"),
+        }
+    }
 }
 
 /// An endless stream of changes.
@@ -87,7 +111,15 @@ pub struct Changes {
     files: Vec<String>,
     file: String,
     offset: u64,
+    /// When the file was begun; unknown until its format description is there.
+    file_begun: Option<u32>,
+    /// The file that comes next, and where in it: from a Rotate until its format description.
+    next_file: Option<(String, u64)>,
+    /// The last event outside of a transaction that has a place in the file.
+    last: Option<Mark>,
     gtid: Option<GtidSet>,
+    /// No transaction was read on this connection yet.
+    first: bool,
     /// Whether file and offset say where the stream is. When it was opened by GTID they don't until
     /// the first transaction or heartbeat: the server may be passing over transactions.
     placed: bool,
@@ -105,6 +137,7 @@ pub struct Changes {
     /// The last event said that the stream is dry.
     said_dry: bool,
     reported: Instant,
+    look: Look,
 }
 
 impl Changes {
@@ -138,7 +171,11 @@ impl Changes {
             files: Vec::new(),
             file: String::new(),
             offset: 0,
+            file_begun: None,
+            next_file: None,
+            last: None,
             gtid: None,
+            first: true,
             placed: false,
             transaction: None,
             committed: None,
@@ -149,6 +186,7 @@ impl Changes {
             until: None,
             said_dry: false,
             reported: Instant::now(),
+            look: Look::default(),
         };
         changes.set_until(until)?;
         changes.connect().await?;
@@ -178,6 +216,10 @@ impl Changes {
         self.transaction = None;
         self.skip = from.rows;
         self.placed = !from.file.is_empty();
+        self.file_begun = None;
+        self.next_file = None;
+        self.last = from.mark().copied();
+        self.first = true;
         self.file = from.file;
         self.offset = from.offset;
         self.stream = Some(opened.stream);
@@ -246,6 +288,12 @@ impl Changes {
             let heartbeat = self.handle(&event)?;
             if let Some(event) = self.reach_until()? {
                 return Ok(event);
+            }
+            if heartbeat {
+                self.look_back().await?;
+                if self.stream.is_none() {
+                    self.connect().await?;
+                }
             }
             let boundary = self.at_boundary();
             let quiet = self.decoders.iter().all(|d| d.rows() == 0);
@@ -327,14 +375,20 @@ impl Changes {
         self.transaction.as_ref().map_or((self.offset, self.skip), |t| (t.start, t.rows + self.skip))
     }
 
+    /// The event that is the witness of [`here`](Self::here).
+    fn mark(&self) -> Option<Mark> {
+        self.transaction.as_ref().map_or(self.last, |transaction| transaction.mark)
+    }
+
     /// The position after the last row change that was read.
     fn here(&self) -> Position {
-        if self.file.is_empty() || !self.placed {
+        let Some(file_begun) = self.file_begun.filter(|_| self.placed && !self.file.is_empty()) else {
             return self.delivered.clone();
-        }
+        };
         let gtid = self.gtid.as_ref().map(GtidSet::to_string);
         let (offset, rows) = self.place();
-        Position { file: self.file.clone(), offset, gtid, rows }
+        let witness = Some(Witness { file_begun, event: self.mark() });
+        Position { file: self.file.clone(), offset, gtid, rows, witness }
     }
 }
 

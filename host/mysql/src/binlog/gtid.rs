@@ -69,6 +69,23 @@ impl GtidSet {
         domains.get(&domain).is_some_and(|&(_, last)| sequence <= last)
     }
 
+    /// Whether one of MariaDB's transactions is the last one of its domain, or one that the same server
+    /// wrote before it. Another server's number says nothing: only a strict server counts on from it.
+    pub(crate) fn contains_of_server(&self, domain: u32, server: u32, sequence: u64) -> bool {
+        let GtidSet::MariaDb(domains) = self else { return false };
+        domains.get(&domain).is_some_and(|&(last_server, last)| last_server == server && sequence <= last)
+    }
+
+    /// Whether MariaDB's `gtid_binlog_state`, the last number of each domain and server, is at or after
+    /// every transaction of a set in the form of `gtid_binlog_pos`.
+    pub(crate) fn is_in_state(set: &str, state: &str) -> bool {
+        let Some(GtidSet::MariaDb(domains)) = GtidSet::parse_mariadb(set) else { return false };
+        let written: Vec<GtidSet> = state.split(',').filter_map(GtidSet::parse_mariadb).collect();
+        domains.iter().all(|(&domain, &(server, last))| {
+            written.iter().any(|one| one.contains_of_server(domain, server, last))
+        })
+    }
+
     /// Whether every transaction of `other` is in this set.
     pub(crate) fn covers(&self, other: &GtidSet) -> bool {
         match other {
@@ -174,6 +191,25 @@ mod tests {
         assert!(large.contains(A, 9) && !large.contains(A, 8));
         assert!(set("0-1-5,2-1-9").covers(&set("0-7-5")) && !set("0-1-5").covers(&set("0-1-5,2-1-1")));
         assert!(!set("0-1-5").covers(&large) && GtidSet::parse("0-1").is_none());
+    }
+
+    #[test]
+    fn mariadb_counts_by_domain_and_server() {
+        let state = "0-1-25,0-2-31,3-1-4";
+        for (set, contained) in [
+            ("0-1-25", true),
+            ("0-1-26", false),
+            ("0-2-31,3-1-2", true),
+            ("0-3-1", false),
+            ("1-1-1", false),
+            ("", true),
+            ("nonsense", false),
+        ] {
+            assert_eq!(GtidSet::is_in_state(set, state), contained, "{set}");
+        }
+        let read = GtidSet::parse_mariadb("0-2-31").unwrap();
+        assert!(read.contains_of_server(0, 2, 31) && !read.contains_of_server(0, 2, 32));
+        assert!(!read.contains_of_server(0, 1, 25) && !read.contains_of_server(1, 2, 1));
     }
 
     #[test]

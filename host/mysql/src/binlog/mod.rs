@@ -8,6 +8,7 @@ mod changes;
 mod ddl;
 mod events;
 mod gtid;
+mod history;
 mod rows;
 mod stream;
 mod table_map;
@@ -23,6 +24,7 @@ use crate::table::TableDef;
 pub use crate::charset::Charsets;
 pub use crate::position::current_position;
 pub use changes::Changes;
+pub(crate) use history::recognise;
 pub use rows::{Decoder, RowKind, RowsEvent};
 
 /// Which row images are delivered.

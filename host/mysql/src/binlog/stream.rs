@@ -3,6 +3,7 @@
 //! The driver speaks the protocol, cuts packets into events, strips their checksums and unpacks
 //! compressed transactions. Everything inside an event is decoded here.
 
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::time::Duration;
@@ -12,14 +13,18 @@ use mysql_async::binlog::events::Event;
 use mysql_async::{BinlogStream, BinlogStreamRequest, Sid};
 use rand::Rng;
 
+use super::history;
 use crate::endpoint::{self, Conn, Endpoint, Flavor, Identity};
 use crate::error::{Doing, Error, Result};
 use crate::position::Position;
 use crate::statement::Statement;
+use crate::witness::Mark;
 
 /// A live stream of events.
 pub(crate) struct Stream {
     events: Pin<Box<BinlogStream>>,
+    /// Read while the stream was opened, to be given first.
+    early: VecDeque<Event>,
     server: String,
     from: Position,
     /// Silence longer than this means that the connection is dead.
@@ -41,10 +46,13 @@ pub(crate) struct Opened {
     pub(crate) names_fold: bool,
     /// The binary log files that the server holds.
     pub(crate) files: Vec<String>,
+    /// When the file that the stream begins in was begun, in seconds since 1970.
+    pub(crate) file_begun: u32,
 }
 
 impl Stream {
-    /// Connects, checks that it is the expected server, and asks for events from `from`.
+    /// Connects, checks that it is the expected server with the history that `from` belongs to, and asks
+    /// for events from there.
     pub(crate) async fn open(
         endpoint: &Endpoint,
         expected: &Identity,
@@ -69,6 +77,7 @@ impl Stream {
             };
             return Err(Error::PositionGone { position: from.clone(), reason });
         }
+        let holds_gtids = history::holds_gtids(&mut conn, flavor, from).await?;
         let nanoseconds = u64::try_from(heartbeat.as_nanos()).unwrap_or(u64::MAX);
         match flavor {
             Flavor::MySql => {
@@ -92,18 +101,23 @@ impl Stream {
                 }
             }
         }
-        let stream = request(conn, flavor, from).await?;
-        Ok(Opened {
-            stream: Stream {
-                events: Box::pin(stream),
-                server: endpoint.server(),
-                from: from.clone(),
-                silence_max: heartbeat * 3 + Duration::from_secs(10),
-            },
-            flavor,
-            names_fold: names_fold != 0,
-            files,
-        })
+        let mut stream = Stream {
+            events: Box::pin(request(conn, flavor, from).await?),
+            early: VecDeque::new(),
+            server: endpoint.server(),
+            from: from.clone(),
+            silence_max: heartbeat * 3 + Duration::from_secs(10),
+        };
+        let file_begun = stream.meet(from).await?;
+        if !holds_gtids {
+            history::wait_for_gtids(endpoint, flavor, from).await?;
+        }
+        Ok(Opened { stream, flavor, names_fold: names_fold != 0, files, file_begun })
+    }
+
+    /// Puts events back that were read before their time.
+    pub(super) fn give_again(&mut self, events: Vec<Event>) {
+        self.early.extend(events);
     }
 
     /// The next event if it is already here.
@@ -124,6 +138,9 @@ impl Stream {
     }
 
     async fn poll_next(&mut self) -> Result<Event> {
+        if let Some(event) = self.early.pop_front() {
+            return Ok(event);
+        }
         // The driver panics on an event that is longer than its packet.
         match AssertUnwindSafe(self.events.next()).catch_unwind().await {
             Ok(Some(Ok(event))) => Ok(event),
@@ -158,7 +175,8 @@ async fn request(conn: Conn, flavor: Flavor, from: &Position) -> Result<BinlogSt
     let server_id = rand::rng().random_range(0x8000_0000..0xffff_ff00u32);
     let mut request = BinlogStreamRequest::new(server_id);
     if !from.file.is_empty() {
-        request = request.with_filename(from.file.as_bytes()).with_pos(from.offset);
+        let offset = from.mark().map_or(from.offset, Mark::start);
+        request = request.with_filename(from.file.as_bytes()).with_pos(offset);
     } else if flavor == Flavor::MySql {
         let mut sids = Vec::new();
         for part in from.gtid.iter().flat_map(|g| g.split(',')).map(str::trim).filter(|p| !p.is_empty()) {

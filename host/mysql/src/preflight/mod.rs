@@ -113,6 +113,10 @@ pub async fn check_source(
     let start =
         if settings.has_binlog() { start::resolve(&mut conn, flavor, start, &mut problems).await? } else { None };
     conn.disconnect().await.doing("ending the check")?;
+    let start = match start.filter(|_| problems.is_empty()) {
+        Some(position) => start::recognise(endpoint, &identity, position, &mut problems).await?,
+        None => None,
+    };
     if problems.is_empty() {
         Ok((ServerInfo { flavor, version, identity, start }, defs))
     } else {

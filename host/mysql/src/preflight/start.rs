@@ -3,8 +3,9 @@
 use mysql_async::Row;
 
 use super::Start;
-use crate::endpoint::{Conn, Flavor};
-use crate::error::{Doing, Problem, Result};
+use crate::binlog;
+use crate::endpoint::{Conn, Endpoint, Flavor, Identity};
+use crate::error::{Doing, Error, Problem, Result};
 use crate::position::{Position, current_position};
 
 const DOING: &str = "looking for the start position";
@@ -48,6 +49,10 @@ pub(super) async fn resolve(
             if !position.file.is_empty() && !holds(&files, position) {
                 gone(&position.to_string());
             }
+            if position.witness.is_none() {
+                tracing::info!(%position, "the stored position was written by an earlier version and doesn't say how to \
+                     know its history again: it is taken as it is, and the next one will");
+            }
             Some(position.clone())
         }
         Start::Gtid(set) => {
@@ -58,9 +63,36 @@ pub(super) async fn resolve(
                     gone(&format!("gtid {set}"));
                 }
             }
-            Some(Position { file: String::new(), offset: 4, gtid: Some(set.clone()), rows: 0 })
+            Some(Position { gtid: Some(set.clone()), ..Position::new("", 4) })
         }
     })
+}
+
+/// Makes sure that the server's history is the one that the place belongs to, and notes by what it is
+/// known again.
+pub(super) async fn recognise(
+    endpoint: &Endpoint,
+    identity: &Identity,
+    position: Position,
+    problems: &mut Vec<Problem>,
+) -> Result<Option<Position>> {
+    if position.file.is_empty() {
+        return Ok(Some(position));
+    }
+    match binlog::recognise(endpoint, identity, &position).await {
+        Ok(position) => Ok(Some(position)),
+        Err(Error::HistoryChanged { position, found, needed }) => {
+            problems.push(Problem::new(
+                format!("binary log at {position}, the stored position"),
+                found,
+                format!("{needed}, after which the pipeline stopped"),
+                "the log was reset, or the server was restored from a backup or replaced by another: point the source \
+                 at the server of before, or start anew with `rowmill run FILE --rebuild`",
+            ));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn holds(files: &[(String, u64)], position: &Position) -> bool {

@@ -26,6 +26,7 @@ use tokio::task::JoinHandle;
 
 use crate::endpoint::{self, Conn, Endpoint, Flavor};
 use crate::error::{Doing, Error, Result};
+use crate::binlog::recognise;
 use crate::position::{Position, current_position};
 use crate::statement::Statement;
 use crate::table::{TableDef, read_definition};
@@ -125,6 +126,8 @@ impl Snapshot {
         let unlocked = control.query_drop("UNLOCK TABLES").await.doing(DOING);
         let (start, defs) = taken?;
         unlocked?;
+        let identity = endpoint::identity(&mut control, flavor).await?;
+        let start = recognise(&options.endpoint, &identity, &start).await?;
         let rows_estimate = estimate(&mut control, &defs).await?;
         control.disconnect().await.doing(DOING)?;
         let progress = SnapshotProgress::new(start.clone(), defs.len());

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod changes;
+mod history;
 mod preflight;
 mod snapshot;
 mod types;

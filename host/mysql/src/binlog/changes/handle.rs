@@ -4,10 +4,12 @@ use mysql_async::binlog::events::{Event, GtidEvent};
 
 use super::super::ddl::{self, Statement};
 use super::super::events::{self, code};
+use super::super::history::{self, is_artificial};
 use super::super::rows::{RowKind, table_id};
 use super::{Changes, Id, Transaction};
 use crate::error::{Error, Result};
 use crate::table::TableName;
+use crate::witness::Mark;
 
 impl Changes {
     /// Takes one event in; true for a heartbeat.
@@ -16,30 +18,56 @@ impl Changes {
         let kind = header.event_type_raw();
         // Events inside of a compressed transaction carry no checksum and no place of their own.
         let inner = !event.footer().get_checksum_enabled();
-        let mut start = self.offset;
-        let heartbeat = kind == code::HEARTBEAT || kind == code::HEARTBEAT_V2;
-        if heartbeat {
+        if kind == code::HEARTBEAT || kind == code::HEARTBEAT_V2 {
             // It says how far the server has read: also past transactions that a GTID set leaves out.
             if self.transaction.is_none() && self.skip == 0 {
                 self.offset = self.offset.max(self.full_offset(header.log_pos()));
                 self.placed = true;
             }
-        } else if !inner {
+            return Ok(true);
+        }
+        if kind == code::FORMAT_DESCRIPTION {
+            self.enter_file(header.timestamp());
+        }
+        let placed = !inner && header.log_pos() != 0 && !is_artificial(event);
+        let mut start = self.offset;
+        if !inner {
             verify_checksum(event)?;
-            const ARTIFICIAL: u16 = 0x20;
-            if header.log_pos() != 0 && header.flags_raw() & ARTIFICIAL == 0 {
-                self.offset = self.full_offset(header.log_pos());
-                // Later than the end of the event before, if a GTID set leaves out what lies between.
-                start = start.max(self.offset.saturating_sub(u64::from(header.event_size())));
+        }
+        if placed {
+            if let Some((file, _)) = self.next_file.as_ref().filter(|_| kind != code::ROTATE) {
+                return Err(Error::malformed(format!("file {file} begins without a format description")));
+            }
+            self.offset = self.full_offset(header.log_pos());
+            // Later than the end of the event before, if a GTID set leaves out what lies between.
+            start = start.max(self.offset.saturating_sub(u64::from(header.event_size())));
+        }
+        self.apply(event, start)?;
+        if placed {
+            let mark = || Some(Mark::new(event, self.offset));
+            match &mut self.transaction {
+                // The server rewrites a format description when its file is closed.
+                None => self.last = if kind == code::FORMAT_DESCRIPTION { None } else { mark() },
+                Some(transaction) if transaction.mark.is_none() && transaction.start == start => {
+                    transaction.mark = mark();
+                }
+                Some(_) => {}
             }
         }
+        Ok(false)
+    }
+
+    /// What the event means.
+    fn apply(&mut self, event: &Event, start: u64) -> Result<()> {
+        let header = event.header();
+        let kind = header.event_type_raw();
         let body = event.data();
         let bad = |what: &str| {
             let what = what.to_owned();
             move |e: &'static str| Error::malformed(format!("{what} event {e}"))
         };
         if let Some((row_kind, ..)) = RowKind::of(kind) {
-            return self.row_event(kind, row_kind, body, start, header.timestamp()).map(|()| false);
+            return self.row_event(kind, row_kind, body, start, header.timestamp());
         }
         match kind {
             code::TABLE_MAP => self.table_map(body)?,
@@ -78,7 +106,6 @@ impl Changes {
             }
             code::ROTATE => self.rotate(body)?,
             code::FORMAT_DESCRIPTION | code::STOP => self.ids.clear(),
-            _ if heartbeat => return Ok(true),
             code::INCIDENT => {
                 return Err(Error::Incident { message: events::incident(body), position: self.here() });
             }
@@ -101,7 +128,7 @@ impl Changes {
                 }
             }
         }
-        Ok(false)
+        Ok(())
     }
 
     /// An offset from its low 32 bits, which is what headers have. Offsets grow.
@@ -122,9 +149,19 @@ impl Changes {
             // Also what an undecompressable payload, which the driver passes over, looks like.
             return Err(Error::malformed("a transaction begins before the one before it ended"));
         }
+        if self.file_begun.is_none() {
+            return Err(Error::malformed("a transaction comes before the format description of its file"));
+        }
+        let first = std::mem::take(&mut self.first);
+        if let (true, Some(set), Some(id)) = (first, &self.gtid, &gtid)
+            && id.is_in(set)
+        {
+            let found = format!("transaction {id}, which the position counts as read");
+            return Err(history::changed(&self.here(), &found, "one that was not read"));
+        }
         let commit_time = micros.unwrap_or(i64::from(seconds) * 1_000_000);
         self.placed = true;
-        self.transaction = Some(Transaction { start, rows: 0, commit_time, begun, xa: false, gtid });
+        self.transaction = Some(Transaction { start, rows: 0, commit_time, mark: None, begun, xa: false, gtid });
         Ok(())
     }
 
@@ -278,12 +315,22 @@ impl Changes {
         } else {
             name
         };
-        if file != self.file || offset > self.offset {
+        self.next_file = Some((file, offset));
+        self.ids.clear();
+        Ok(())
+    }
+
+    /// The format description of a file is there: what follows lies in it. Until then the stream is at
+    /// the end of the file before, whose positions have their own file's time.
+    fn enter_file(&mut self, begun: u32) {
+        self.file_begun = Some(begun);
+        if let Some((file, offset)) = self.next_file.take()
+            && (file != self.file || offset > self.offset)
+        {
+            self.last = None;
             self.offset = offset;
             self.file = file;
         }
-        self.ids.clear();
-        Ok(())
     }
 }
 

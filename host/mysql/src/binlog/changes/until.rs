@@ -15,6 +15,7 @@ use std::cmp::Ordering;
 
 use super::super::ChangeEvent;
 use super::super::gtid::GtidSet;
+use super::super::history;
 use super::{Changes, Id, Transaction};
 use crate::error::{Error, Result};
 use crate::position::{Position, file_number};
@@ -102,6 +103,12 @@ impl Changes {
             return Ok(None);
         }
         let Some(until) = self.until.take() else { return Ok(None) };
+        // Another history may have come to the same place, or passed over it.
+        if let (Some(needed), Some(found)) = (until.position.mark(), self.mark().filter(|_| self.placed))
+            && found != *needed
+        {
+            return Err(history::changed(&until.position, &found.to_string(), &needed.to_string()));
+        }
         // The same place for our rows, but as this stream has it, so that it can be opened there anew.
         self.delivered = self.here();
         self.said_dry = false;

@@ -1,0 +1,91 @@
+//! A source whose binary log is another one than before: nothing of it is read.
+
+use rowmill_devserver::{Kind, Server};
+
+use crate::harness::{Workspace, shared};
+
+const PIPELINE: &str = r#"
+pipeline: history
+source: { url: "${SOURCE}", tables: [t] }
+steps: []
+sink: { url: "${TARGET}", table: "out", meta: "${META}" }
+"#;
+
+const ROWS: &str = "SELECT * FROM `out` ORDER BY id";
+
+/// One transaction for each id, of equal size.
+fn insert(ids: std::ops::Range<i32>) -> String {
+    ids.map(|id| format!("INSERT INTO t VALUES ({id}, {id});")).collect()
+}
+
+fn reset(kind: Kind) -> &'static str {
+    match kind {
+        Kind::MySql => "RESET BINARY LOGS AND GTIDS;",
+        Kind::MariaDb => "RESET MASTER;",
+    }
+}
+
+fn start(server: &Server, name: &str, kind: Kind) -> Workspace<'_> {
+    let workspace = Workspace::new(server, shared(kind), &format!("{name}_{kind:?}"));
+    workspace.write_pipeline(PIPELINE);
+    workspace.source_sql(&format!("CREATE TABLE t (id INT PRIMARY KEY, v INT); {}", reset(kind)));
+    workspace
+}
+
+fn says_why(text: &str) -> bool {
+    (text.contains("is not the one that position") || text.contains("no longer holds position") || text.contains("the log was reset"))
+        && text.contains("--rebuild")
+}
+
+/// `check` and `run` refuse, `status` tells the reason of the stop, and the target is as it was.
+fn assert_stopped(workspace: &Workspace<'_>, rows: &str) {
+    for command in ["check", "run"] {
+        let outcome = workspace.run(&[command, "pipeline.yaml", "--color", "never"]);
+        assert_ne!(outcome.code, 0, "{command}: {}", outcome.stderr);
+        assert!(says_why(&outcome.stderr), "{command}: {}", outcome.stderr);
+    }
+    assert_eq!(workspace.target_sql(ROWS), rows);
+}
+
+fn a_reset_while_stopped(kind: Kind) {
+    let server = Server::start(kind).unwrap();
+    let workspace = start(&server, "history_stopped", kind);
+    workspace.catch_up();
+    workspace.source_sql(&insert(0..5));
+    workspace.catch_up();
+    let rows = workspace.target_sql(ROWS);
+    workspace.source_sql(&format!("{} {}", reset(kind), insert(10..30)));
+    assert_stopped(&workspace, &rows);
+}
+
+fn a_reset_while_running(kind: Kind, inserts: std::ops::Range<i32>) {
+    let server = Server::start(kind).unwrap();
+    let workspace = start(&server, "history_running", kind);
+    let mut running = workspace.start();
+    workspace.source_sql(&insert(0..5));
+    let rows = "0\t0\n1\t1\n2\t2\n3\t3\n4\t4\n";
+    workspace.wait("rows", || workspace.run(&["status", "pipeline.yaml"]).code == 0 && workspace.target_sql(ROWS) == rows);
+    workspace.source_sql(&format!("{} {}", reset(kind), insert(inserts)));
+    workspace.wait("a stop", || !running.is_running());
+    assert!(says_why(&workspace.log_text()), "{}", workspace.log_text());
+    let status = workspace.run(&["status", "pipeline.yaml"]);
+    assert!(says_why(&status.stdout), "{}", status.stdout);
+    assert_stopped(&workspace, rows);
+}
+
+#[test]
+fn a_reset_while_stopped_is_noticed() {
+    for kind in [Kind::MySql, Kind::MariaDb] {
+        a_reset_while_stopped(kind);
+    }
+}
+
+#[test]
+fn a_reset_while_running_is_noticed() {
+    for kind in [Kind::MySql, Kind::MariaDb] {
+        // The new log is shorter than the old one, and longer.
+        for inserts in [10..10, 10..12, 10..40] {
+            a_reset_while_running(kind, inserts);
+        }
+    }
+}
