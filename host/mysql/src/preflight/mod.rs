@@ -11,7 +11,8 @@ use crate::endpoint::{self, Endpoint, Flavor, Identity};
 use crate::error::{Doing, Error, Problem};
 use crate::position::Position;
 use crate::table::{TableDef, expand_tables};
-use server::{Grants, Settings};
+pub(crate) use server::Grants;
+use server::Settings;
 
 /// Where reading begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,9 @@ pub enum Start {
 pub struct CheckOptions {
     /// Tables changed by cascades that the server doesn't log are read anyway.
     pub allow_unlogged_cascades: bool,
+    /// Tables that statements in the log may change unseen, see
+    /// [`ChangesOptions`](crate::binlog::ChangesOptions::ignore_statements): they can't be read.
+    pub ignore_statements: Vec<String>,
 }
 
 /// What is known about the server after a check.

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use data::ColumnData;
 pub use facts::{WrongFact, check_facts, check_name};
 pub use name::{TableName, quote};
+pub(crate) use read::glob;
 pub use read::{expand_tables, read_definition};
 pub use sql_type::{Geometry, Sign, Size, SqlType, TYPE_BYTES_MAX};
 

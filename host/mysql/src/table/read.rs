@@ -166,7 +166,8 @@ pub async fn expand_tables(conn: &mut Conn, default_db: Option<&str>, patterns: 
     Ok(found)
 }
 
-fn glob(pattern: &[u8], name: &[u8]) -> bool {
+/// Whether a name matches a pattern with `*` and `?`.
+pub(crate) fn glob(pattern: &[u8], name: &[u8]) -> bool {
     match (pattern.first(), name.first()) {
         (None, None) => true,
         (Some(b'*'), _) => glob(&pattern[1..], name) || (!name.is_empty() && glob(pattern, &name[1..])),

@@ -6,6 +6,7 @@ mod changes;
 mod history;
 mod preflight;
 mod snapshot;
+mod statements;
 mod types;
 mod until;
 

@@ -111,6 +111,7 @@ impl Changes {
         }
         // The same place for our rows, but as this stream has it, so that it can be opened there anew.
         self.delivered = self.here();
+        self.temporary.deliver();
         self.said_dry = false;
         self.reported = std::time::Instant::now();
         self.wants_boundary &= until.position.rows > 0;
