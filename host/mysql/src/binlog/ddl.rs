@@ -121,6 +121,29 @@ pub(crate) fn classify(text: &str, schema: &str) -> Statement {
     Statement::Other
 }
 
+/// The names that a statement gives to tables, new ones or others.
+pub(crate) fn named(text: &str, schema: &str) -> Vec<TableName> {
+    let words = words(text);
+    let is = |i: usize, keyword: &str| words.get(i).is_some_and(|word| word.is(keyword));
+    let names = Names { words: &words, schema };
+    if is(0, "CREATE") {
+        let table = if is(1, "OR") { 3 } else { 1 };
+        return if is(table, "TABLE") { names.list(table + 1).into_iter().take(1).collect() } else { Vec::new() };
+    }
+    let renames = is(0, "RENAME") && (is(1, "TABLE") || is(1, "TABLES"));
+    if !renames && !is(0, "ALTER") {
+        return Vec::new();
+    }
+    // RENAME TABLE a TO b, and a part of ALTER TABLE: RENAME b, RENAME TO b, RENAME AS b, RENAME = b.
+    let after = |i: usize| match renames {
+        true => is(i, "TO").then_some(i + 1),
+        false if !is(i, "RENAME") || ["COLUMN", "INDEX", "KEY"].iter().any(|part| is(i + 1, part)) => None,
+        false if is(i + 1, "TO") || is(i + 1, "AS") || words.get(i + 1) == Some(&Word::Sign('=')) => Some(i + 2),
+        false => Some(i + 1),
+    };
+    (1..words.len()).filter_map(after).filter_map(|i| names.one(i)).map(|(name, _)| name).collect()
+}
+
 struct Names<'a> {
     words: &'a [Word<'a>],
     schema: &'a str,
@@ -284,6 +307,30 @@ mod tests {
         assert_eq!(tables("UPDATE a, b.c SET x = 1"), ["shop.a", "b.c"]);
         assert!(tables("DELETE FROM orders WHERE id = 'it''s'").contains(&"shop.orders".to_owned()));
         assert_eq!(tables("create or replace table t (a int)"), ["shop.t"]);
+    }
+
+    #[test]
+    fn names_that_tables_are_given() {
+        let named = |text: &str| -> Vec<String> {
+            named(text, "shop").iter().map(|name| format!("{}.{}", name.schema, name.name)).collect()
+        };
+        assert_eq!(named("CREATE TABLE IF NOT EXISTS `t` (a int) SELECT 1"), ["shop.t"]);
+        assert_eq!(named("create or replace table x.t like u"), ["x.t"]);
+        assert_eq!(named("RENAME TABLE a TO b, `to` TO x.`d`"), ["shop.b", "x.d"]);
+        assert_eq!(named("ALTER TABLE a ADD b int, RENAME TO c"), ["shop.c"]);
+        assert_eq!(named("alter table a rename = x.c"), ["x.c"]);
+        assert_eq!(named("alter table a rename c"), ["shop.c"]);
+        for none in [
+            "ALTER TABLE a RENAME COLUMN b TO c, RENAME INDEX d TO e",
+            "CREATE TEMPORARY TABLE t (a int)",
+            "CREATE VIEW v AS SELECT 1",
+            "DROP TABLE t",
+            "INSERT INTO t VALUES ('RENAME TO b')",
+            "RENAME TABLE a TO",
+            "",
+        ] {
+            assert!(named(none).is_empty(), "{none}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod gtid;
 mod rows;
 mod stream;
 mod table_map;
+mod unread;
 
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub use crate::charset::Charsets;
 pub use crate::position::current_position;
 pub use changes::Changes;
 pub use rows::{Decoder, RowKind, RowsEvent};
+pub use unread::Unread;
 
 /// Which row images are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,10 +64,12 @@ pub struct ChangesOptions {
     pub zero_dates: ZeroDates,
     /// Where one event must end, once: see [`Changes::set_until`].
     pub until: Option<Position>,
+    /// Tables that are warned of when the log names them, since they are meant and not read.
+    pub unread: Unread,
 }
 
 impl ChangesOptions {
-    /// After-images, batches of 8,192 rows or 4 MiB, a heartbeat every 5 s, zero dates as NULL.
+    /// After-images, batches of 8,192 rows or 4 MiB, a heartbeat every 5 s, zero dates as NULL, no warnings.
     pub fn new(endpoint: Endpoint) -> ChangesOptions {
         ChangesOptions {
             endpoint,
@@ -75,6 +79,7 @@ impl ChangesOptions {
             heartbeat: Duration::from_secs(5),
             zero_dates: ZeroDates::Null,
             until: None,
+            unread: Unread::default(),
         }
     }
 }

@@ -92,6 +92,11 @@ impl Grants {
         })
     }
 
+    /// Whether the user may read every table of a schema. What roles hold isn't shown, and counts as everything.
+    pub(super) fn may_read_all(&self, schema: &str) -> bool {
+        self.has_roles() || self.has(&["SELECT"], |object| object == "*.*" || covers_schema(object, schema))
+    }
+
     pub(super) fn problems(&self, flavor: Flavor, user: &str, tables: &[TableName]) -> Vec<Problem> {
         if self.has_roles() {
             return Vec::new();
@@ -162,5 +167,14 @@ mod tests {
         assert_eq!(grants(&[some]), ["LOCK TABLES on `shop_1`.*"]);
         assert!(grants(&[some, r"GRANT LOCK TABLES ON `shop\_%`.* TO `u`@`%`"]).is_empty());
         assert_eq!(grants(&["GRANT USAGE ON *.* TO `u`@`%`"]).len(), 3);
+    }
+
+    #[test]
+    fn a_user_who_may_read_every_table_is_known() {
+        let may = |line: &str| Grants { lines: vec![line.to_owned()] }.may_read_all("shop_1");
+        assert!(may("GRANT SELECT ON *.* TO `u`@`%`") && may(r"GRANT INSERT, SELECT ON `shop\_1`.* TO `u`@`%`"));
+        assert!(may("GRANT ALL PRIVILEGES ON `shop_1`.* TO `u`@`%`") && may("GRANT `reader`@`%` TO `u`@`%`"));
+        assert!(!may("GRANT SELECT ON `shop_1`.`t` TO `u`@`%`") && !may("GRANT SELECT ON `shop_2`.* TO `u`@`%`"));
+        assert!(!may("GRANT INSERT ON *.* TO `u`@`%`"));
     }
 }

@@ -5,6 +5,7 @@ use mysql_async::binlog::events::{Event, GtidEvent};
 use super::super::ddl::{self, Statement};
 use super::super::events::{self, code};
 use super::super::rows::{RowKind, table_id};
+use super::super::table_map;
 use super::{Changes, Id, Transaction};
 use crate::error::{Error, Result};
 use crate::table::TableName;
@@ -156,6 +157,8 @@ impl Changes {
                 let table = decoder.table().def.name.clone();
                 return Err(Error::SchemaChanged { table, statement: difference, position: self.here() });
             }
+        } else if let Some((schema, table)) = table_map::names(body) {
+            self.options.unread.note(schema, table, self.names_fold);
         }
         self.ids.insert(id, index);
         Ok(())
@@ -234,6 +237,11 @@ impl Changes {
                     }
                     let position = self.here();
                     return Err(Error::SchemaChanged { table, statement: text, position });
+                }
+                if self.options.unread.is_needed() {
+                    for name in ddl::named(&query.text, &query.schema) {
+                        self.options.unread.note(&name.schema, &name.name, self.names_fold);
+                    }
                 }
                 if query.text.trim_end().to_ascii_uppercase().ends_with("START TRANSACTION") {
                     // CREATE TABLE … SELECT of MySQL 8: its rows follow.
