@@ -282,7 +282,8 @@ impl Chain {
     }
 
     fn key_text(&self, rows: &RecordBatch, row: usize) -> String {
-        let part = |&column: &usize| format!("{}={}", self.input.field(column).name(), cell::text(rows.column(column), row));
+        let part =
+            |&column: &usize| format!("{}={}", self.input.field(column).name(), cell::text(rows.column(column), row));
         let parts: Vec<String> = self.key.iter().map(part).collect();
         line(&parts.join(", ")).into_owned()
     }

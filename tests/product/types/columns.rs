@@ -32,7 +32,12 @@ fn filters_and_maps_read_every_type() {
             _ => format!("CASE WHEN id >= 0 THEN c{n} END"),
         };
         let maps: Vec<String> = (0..types.len()).map(|n| format!("      m{n}: \"{}\"", computed(n))).collect();
-        write_pipeline(&workspace, "read", "t", &format!("steps:\n  - filter: \"{filter}\"\n  - map:\n{}", maps.join("\n")));
+        write_pipeline(
+            &workspace,
+            "read",
+            "t",
+            &format!("steps:\n  - filter: \"{filter}\"\n  - map:\n{}", maps.join("\n")),
+        );
         let printed = |column: &dyn Fn(usize) -> String| {
             let own = types.iter().enumerate().map(|(n, of)| of.print(&format!("c{n}")));
             let made = types.iter().enumerate().map(|(n, of)| match of.sql {

@@ -106,7 +106,11 @@ pub(super) const ORDERED: &[Type] = &[
     plain("DECIMAL(38,10)", &["-9999999999999999999999999999.9999999999", "1.5", "0"], "1.5000000000"),
     plain(
         "DECIMAL(65,30)",
-        &["-99999999999999999999999999999999999.999999999999999999999999999999", "0.000000000000000000000000000001", "7"],
+        &[
+            "-99999999999999999999999999999999999.999999999999999999999999999999",
+            "0.000000000000000000000000000001",
+            "7",
+        ],
         "0.000000000000000000000000000001",
     ),
     of("BIT(1)", &["b'0'", "b'1'", "NULL"], "1", Print::Number),
@@ -129,16 +133,32 @@ pub(super) const ORDERED: &[Type] = &[
     plain("TIME(6)", &["'838:59:58.999999'", "'-00:00:00.000001'", "'00:00:00'"], "-00:00:00.000001"),
 ];
 
-const DOCUMENTS: &[Type] =
-    &[text("JSON", &["'[1, 2.5, \"x\"]'", "'{\"a\": null}'", "'7'"], "").no_key()];
+const DOCUMENTS: &[Type] = &[text("JSON", &["'[1, 2.5, \"x\"]'", "'{\"a\": null}'", "'7'"], "").no_key()];
 
 const BYTES: &[Type] = &[
-    of("GEOMETRY", &["ST_GeomFromText('POINT(1 2)')", "ST_GeomFromText('LINESTRING(0 0,1 1)')", "ST_GeomFromText('POINT(0 0)')"], "", Print::Bytes).no_key(),
-    of("POINT", &["ST_GeomFromText('POINT(1 2)')", "ST_GeomFromText('POINT(-1 1e9)')", "ST_GeomFromText('POINT(0 0)')"], "", Print::Bytes).no_key(),
+    of(
+        "GEOMETRY",
+        &["ST_GeomFromText('POINT(1 2)')", "ST_GeomFromText('LINESTRING(0 0,1 1)')", "ST_GeomFromText('POINT(0 0)')"],
+        "",
+        Print::Bytes,
+    )
+    .no_key(),
+    of(
+        "POINT",
+        &["ST_GeomFromText('POINT(1 2)')", "ST_GeomFromText('POINT(-1 1e9)')", "ST_GeomFromText('POINT(0 0)')"],
+        "",
+        Print::Bytes,
+    )
+    .no_key(),
 ];
 
-const VECTORS: &[Type] =
-    &[of("VECTOR(3)", &["STRING_TO_VECTOR('[1, -2.5, 3e30]')", "STRING_TO_VECTOR('[0, 0, 0]')", "STRING_TO_VECTOR('[1, 1, 1]')"], "", Print::Bytes).no_key()];
+const VECTORS: &[Type] = &[of(
+    "VECTOR(3)",
+    &["STRING_TO_VECTOR('[1, -2.5, 3e30]')", "STRING_TO_VECTOR('[0, 0, 0]')", "STRING_TO_VECTOR('[1, 1, 1]')"],
+    "",
+    Print::Bytes,
+)
+.no_key()];
 
 /// The types without an order. JSON has no equality either.
 pub(super) fn opaque(kind: Kind) -> impl Iterator<Item = &'static Type> {

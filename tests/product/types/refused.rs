@@ -51,7 +51,10 @@ fn what_a_type_cannot_be_is_refused_by_check() {
         if kind == Kind::MariaDb {
             let said = refused("\"foreign_*\"", "filter: \"id > 0\"");
             for of in ["uuid", "inet4", "inet6"] {
-                assert!(said.contains(&format!("`foreign_{of}`")) && said.contains(&format!("type {of}")), "{of}: {said}");
+                assert!(
+                    said.contains(&format!("`foreign_{of}`")) && said.contains(&format!("type {of}")),
+                    "{of}: {said}"
+                );
             }
         }
     }

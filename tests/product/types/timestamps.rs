@@ -42,8 +42,10 @@ fn a_timestamp_is_treated_like_a_datetime() {
             "CREATE TABLE stamp (id INT PRIMARY KEY, g INT NOT NULL, at TIMESTAMP(3) NULL);
              CREATE TABLE plain (id INT PRIMARY KEY, g INT NOT NULL, at DATETIME(3) NULL);",
         );
-        both("INSERT INTO {} VALUES (1, 1, '2024-02-28 00:07:00'), (2, 1, '2024-02-28 00:15:00.250'),
-             (3, 2, '2024-02-28 00:29:59.999');");
+        both(
+            "INSERT INTO {} VALUES (1, 1, '2024-02-28 00:07:00'), (2, 1, '2024-02-28 00:15:00.250'),
+             (3, 2, '2024-02-28 00:29:59.999');",
+        );
         let run = |changed: bool| {
             for (name, aggregate, verifiable) in CASES {
                 write_pipeline(&workspace, name, "stamp, plain", &format!("steps:\n{aggregate}"));
@@ -61,8 +63,10 @@ fn a_timestamp_is_treated_like_a_datetime() {
         // The first closes windows; the second comes too late, and so does an update of a row in a closed window.
         both("INSERT INTO {} VALUES (4, 1, '2024-02-28 05:00:00');");
         run(true);
-        both("INSERT INTO {} VALUES (5, 2, '2024-02-28 00:31:00'); UPDATE {} SET g = 3 WHERE id = 2;
-              UPDATE {} SET at = '2024-02-28 06:30:00' WHERE id = 4;");
+        both(
+            "INSERT INTO {} VALUES (5, 2, '2024-02-28 00:31:00'); UPDATE {} SET g = 3 WHERE id = 2;
+              UPDATE {} SET at = '2024-02-28 06:30:00' WHERE id = 4;",
+        );
         run(true);
     }
 }

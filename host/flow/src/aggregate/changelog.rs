@@ -204,8 +204,11 @@ impl Aggregate {
         let windowed = self.windowing.is_some() && self.sessions.is_none();
         let columns = key_columns(&self.groups.entries.table, &self.keys, windowed, &[slot])?;
         let fields = self.output.fields().iter();
-        let parts: Vec<String> =
-            columns.iter().zip(fields).map(|(column, field)| format!("{}={}", field.name(), cell::text(column, 0))).collect();
+        let parts: Vec<String> = columns
+            .iter()
+            .zip(fields)
+            .map(|(column, field)| format!("{}={}", field.name(), cell::text(column, 0)))
+            .collect();
         Ok(line(&parts.join(", ")).into_owned())
     }
 

@@ -285,7 +285,9 @@ impl Aggregate {
         let failure = |row: usize| {
             let (code, what) = match times.is_null(row) {
                 true => ("no-event-time", "is NULL"),
-                false => ("window-out-of-range", "has a window that begins or ends beyond what the target's column holds"),
+                false => {
+                    ("window-out-of-range", "has a window that begins or ends beyond what the target's column holds")
+                }
             };
             let message = format!("the event time {} {what}", self.output_name(on));
             Failure { origin: frame.origin(row), code: code.to_owned(), message, function: self.id.clone() }

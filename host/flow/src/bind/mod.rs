@@ -54,7 +54,10 @@ impl BoundTable {
         if let Some((start, end)) = self.window
             && let Some(aggregate) = self.flow.aggregates_mut().last()
         {
-            [start, end].iter().filter_map(|&column| holds.times(column)).for_each(|range| aggregate.narrow_windows(&range));
+            [start, end]
+                .iter()
+                .filter_map(|&column| holds.times(column))
+                .for_each(|range| aggregate.narrow_windows(&range));
         }
         self.flow.last.hold(&self.target.table, holds);
     }

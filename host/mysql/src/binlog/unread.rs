@@ -19,10 +19,7 @@ pub struct Unread {
 
 impl Unread {
     /// Of a plan's patterns; `known`: the tables that are read, and what else has been told of.
-    pub fn new(
-        patterns: impl IntoIterator<Item = TablePattern>,
-        known: impl IntoIterator<Item = TableName>,
-    ) -> Unread {
+    pub fn new(patterns: impl IntoIterator<Item = TablePattern>, known: impl IntoIterator<Item = TableName>) -> Unread {
         let patterns = patterns.into_iter().filter(TablePattern::is_glob).collect();
         Unread { patterns, known: known.into_iter().collect() }
     }
@@ -73,7 +70,9 @@ mod tests {
     fn only_tables_that_a_pattern_means_are_noted() {
         let patterns = ["t_*", "mart.x", "t"].map(|text| TablePattern::parse(text, Some("shop")));
         let mut unread = Unread::new(patterns, [TableName::new("shop", "t_1")]);
-        for (schema, table) in [("shop", "t_1"), ("shop", "t_2"), ("shop", "T_3"), ("shop", "t"), ("mart", "t_2"), ("mart", "x")] {
+        for (schema, table) in
+            [("shop", "t_1"), ("shop", "t_2"), ("shop", "T_3"), ("shop", "t"), ("mart", "t_2"), ("mart", "x")]
+        {
             unread.note(schema, table, false);
         }
         assert_eq!(told(&unread), ["shop.t_1", "shop.t_2"]);
