@@ -37,9 +37,9 @@ fn what_a_type_cannot_be_is_refused_by_check() {
         }
         for (steps, message) in [
             ("aggregate: { by: [c], values: { n: \"count(*)\" } }", "JSON documents can't be grouped by"),
-            ("aggregate: { values: { n: \"count(distinct c)\" } }", "distinct: JSON"),
-            ("aggregate: { values: { n: \"min(c)\" } }", "values with an order"),
-            ("aggregate: { values: { n: \"sum(c)\" } }", "sum"),
+            ("aggregate: { by: [k], values: { n: \"count(distinct c)\" } }", "distinct: JSON"),
+            ("aggregate: { by: [k], values: { n: \"min(c)\" } }", "values with an order"),
+            ("aggregate: { by: [k], values: { n: \"sum(c)\" } }", "sum"),
         ] {
             let said = refused("document", steps);
             assert!(said.contains(message), "{steps}: no {message:?} in {said}");

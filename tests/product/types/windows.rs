@@ -68,7 +68,7 @@ fn every_event_time_has_windows_of_every_shape() {
             for shape in &SHAPES {
                 let (name, window) = (shape.name, shape.window);
                 let aggregate = format!(
-                    "steps:\n  - aggregate:\n      by: [k]\n      window: {{ {window}, on: c, lateness: 3650000d }}\n      \
+                    "steps:\n  - aggregate:\n      by: [k]\n      window: {{ {window}, on: c, late: update }}\n      \
                      values: {{ n: \"count(*)\", total: \"sum(v)\" }}\n    on_error: skip"
                 );
                 write_pipeline(&workspace, name, "\"times_*\"", &aggregate);
