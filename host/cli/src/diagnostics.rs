@@ -344,7 +344,7 @@ error: no such key in source: tabels
 4 |   tabels: [orders]
   |   ^^^^^^
   |
-  = needed: one of url, tls, tls_ca, tables, start, allow_unlogged_cascades, zero_dates, append_only
+  = needed: one of url, tls, tls_ca, tables, start, allow_unlogged_cascades, zero_dates, append_only, ignore_statements
   = fix: did you mean tables?
 
 error: the environment variable LIMIT is not set

@@ -45,7 +45,7 @@ impl Server {
     /// The same with further server flags; the last of two equal flags wins.
     pub fn start_with(kind: Kind, flags: &[&str]) -> anyhow::Result<Server> {
         let programs = Programs::find(kind)?;
-        let template = template::template(&programs)?;
+        let template = template::template(&programs, flags)?;
         let folder = tempfile::Builder::new().prefix("rowmill-server-").tempdir()?;
         template::copy(&template, &folder.path().join("data"))?;
         let mut server = Server {

@@ -7,19 +7,21 @@ use anyhow::{Context, bail};
 
 use crate::programs::{Programs, cache};
 
-/// The template folder of this server version, made now if it is missing.
+/// The template folder of this server version, made now if it is missing. Flags that a data folder is bound to
+/// make another one.
 ///
 /// Several processes may ask at once: each builds in a folder of its own, and the first rename wins.
-pub(crate) fn template(programs: &Programs) -> anyhow::Result<PathBuf> {
+pub(crate) fn template(programs: &Programs, flags: &[&str]) -> anyhow::Result<PathBuf> {
+    let bound: Vec<&str> = flags.iter().copied().filter(|flag| flag.starts_with("--lower-case-table-names=")).collect();
     let templates = cache()?.join("templates");
-    let ready = templates.join(format!("{}-{}", programs.kind.name(), programs.version()?));
+    let ready = templates.join(format!("{}-{}{}", programs.kind.name(), programs.version()?, bound.concat()));
     if ready.is_dir() {
         return Ok(ready);
     }
     std::fs::create_dir_all(&templates).with_context(|| format!("creating {}", templates.display()))?;
     let building = tempfile::Builder::new().prefix("building-").tempdir_in(&templates)?;
     let data = building.path().join("data");
-    let output = programs.initialize(&data)?.output().context("initialising a data folder")?;
+    let output = programs.initialize(&data)?.args(&bound).output().context("initialising a data folder")?;
     if !output.status.success() {
         bail!(
             "initialising a data folder failed: {}{}",

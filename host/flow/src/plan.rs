@@ -70,6 +70,9 @@ pub struct Source {
     /// Rows are never updated nor deleted; one that is stops the pipeline. Aggregates that can't take
     /// rows out again ask for it.
     pub append_only: bool,
+    /// Tables that statements in the log may change instead of rows: `db.table` or globs of it.
+    #[serde(default)]
+    pub ignore_statements: Vec<String>,
 }
 
 /// Encryption of the connections to a server, beside what its address says.
@@ -555,6 +558,7 @@ mod tests {
                 allow_unlogged_cascades: false,
                 zero_dates: ZeroDates::Null,
                 append_only: false,
+                ignore_statements: vec!["percona.*".to_owned()],
             },
             steps: vec![Step {
                 id: "map-1".to_owned(),

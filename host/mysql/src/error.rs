@@ -151,6 +151,35 @@ pub enum Error {
         /// Where in the binary log.
         position: Position,
     },
+    /// A statement stands in the log instead of rows, and what it changed is not known.
+    #[error(
+        "binary log at {position}: the statement '{}' may have changed rows of a table that is read: {}; set binlog_format = 'ROW' in the session that sent it, and start over with `rowmill run FILE --rebuild`; or, if rows of the tables that it writes don't matter, list these in source.ignore_statements and start again",
+        line(statement),
+        line(reason)
+    )]
+    UnclearStatement {
+        /// The statement, or its beginning.
+        statement: String,
+        /// Why its effect is not known.
+        reason: String,
+        /// Where.
+        position: Position,
+    },
+    /// A session logs less than whole rows.
+    #[error(
+        "binary log{}: rows of table {table} were logged without all of their columns, by a session with another {setting} than the server's; set {setting} = {needed} in every session that writes the table, and start over with `rowmill run FILE --rebuild`",
+        at(position)
+    )]
+    RowImage {
+        /// The table.
+        table: TableName,
+        /// The session's variable.
+        setting: &'static str,
+        /// The value that it must have.
+        needed: &'static str,
+        /// Where, when known.
+        position: Option<Position>,
+    },
     /// A table that should be read is not there.
     #[error("table {table} does not exist")]
     TableMissing {
@@ -349,10 +378,17 @@ impl Error {
         Error::Internal { message: message.into() }
     }
 
+    pub(crate) fn row_image(table: TableName, setting: &'static str, needed: &'static str) -> Error {
+        Error::RowImage { table, setting, needed, position: None }
+    }
+
     /// Adds the place to an error of the decoder, which does not know it.
     pub(crate) fn at(self, place: &Position) -> Error {
         match self {
             Error::Malformed { message, position: None } => Error::Malformed { message, position: Some(place.clone()) },
+            Error::RowImage { table, setting, needed, position: None } => {
+                Error::RowImage { table, setting, needed, position: Some(place.clone()) }
+            }
             other => other,
         }
     }

@@ -7,8 +7,17 @@ use super::url::{URL, database, url};
 use crate::plan::{Secret, Source, Start, ZeroDates};
 use crate::problem::Problem;
 
-const KEYS: &[&str] =
-    &["url", "tls", "tls_ca", "tables", "start", "allow_unlogged_cascades", "zero_dates", "append_only"];
+const KEYS: &[&str] = &[
+    "url",
+    "tls",
+    "tls_ca",
+    "tables",
+    "start",
+    "allow_unlogged_cascades",
+    "zero_dates",
+    "append_only",
+    "ignore_statements",
+];
 const TABLES: Need = need("a list of table names", "tables: [orders]");
 /// The value of `source`.
 pub(super) const SOURCE: Need = need("a mapping with url and tables", "source: { url: …, tables: [orders] }");
@@ -44,6 +53,7 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<S
     let append_only = fields
         .get("append_only")
         .map_or(Some(false), |(node, at)| reader.boolean(node, &at, need("true or false", "append_only: true")));
+    let ignored = fields.get("ignore_statements").map_or(Some(Vec::new()), |(node, at)| ignored(reader, node, &at));
     Some(Source {
         url: url?,
         tls: tls?,
@@ -52,6 +62,7 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<S
         allow_unlogged_cascades: cascades?,
         zero_dates: zero_dates?,
         append_only: append_only?,
+        ignore_statements: ignored?,
     })
 }
 
@@ -96,6 +107,30 @@ fn tables(reader: &mut Reader<'_>, node: &Node, at: &str, url: Option<&Secret>) 
         }
     }
     complete.then_some(tables)
+}
+
+fn ignored(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<String>> {
+    let mut patterns = Vec::new();
+    let mut complete = true;
+    for (node, at) in reader.list(node, at, need("a list of db.table", "ignore_statements: [\"percona.*\"]"))? {
+        let text = reader.text(node, &at, need("db.table", "ignore_statements: [\"percona.*\"]"));
+        let Some(name) = text.map(|text| text.value) else {
+            complete = false;
+            continue;
+        };
+        let unqualified = || {
+            let problem = Problem::configuration(format!("{name:?} names no database"));
+            (!name.contains('.')).then(|| problem.needed("db.table, also with * and ?").fix(format!("write db.{name}")))
+        };
+        match table_pattern(&name).or_else(unqualified) {
+            Some(problem) => {
+                reader.report(problem.at(at));
+                complete = false;
+            }
+            None => patterns.push(name),
+        }
+    }
+    complete.then_some(patterns)
 }
 
 /// `table`, `db.table`, with `*` and `?`.

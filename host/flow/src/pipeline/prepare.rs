@@ -117,7 +117,10 @@ pub(crate) async fn prepare(
         }
         _ => first_start(&plan.source.start),
     };
-    let options = CheckOptions { allow_unlogged_cascades: plan.source.allow_unlogged_cascades };
+    let options = CheckOptions {
+        allow_unlogged_cascades: plan.source.allow_unlogged_cascades,
+        ignore_statements: plan.source.ignore_statements.clone(),
+    };
     let checked = preflight::check_source(&source, &plan.source.tables, &start, &options).await;
 
     let mut problems = Vec::new();

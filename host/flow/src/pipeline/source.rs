@@ -5,7 +5,7 @@ use rowmill_mysql::binlog::{self, ChangesOptions, Images, TableRead};
 use rowmill_mysql::snapshot::SnapshotOptions;
 
 use crate::bind::BoundTable;
-use crate::plan::{Pipeline, ZeroDates};
+use crate::plan::{Pipeline, Start, ZeroDates};
 use crate::status::StepMeter;
 
 pub(crate) fn snapshot_options(plan: &Pipeline, endpoint: &Endpoint) -> SnapshotOptions {
@@ -23,6 +23,8 @@ pub(crate) fn changes_options(plan: &Pipeline, endpoint: &Endpoint, images: Imag
         batch_rows: plan.batch.rows,
         batch_bytes: plan.batch.bytes,
         zero_dates: zero_dates(plan),
+        ignore_statements: plan.source.ignore_statements.clone(),
+        tables_existed: matches!(plan.source.start, Start::Snapshot | Start::Latest),
         ..ChangesOptions::new(endpoint.clone())
     }
 }

@@ -23,7 +23,9 @@
 //! that had to be logged because a non-transactional table was written after it, and XA
 //! transactions, whose rows are logged when they are prepared.
 
+mod doubt;
 mod handle;
+mod statements;
 mod until;
 
 use std::collections::HashMap;
@@ -31,15 +33,20 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
+use super::client_charset::ClientCharsets;
 use super::gtid::GtidSet;
+use super::ignored::Ignored;
+use super::names::{Names, server_spelling};
 use super::rows::{Decoder, RowsEvent};
 use super::stream::Stream;
+use super::temporary::TemporaryTables;
 use super::{ChangeBatch, ChangeEvent, ChangesOptions, TableRead};
 use crate::charset::Charsets;
-use crate::endpoint::{Flavor, Identity};
+use crate::endpoint::{self, Flavor, Identity};
 use crate::error::{Error, Result};
 use crate::position::Position;
 use crate::table::{TableDef, TableName};
+use doubt::{Doubt, Settled};
 use until::Until;
 
 /// Positions that moved without rows of ours are reported at most this often while other tables'
@@ -76,9 +83,15 @@ pub struct Changes {
     options: ChangesOptions,
     identity: Identity,
     decoders: Vec<Decoder>,
-    /// Schema and table as in a table map's bytes, to the decoder.
-    names: HashMap<Vec<u8>, usize>,
-    names_fold: bool,
+    /// How the server spells each table's name, where it has the table.
+    spellings: Vec<Option<TableName>>,
+    names: Names,
+    ignored: Ignored,
+    charsets: ClientCharsets,
+    temporary: TemporaryTables,
+    /// A statement of which it is not known yet whether it changed a table that is read.
+    doubt: Option<Doubt>,
+    settled: Settled,
     flavor: Flavor,
     stream: Option<Stream>,
     attempts: u32,
@@ -119,6 +132,12 @@ impl Changes {
         let mut conn = options.endpoint.connect().await?;
         let definitions: Vec<&TableDef> = tables.iter().map(|table| &table.def).collect();
         let charsets = Charsets::read(&mut conn, definitions).await?;
+        let (flavor, _) = endpoint::flavor(&mut conn).await?;
+        let client_charsets = ClientCharsets::read(&mut conn, flavor).await?;
+        let mut spellings = Vec::new();
+        for table in &tables {
+            spellings.push(server_spelling(&mut conn, &table.def.name).await?);
+        }
         drop(conn);
         let decoders = tables
             .into_iter()
@@ -129,9 +148,14 @@ impl Changes {
             options,
             identity: identity_expected.clone(),
             decoders,
-            names: HashMap::new(),
-            names_fold: false,
-            flavor: Flavor::MySql,
+            spellings,
+            names: Names::default(),
+            ignored: Ignored::new(&[], TableName::clone),
+            charsets: client_charsets,
+            temporary: TemporaryTables::default(),
+            doubt: None,
+            settled: Settled::default(),
+            flavor,
             stream: None,
             attempts: 0,
             ids: HashMap::new(),
@@ -160,10 +184,13 @@ impl Changes {
         let from = self.delivered.clone();
         let opened = Stream::open(&self.options.endpoint, &self.identity, &from, self.options.heartbeat).await?;
         self.flavor = opened.flavor;
-        self.names_fold = opened.names_fold;
         self.files = opened.files;
-        self.names =
-            self.decoders.iter().enumerate().map(|(i, d)| (map_key(&d.table().def.name, self.names_fold), i)).collect();
+        let tables = self.decoders.iter().zip(&self.spellings);
+        let tables = tables.map(|(d, spelling)| (spelling.as_ref().unwrap_or(&d.table().def.name), spelling.is_some()));
+        self.names = Names::new(tables, opened.names_fold);
+        self.ignored = Ignored::new(&self.options.ignore_statements, |name| self.names.fold(name));
+        self.temporary.rewind();
+        (self.doubt, self.settled) = (None, Settled::default());
         for (i, decoder) in self.decoders.iter_mut().enumerate() {
             // What was decoded and not delivered comes again.
             decoder.take_batch(i)?;
@@ -216,6 +243,7 @@ impl Changes {
         if self.stream.is_none() {
             self.connect().await?;
         }
+        self.settle().await?;
         let mut handled = 0u32;
         loop {
             self.take_pending()?;
@@ -244,6 +272,7 @@ impl Changes {
                 }
             };
             let heartbeat = self.handle(&event)?;
+            self.settle().await?;
             if let Some(event) = self.reach_until()? {
                 return Ok(event);
             }
@@ -304,6 +333,7 @@ impl Changes {
         let batches = self.take_batches()?;
         let position = self.here();
         self.delivered = position.clone();
+        self.temporary.deliver();
         self.said_dry = dry;
         self.reported = Instant::now();
         Ok(ChangeEvent::Rows { batches, position, boundary: self.at_boundary(), dry })
@@ -317,6 +347,7 @@ impl Changes {
     fn position(&mut self, dry: bool) -> ChangeEvent {
         let position = self.here();
         self.delivered = position.clone();
+        self.temporary.deliver();
         self.said_dry = dry;
         self.reported = Instant::now();
         ChangeEvent::Position { position, commit_time: self.committed, dry }
@@ -336,14 +367,6 @@ impl Changes {
         let (offset, rows) = self.place();
         Position { file: self.file.clone(), offset, gtid, rows }
     }
-}
-
-fn map_key(name: &TableName, fold: bool) -> Vec<u8> {
-    let part = |text: &str| {
-        let text = if fold { text.to_ascii_lowercase() } else { text.to_owned() };
-        [&[text.len() as u8][..], text.as_bytes()].concat()
-    };
-    [part(&name.schema), vec![0], part(&name.name)].concat()
 }
 
 fn backoff(attempts: u32) -> Duration {

@@ -28,10 +28,10 @@ pub(crate) mod code {
     pub(crate) const MARIA_QUERY_COMPRESSED: u8 = 165;
 }
 
-/// True for events that a reader of rows may pass over: statements' variables and texts, lists of
-/// GTIDs, binlog check points, group replication's own.
+/// True for events that a reader of rows may pass over: statements' variables and texts, pieces of files for
+/// LOAD DATA, lists of GTIDs, binlog check points, group replication's own.
 pub(crate) fn is_ignorable(code: u8) -> bool {
-    matches!(code, 0 | 5 | 13 | 14 | 17 | 28 | 29 | 35 | 36 | 37 | 160 | 161 | 163)
+    matches!(code, 0 | 5 | 9 | 11 | 13 | 14 | 17 | 28 | 29 | 35 | 36 | 37 | 160 | 161 | 163)
 }
 
 /// The name of an event type, for messages.
@@ -39,7 +39,7 @@ pub(crate) fn name(code: u8) -> String {
     let name = match code {
         1 => "Start_v3",
         6 | 12 => "Load",
-        8..=11 => "LOAD DATA of before 5.0",
+        8 | 10 => "LOAD DATA of before 5.0",
         20..=22 => "row event of before 5.1",
         code::XA_PREPARE => "XA_prepare",
         code::PARTIAL_UPDATE_ROWS => "Partial_update_rows",
@@ -47,36 +47,6 @@ pub(crate) fn name(code: u8) -> String {
         _ => return format!("event type {code}"),
     };
     name.to_owned()
-}
-
-/// A statement and its default database.
-#[derive(Debug)]
-pub(crate) struct Query {
-    pub(crate) schema: String,
-    pub(crate) text: String,
-}
-
-/// Reads the body of a Query, an Execute_load_query or MariaDB's compressed Query.
-pub(crate) fn query(code: u8, body: &[u8]) -> Result<Query, Bad> {
-    let mut input = Bytes::new(body);
-    input.u64()?;
-    let schema = input.u8()? as usize;
-    input.u16()?;
-    let status = input.u16()? as usize;
-    if code == code::EXECUTE_LOAD_QUERY {
-        input.take(13)?;
-    }
-    input.take(status)?;
-    let schema = String::from_utf8_lossy(input.take(schema)?).into_owned();
-    input.u8()?;
-    let inflated;
-    let text = if code == code::MARIA_QUERY_COMPRESSED {
-        inflated = inflate(input.rest)?;
-        &inflated
-    } else {
-        input.rest
-    };
-    Ok(Query { schema, text: String::from_utf8_lossy(text).into_owned() })
 }
 
 /// Inflates what MariaDB compressed: a byte with the algorithm and the size's length, the size
@@ -107,6 +77,13 @@ pub(crate) fn rotate(body: &[u8]) -> Result<(u64, String), Bad> {
     let offset = input.u64()?;
     let file = std::str::from_utf8(input.rest).map_err(|_| "names a file that is not UTF-8")?;
     Ok((offset, file.trim_end_matches('\0').to_owned()))
+}
+
+/// Whether the file of a Format_description was begun by a server that started: all sessions before it, and
+/// their temporary tables, are gone. The field is 0 in rotated files, and where reading begins inside of one.
+pub(crate) fn begins_with_server(body: &[u8]) -> bool {
+    // Version of the format, and of the server.
+    body.get(52..56).is_some_and(|created| created != [0; 4])
 }
 
 /// What a MySQL GTID event says.

@@ -4,13 +4,19 @@
 //! into columns and can be used alone, on captured events. Events of tables that nobody asked for
 //! are passed over before a row is looked at.
 
+mod ahead;
 mod changes;
-mod ddl;
+mod client_charset;
 mod events;
 mod gtid;
+pub(crate) mod ignored;
+pub(crate) mod names;
+mod query;
 mod rows;
+mod sql;
 mod stream;
 mod table_map;
+mod temporary;
 mod unread;
 
 use std::time::Duration;
@@ -64,12 +70,18 @@ pub struct ChangesOptions {
     pub zero_dates: ZeroDates,
     /// Where one event must end, once: see [`Changes::set_until`].
     pub until: Option<Position>,
+    /// Tables, as `schema.table` with `*` and `?`, that statements in the log may change instead of rows.
+    /// Those of the schema `mysql` always may, and a table that is read never.
+    pub ignore_statements: Vec<String>,
+    /// The tables existed where reading began, so that a CREATE TABLE of one of them makes another one.
+    pub tables_existed: bool,
     /// Tables that are warned of when the log names them, since they are meant and not read.
     pub unread: Unread,
 }
 
 impl ChangesOptions {
-    /// After-images, batches of 8,192 rows or 4 MiB, a heartbeat every 5 s, zero dates as NULL, no warnings.
+    /// After-images, batches of 8,192 rows or 4 MiB, a heartbeat every 5 s, zero dates as NULL, no statements
+    /// instead of rows, and no warnings.
     pub fn new(endpoint: Endpoint) -> ChangesOptions {
         ChangesOptions {
             endpoint,
@@ -79,6 +91,8 @@ impl ChangesOptions {
             heartbeat: Duration::from_secs(5),
             zero_dates: ZeroDates::Null,
             until: None,
+            ignore_statements: Vec::new(),
+            tables_existed: false,
             unread: Unread::default(),
         }
     }

@@ -19,6 +19,9 @@ use crate::table::Generated;
 use super::events::inflate;
 use super::table_map::TableMap;
 
+/// Each session decides which columns it logs.
+const LACKS_COLUMNS: Bad = "lacks columns";
+
 /// What a row event does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowKind {
@@ -148,6 +151,11 @@ impl Decoder {
         self.bytes
     }
 
+    /// A table map was seen, and so a row will have been.
+    pub(crate) fn has_rows_seen(&self) -> bool {
+        !self.bound.is_empty()
+    }
+
     /// Binds to a table map event's body; the error says how the map deviates from the stored
     /// definition.
     pub fn table_map(&mut self, body: &[u8]) -> Result<(), String> {
@@ -162,8 +170,10 @@ impl Decoder {
 
     /// Begins a row event of type `code`, from its body.
     pub fn rows_event(&mut self, code: u8, body: &[u8], commit_time: i64) -> Result<RowsEvent> {
-        self.begin(code, body, commit_time)
-            .map_err(|e| Error::malformed(format!("row event of table {} {e}", self.table.def.name)))
+        self.begin(code, body, commit_time).map_err(|e| match e {
+            LACKS_COLUMNS => Error::row_image(self.table.def.name.clone(), "binlog_row_image", "FULL"),
+            e => Error::malformed(format!("row event of table {} {e}", self.table.def.name)),
+        })
     }
 
     fn begin(&mut self, code: u8, body: &[u8], commit_time: i64) -> Result<RowsEvent, Bad> {
@@ -184,7 +194,7 @@ impl Decoder {
             let before = self.present.clone();
             self.present(input.take(bitmap)?)?;
             if before != self.present {
-                return Err("has different columns before and after; binlog_row_image must be FULL");
+                return Err(LACKS_COLUMNS);
             }
         }
         let data = if compressed { inflate(input.rest)? } else { input.rest.to_vec() };
@@ -195,7 +205,7 @@ impl Decoder {
         for (i, (present, column)) in self.present.iter_mut().zip(&self.table.def.columns).enumerate() {
             *present = bits[i / 8] >> (i % 8) & 1 == 1;
             if !*present && column.generated != Some(Generated::Virtual) {
-                return Err("lacks columns; binlog_row_image must be FULL");
+                return Err(LACKS_COLUMNS);
             }
         }
         self.present_count = self.present.iter().filter(|&&p| p).count();

@@ -106,6 +106,24 @@ impl Stream {
         })
     }
 
+    /// Events from a place that another stream has reached: nothing is checked again.
+    pub(crate) async fn ahead(endpoint: &Endpoint, flavor: Flavor, from: &Position) -> Result<Stream> {
+        let heartbeat = Duration::from_secs(5);
+        let mut conn = endpoint.connect().await?;
+        let uuid = random_uuid();
+        let variables =
+            Statement::new("SET @source_heartbeat_period = 5000000000, @master_heartbeat_period = 5000000000")
+                .text(", @replica_uuid = ")
+                .literal(&uuid)
+                .text(", @slave_uuid = ")
+                .literal(&uuid)
+                .text(", @mariadb_slave_capability = 4");
+        conn.query_drop(variables).await.doing("looking ahead in the binary log")?;
+        let events = Box::pin(request(conn, flavor, from).await?);
+        let silence_max = heartbeat * 3 + Duration::from_secs(10);
+        Ok(Stream { events, server: endpoint.server(), from: from.clone(), silence_max })
+    }
+
     /// The next event if it is already here.
     pub(crate) fn ready(&mut self) -> Option<Result<Event>> {
         // Outside tokio's budget: a budget used up would look like a stream that is dry.

@@ -7,44 +7,48 @@
 
 use std::collections::HashSet;
 
-use crate::table::{TableName, TablePattern};
+use super::names::folded;
+use crate::table::{TableName, TablePattern, glob};
 
-/// The patterns of a plan, and the tables that they are known to mean.
+/// The patterns of a plan, and the tables that they are known to mean, as the server compares names.
 #[derive(Debug, Clone, Default)]
 pub struct Unread {
-    patterns: Vec<TablePattern>,
+    patterns: Vec<TableName>,
     /// Read, passed over with a word, or told of.
     known: HashSet<TableName>,
+    folds: bool,
 }
 
 impl Unread {
-    /// Of a plan's patterns; `known`: the tables that are read, and what else has been told of.
-    pub fn new(patterns: impl IntoIterator<Item = TablePattern>, known: impl IntoIterator<Item = TableName>) -> Unread {
-        let patterns = patterns.into_iter().filter(TablePattern::is_glob).collect();
-        Unread { patterns, known: known.into_iter().collect() }
+    /// Of a plan's patterns. `known`: the tables that are read, and what else has been told of; `folds`: the
+    /// server compares names in lower case.
+    pub(crate) fn new<'a>(
+        patterns: &[TablePattern],
+        known: impl IntoIterator<Item = &'a TableName>,
+        folds: bool,
+    ) -> Unread {
+        let fold = |name: &TableName| if folds { folded(name) } else { name.clone() };
+        let globs = patterns.iter().filter(|pattern| pattern.is_glob());
+        Unread {
+            patterns: globs.map(|pattern| fold(&pattern.name())).collect(),
+            known: known.into_iter().map(fold).collect(),
+            folds,
+        }
     }
 
-    /// Whether there are patterns at all.
-    pub(crate) fn is_needed(&self) -> bool {
-        !self.patterns.is_empty()
-    }
-
-    /// Notes a table that the log names. Warns once if a pattern means it and it is not known. `folds`: the
-    /// server doesn't tell names by their case.
-    pub(crate) fn note(&mut self, schema: &str, table: &str, folds: bool) {
-        let (lower, patterns);
-        let (schema, table, patterns) = match folds {
-            false => (schema, table, &self.patterns),
-            true => {
-                lower = (schema.to_lowercase(), table.to_lowercase());
-                patterns = self.patterns.iter().map(TablePattern::to_lowercase).collect();
-                (&*lower.0, &*lower.1, &patterns)
-            }
-        };
-        let Some(pattern) = patterns.iter().find(|pattern| pattern.matches(schema, table)) else { return };
-        let name = TableName::new(schema, table);
-        let is_known = |known: &TableName| folds && known.to_lowercase() == name;
-        if !self.known.contains(&name) && !self.known.iter().any(is_known) {
+    /// Notes a table that the log names. Warns once if a pattern means it and it is not known.
+    pub(crate) fn note(&mut self, schema: &str, table: &str) {
+        if self.patterns.is_empty() {
+            return;
+        }
+        let mut name = TableName::new(schema, table);
+        if self.folds {
+            name = folded(&name);
+        }
+        let means = |pattern: &&TableName| pattern.schema == name.schema && glob(&pattern.name, &name.name);
+        if let Some(pattern) = self.patterns.iter().find(means)
+            && self.known.insert(name.clone())
+        {
             tracing::warn!(
                 table = %name,
                 %pattern,
@@ -52,7 +56,6 @@ impl Unread {
                  not be seen then; reset the pipeline to read it, or narrow the pattern"
             );
         }
-        self.known.insert(name);
     }
 }
 
@@ -60,30 +63,27 @@ impl Unread {
 mod tests {
     use super::*;
 
-    fn told(unread: &Unread) -> Vec<String> {
-        let mut told: Vec<String> = unread.known.iter().map(|name| format!("{}.{}", name.schema, name.name)).collect();
-        told.sort();
-        told
+    fn known(unread: &Unread) -> Vec<String> {
+        let mut known: Vec<String> = unread.known.iter().map(|name| format!("{}.{}", name.schema, name.name)).collect();
+        known.sort();
+        known
     }
 
     #[test]
     fn only_tables_that_a_pattern_means_are_noted() {
         let patterns = ["t_*", "mart.x", "t"].map(|text| TablePattern::parse(text, Some("shop")));
-        let mut unread = Unread::new(patterns, [TableName::new("shop", "t_1")]);
-        for (schema, table) in
-            [("shop", "t_1"), ("shop", "t_2"), ("shop", "T_3"), ("shop", "t"), ("mart", "t_2"), ("mart", "x")]
-        {
-            unread.note(schema, table, false);
-        }
-        assert_eq!(told(&unread), ["shop.t_1", "shop.t_2"]);
+        let mut unread = Unread::new(&patterns, [&TableName::new("shop", "t_1")], false);
+        let named = [("shop", "t_1"), ("shop", "t_2"), ("shop", "T_3"), ("shop", "t"), ("mart", "t_2"), ("mart", "x")];
+        named.iter().for_each(|(schema, table)| unread.note(schema, table));
+        assert_eq!(known(&unread), ["shop.t_1", "shop.t_2"]);
     }
 
     #[test]
     fn names_fold_where_the_server_folds_them() {
         let patterns = [TablePattern::parse("Orders_*", Some("Shop"))];
-        let mut unread = Unread::new(patterns, [TableName::new("Shop", "Orders_1")]);
-        unread.note("shop", "orders_1", true);
-        unread.note("SHOP", "ORDERS_Ä", true);
-        assert_eq!(told(&unread), ["Shop.Orders_1", "shop.orders_1", "shop.orders_ä"]);
+        let mut unread = Unread::new(&patterns, [&TableName::new("Shop", "Orders_1")], true);
+        unread.note("shop", "orders_1");
+        unread.note("SHOP", "ORDERS_Ä");
+        assert_eq!(known(&unread), ["shop.orders_1", "shop.orders_ä"]);
     }
 }

@@ -15,7 +15,8 @@ use crate::endpoint::{self, Conn, Endpoint, Flavor, Identity};
 use crate::error::{Doing, Error, Problem};
 use crate::position::Position;
 use crate::table::{TableDef, TableName, TablePattern, matches_of};
-use server::{Grants, Settings};
+pub(crate) use server::Grants;
+use server::Settings;
 
 /// Where reading begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,9 @@ pub enum Start {
 pub struct CheckOptions {
     /// Tables changed by cascades that the server doesn't log are read anyway.
     pub allow_unlogged_cascades: bool,
+    /// Tables that statements in the log may change unseen, see
+    /// [`ChangesOptions`](crate::binlog::ChangesOptions::ignore_statements): they can't be read.
+    pub ignore_statements: Vec<String>,
 }
 
 /// What is known about the server after a check.
@@ -112,7 +116,7 @@ pub async fn check_source(
         if settings.has_binlog() { start::resolve(&mut conn, flavor, start, &mut problems).await? } else { None };
     conn.disconnect().await.doing("ending the check")?;
     if problems.is_empty() {
-        let unread = Unread::new(patterns, names.into_iter().chain(expanded.passed_over));
+        let unread = Unread::new(&patterns, names.iter().chain(&expanded.passed_over), settings.folds_names());
         Ok((ServerInfo { flavor, version, identity, start, unread }, defs))
     } else {
         Err(PreflightError::Problems { problems })

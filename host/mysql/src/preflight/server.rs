@@ -17,7 +17,7 @@ impl Settings {
         let rows: Vec<(String, String)> = conn
             .query(
                 "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format', 'binlog_row_image', \
-                 'binlog_row_value_options', 'innodb_native_foreign_keys')",
+                 'binlog_row_value_options', 'innodb_native_foreign_keys', 'lower_case_table_names')",
             )
             .await
             .doing("reading the server's settings")?;
@@ -36,6 +36,11 @@ impl Settings {
     /// keys above the storage engine.
     pub(super) fn logs_cascades(&self) -> bool {
         self.get("innodb_native_foreign_keys").is_some_and(|v| v == "OFF" || v == "0")
+    }
+
+    /// Names of tables are compared in lower case.
+    pub(super) fn folds_names(&self) -> bool {
+        self.get("lower_case_table_names").is_some_and(|v| v != "0")
     }
 
     pub(super) fn problems(&self) -> Vec<Problem> {
@@ -66,12 +71,12 @@ impl Settings {
 
 /// What the user may do.
 #[derive(Debug)]
-pub(super) struct Grants {
+pub(crate) struct Grants {
     lines: Vec<String>,
 }
 
 impl Grants {
-    pub(super) async fn read(conn: &mut Conn) -> Result<Grants> {
+    pub(crate) async fn read(conn: &mut Conn) -> Result<Grants> {
         let lines: Vec<String> = conn.query("SHOW GRANTS").await.doing("reading the user's privileges")?;
         Ok(Grants { lines })
     }
@@ -94,7 +99,15 @@ impl Grants {
 
     /// Whether the user may read every table of a schema. What roles hold isn't shown, and counts as everything.
     pub(super) fn may_read_all(&self, schema: &str) -> bool {
-        self.has_roles() || self.has(&["SELECT"], |object| object == "*.*" || covers_schema(object, schema))
+        let taken_back = format!(" ON {}.* FROM ", quote(schema));
+        self.has_roles()
+            || self.has(&["SELECT"], |object| object == "*.*" || covers_schema(object, schema))
+                && !self.lines.iter().any(|line| line.starts_with("REVOKE") && line.contains(&taken_back))
+    }
+
+    /// The user has a privilege on all objects, and no part of it was taken back.
+    pub(crate) fn are_everywhere(&self, privilege: &str) -> bool {
+        self.has(&[privilege], |object| object == "*.*") && !self.lines.iter().any(|line| line.starts_with("REVOKE"))
     }
 
     pub(super) fn problems(&self, flavor: Flavor, user: &str, tables: &[TableName]) -> Vec<Problem> {
@@ -176,5 +189,8 @@ mod tests {
         assert!(may("GRANT ALL PRIVILEGES ON `shop_1`.* TO `u`@`%`") && may("GRANT `reader`@`%` TO `u`@`%`"));
         assert!(!may("GRANT SELECT ON `shop_1`.`t` TO `u`@`%`") && !may("GRANT SELECT ON `shop_2`.* TO `u`@`%`"));
         assert!(!may("GRANT INSERT ON *.* TO `u`@`%`"));
+        let lines = ["GRANT SELECT ON *.* TO `u`@`%`", "REVOKE SELECT ON `shop_1`.* FROM `u`@`%`"].map(str::to_owned);
+        let grants = Grants { lines: lines.into() };
+        assert!(!grants.may_read_all("shop_1") && grants.may_read_all("shop_2"));
     }
 }

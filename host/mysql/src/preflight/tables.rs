@@ -5,6 +5,8 @@ use rowmill_foreign::line;
 use super::CheckOptions;
 use super::patterns::unreadable;
 use super::server::Settings;
+use crate::binlog::ignored::Ignored;
+use crate::binlog::names::folded;
 use crate::charset::Charsets;
 use crate::endpoint::{Conn, Flavor};
 use crate::error::{Doing, Problem, Result};
@@ -41,6 +43,15 @@ pub(super) async fn check(
             format!("server error {}: {}", e.code, line(&e.message)),
             "SELECT on it",
             format!("GRANT SELECT ON {name} TO the user"),
+        ));
+    }
+    let fold = |name: &TableName| if settings.folds_names() { folded(name) } else { name.clone() };
+    if let Some(pattern) = Ignored::new(&options.ignore_statements, fold).find(&fold(name)) {
+        problems.push(Problem::new(
+            subject.clone(),
+            format!("statements that change tables of '{}.{}' are ignored", pattern.schema, pattern.name),
+            "tables whose changes are all seen",
+            "leave the table out, or take the pattern out of source.ignore_statements (mysql.* is always in it)",
         ));
     }
     if !def.engine.eq_ignore_ascii_case("InnoDB") {

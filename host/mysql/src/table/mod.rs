@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use data::ColumnData;
 pub use facts::{WrongFact, check_facts, check_name};
 pub use name::{TableName, quote};
+pub(crate) use pattern::glob;
 pub use pattern::{Match, TablePattern, match_of, matches_of};
 pub use read::read_definition;
 pub use sql_type::{Geometry, Sign, Size, SqlType, TYPE_BYTES_MAX};

@@ -19,11 +19,6 @@ impl TableName {
     pub fn new(schema: impl Into<String>, name: impl Into<String>) -> TableName {
         TableName { schema: schema.into(), name: name.into() }
     }
-
-    /// The name in lower case: for servers that don't tell names by their case.
-    pub(crate) fn to_lowercase(&self) -> TableName {
-        TableName::new(self.schema.to_lowercase(), self.name.to_lowercase())
-    }
 }
 
 /// As statements have it, but on one line: for people.

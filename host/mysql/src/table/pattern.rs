@@ -47,11 +47,6 @@ impl TablePattern {
     pub fn matches(&self, schema: &str, table: &str) -> bool {
         self.schema == schema && glob(&self.table, table)
     }
-
-    /// The same over names in lower case.
-    pub(crate) fn to_lowercase(&self) -> TablePattern {
-        TablePattern { schema: self.schema.to_lowercase(), table: self.table.to_lowercase() }
-    }
 }
 
 /// On one line, for people.
@@ -107,8 +102,8 @@ pub async fn matches_of(conn: &mut Conn, pattern: &TablePattern) -> Result<Vec<M
     Ok(meant.map(|(name, kind)| Match { name: TableName::new(&pattern.schema, name), kind }).collect())
 }
 
-/// `*` stands for any characters, `?` for one.
-fn glob(pattern: &str, name: &str) -> bool {
+/// Whether a name matches a pattern, in which `*` stands for any characters and `?` for one.
+pub(crate) fn glob(pattern: &str, name: &str) -> bool {
     let (mut wanted, mut found) = (pattern.chars(), name.chars());
     // What follows the last `*`, and from where it was tried.
     let mut retry: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;
@@ -166,6 +161,5 @@ mod tests {
         let pattern = TablePattern::parse("t_*", Some("shop"));
         assert!(pattern.is_glob() && pattern.matches("shop", "t_1") && !pattern.matches("mart", "t_1"));
         assert!(TablePattern::parse("mart.t_?", Some("shop")).matches("mart", "t_1"));
-        assert!(TablePattern::parse("Mart.T_?", None).to_lowercase().matches("mart", "t_1"));
     }
 }

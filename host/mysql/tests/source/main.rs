@@ -5,6 +5,7 @@
 mod changes;
 mod preflight;
 mod snapshot;
+mod statements;
 mod types;
 mod until;
 

@@ -7,7 +7,7 @@ fn misspelt_keys_name_the_nearest() {
     one(
         "  tables: [orders]",
         "  tabels: [orders]\n  tables: [orders]",
-        "5:3: no such key in source: tabels; needed one of url, tls, tls_ca, tables, start, allow_unlogged_cascades, zero_dates, append_only; fix: did you mean tables?",
+        "5:3: no such key in source: tabels; needed one of url, tls, tls_ca, tables, start, allow_unlogged_cascades, zero_dates, append_only, ignore_statements; fix: did you mean tables?",
     );
     one(
         "limits: { memory: 32MiB }",

@@ -2,13 +2,13 @@
 
 use mysql_async::binlog::events::{Event, GtidEvent};
 
-use super::super::ddl::{self, Statement};
+use super::super::ahead;
 use super::super::events::{self, code};
+use super::super::query::Query;
 use super::super::rows::{RowKind, table_id};
 use super::super::table_map;
 use super::{Changes, Id, Transaction};
 use crate::error::{Error, Result};
-use crate::table::TableName;
 
 impl Changes {
     /// Takes one event in; true for a heartbeat.
@@ -74,11 +74,17 @@ impl Changes {
                 }
             }
             code::QUERY | code::EXECUTE_LOAD_QUERY | code::MARIA_QUERY_COMPRESSED => {
-                let query = events::query(kind, body).map_err(bad("Query"))?;
+                let query = Query::parse(self.flavor, kind, body).map_err(bad("Query"))?;
                 self.query(&query, start, header.timestamp())?;
             }
             code::ROTATE => self.rotate(body)?,
-            code::FORMAT_DESCRIPTION | code::STOP => self.ids.clear(),
+            code::FORMAT_DESCRIPTION => {
+                self.ids.clear();
+                if events::begins_with_server(body) {
+                    self.temporary.clear();
+                }
+            }
+            code::STOP => self.ids.clear(),
             _ if heartbeat => return Ok(true),
             code::INCIDENT => {
                 return Err(Error::Incident { message: events::incident(body), position: self.here() });
@@ -90,8 +96,9 @@ impl Changes {
             }
             code::PARTIAL_UPDATE_ROWS => {
                 let id = table_id(body).map_err(bad("row"))?;
-                if let Some(Some(_)) = self.ids.get(&id) {
-                    return Err(self.unsupported(kind, "SET GLOBAL binlog_row_value_options = ''"));
+                if let Some(Some(index)) = self.ids.get(&id) {
+                    let table = self.decoders[*index].table().def.name.clone();
+                    return Err(Error::row_image(table, "binlog_row_value_options", "''"));
                 }
             }
             code::MARIA_START_ENCRYPTION => {}
@@ -107,18 +114,21 @@ impl Changes {
 
     /// An offset from its low 32 bits, which is what headers have. Offsets grow.
     fn full_offset(&self, low: u32) -> u64 {
-        let offset = (self.offset & !0xffff_ffff) | u64::from(low);
-        match offset < self.offset && self.offset - offset > 1 << 31 {
-            true => offset + (1 << 32),
-            false => offset,
-        }
+        ahead::full_offset(self.offset, low)
     }
 
     fn unsupported(&self, kind: u8, fix: &str) -> Error {
         Error::UnsupportedEvent { event: events::name(kind), position: self.here(), fix: fix.to_owned() }
     }
 
-    fn begin(&mut self, start: u64, seconds: u32, micros: Option<i64>, begun: bool, gtid: Option<Id>) -> Result<()> {
+    pub(super) fn begin(
+        &mut self,
+        start: u64,
+        seconds: u32,
+        micros: Option<i64>,
+        begun: bool,
+        gtid: Option<Id>,
+    ) -> Result<()> {
         if self.transaction.as_ref().is_some_and(|t| t.rows > 0) {
             // Also what an undecompressable payload, which the driver passes over, looks like.
             return Err(Error::malformed("a transaction begins before the one before it ended"));
@@ -130,7 +140,7 @@ impl Changes {
     }
 
     /// The transaction's end: its rows stand.
-    fn commit(&mut self) {
+    pub(super) fn commit(&mut self) {
         if let Some(transaction) = self.transaction.take() {
             self.committed = Some(transaction.commit_time);
             match (&mut self.gtid, transaction.gtid) {
@@ -144,13 +154,7 @@ impl Changes {
 
     fn table_map(&mut self, body: &[u8]) -> Result<()> {
         let id = table_id(body).map_err(Error::malformed)?;
-        let index = map_name(body).and_then(|name| {
-            if self.names_fold {
-                self.names.get(&name.to_ascii_lowercase()).copied()
-            } else {
-                self.names.get(name).copied()
-            }
-        });
+        let index = self.names.find_map(body);
         if let Some(index) = index {
             let decoder = &mut self.decoders[index];
             if let Err(difference) = decoder.table_map(body) {
@@ -158,7 +162,7 @@ impl Changes {
                 return Err(Error::SchemaChanged { table, statement: difference, position: self.here() });
             }
         } else if let Some((schema, table)) = table_map::names(body) {
-            self.options.unread.note(schema, table, self.names_fold);
+            self.options.unread.note(schema, table);
         }
         self.ids.insert(id, index);
         Ok(())
@@ -189,89 +193,6 @@ impl Changes {
         Ok(())
     }
 
-    fn query(&mut self, query: &events::Query, start: u64, seconds: u32) -> Result<()> {
-        let begun = self.transaction.as_ref().is_some_and(|t| t.begun);
-        match ddl::classify(&query.text, &query.schema) {
-            Statement::Begin => {
-                if self.transaction.is_none() {
-                    self.begin(start, seconds, None, true, None)?;
-                }
-                if let Some(transaction) = &mut self.transaction {
-                    transaction.begun = true;
-                }
-                return Ok(());
-            }
-            Statement::Commit => self.commit(),
-            Statement::Rollback => {
-                if self.transaction.as_ref().is_some_and(|t| t.rows > 0) {
-                    return Err(Error::UnsupportedEvent {
-                        event: format!("'{}' after changes of tables that are read", query.text),
-                        position: self.here(),
-                        fix: "don't mix tables with and without transactions in one transaction; reset the pipeline"
-                            .to_owned(),
-                    });
-                }
-                let to_savepoint = query.text.split_whitespace().count() > 1;
-                if !to_savepoint {
-                    self.commit();
-                }
-            }
-            Statement::Savepoint => {}
-            Statement::Xa => {
-                let second = query.text.split_whitespace().nth(1).unwrap_or_default();
-                if second.eq_ignore_ascii_case("START") || second.eq_ignore_ascii_case("BEGIN") {
-                    if let Some(transaction) = &mut self.transaction {
-                        transaction.begun = true;
-                        transaction.xa = true;
-                    }
-                } else if !second.eq_ignore_ascii_case("END") {
-                    self.commit();
-                }
-            }
-            statement => {
-                let ours = self.touches(&statement);
-                if let Some(table) = ours {
-                    let mut text: String = query.text.chars().take(1_000).collect();
-                    if text.len() < query.text.len() {
-                        text.push('…');
-                    }
-                    let position = self.here();
-                    return Err(Error::SchemaChanged { table, statement: text, position });
-                }
-                if self.options.unread.is_needed() {
-                    for name in ddl::named(&query.text, &query.schema) {
-                        self.options.unread.note(&name.schema, &name.name, self.names_fold);
-                    }
-                }
-                if query.text.trim_end().to_ascii_uppercase().ends_with("START TRANSACTION") {
-                    // CREATE TABLE … SELECT of MySQL 8: its rows follow.
-                    if let Some(transaction) = &mut self.transaction {
-                        transaction.begun = true;
-                    }
-                } else if !begun {
-                    self.commit();
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The first of our tables that a statement changes.
-    fn touches(&self, statement: &Statement) -> Option<TableName> {
-        let equal = |a: &str, b: &str| if self.names_fold { a.eq_ignore_ascii_case(b) } else { a == b };
-        let ours = |name: &TableName| {
-            self.decoders.iter().map(|d| &d.table().def.name).find(|our| match statement {
-                Statement::DropsSchema(schema) => equal(&our.schema, schema),
-                _ => equal(&our.schema, &name.schema) && equal(&our.name, &name.name),
-            })
-        };
-        match statement {
-            Statement::Changes(names) => names.iter().find_map(ours).cloned(),
-            Statement::DropsSchema(schema) => ours(&TableName::new(schema.as_str(), "")).cloned(),
-            _ => None,
-        }
-    }
-
     fn rotate(&mut self, body: &[u8]) -> Result<()> {
         let (offset, name) = match events::rotate(body) {
             Ok(rotate) => rotate,
@@ -293,13 +214,6 @@ impl Changes {
         self.ids.clear();
         Ok(())
     }
-}
-
-/// The bytes of a table map that name its table: length, schema, 0, length, table.
-fn map_name(body: &[u8]) -> Option<&[u8]> {
-    let schema = usize::from(*body.get(8)?);
-    let table = usize::from(*body.get(8 + schema + 2)?);
-    body.get(8..8 + schema + 3 + table)
 }
 
 fn verify_checksum(event: &Event) -> Result<()> {

@@ -104,6 +104,7 @@ impl Changes {
         let Some(until) = self.until.take() else { return Ok(None) };
         // The same place for our rows, but as this stream has it, so that it can be opened there anew.
         self.delivered = self.here();
+        self.temporary.deliver();
         self.said_dry = false;
         self.reported = std::time::Instant::now();
         self.wants_boundary &= until.position.rows > 0;
