@@ -41,7 +41,7 @@ use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::aggregate::keys::Keys;
-
+use crate::cell;
 use crate::error::{Error, shown};
 use crate::hold::{self, Made};
 use crate::plan::{Existing, Mode, OnError, Pipeline};
@@ -282,11 +282,9 @@ impl Chain {
     }
 
     fn key_text(&self, rows: &RecordBatch, row: usize) -> String {
-        let value = |column: usize| {
-            arrow_cast::display::array_value_to_string(rows.column(column), row).unwrap_or_else(|_| "?".to_owned())
-        };
-        let name = |column: usize| self.input.field(column).name();
-        let parts: Vec<String> = self.key.iter().map(|&column| format!("{}={}", name(column), value(column))).collect();
+        let part =
+            |&column: &usize| format!("{}={}", self.input.field(column).name(), cell::text(rows.column(column), row));
+        let parts: Vec<String> = self.key.iter().map(part).collect();
         line(&parts.join(", ")).into_owned()
     }
 

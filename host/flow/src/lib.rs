@@ -4,6 +4,7 @@ mod aggregate;
 #[doc(hidden)]
 pub mod bench;
 mod bind;
+pub mod cell;
 mod chain;
 mod components;
 mod dataflow;

@@ -5,6 +5,7 @@
 //! mark in Arrow and therefore not a type that a cast can lead to.
 
 use arrow_schema::{DataType, TimeUnit};
+use rowmill_foreign::UTC;
 
 /// Every name that `as` takes, for messages.
 pub const NAMES: &[&str] = &[
@@ -47,7 +48,7 @@ pub fn parse(name: &str) -> Option<DataType> {
         "date" => DataType::Date32,
         "time" => DataType::Duration(TimeUnit::Microsecond),
         "datetime" => DataType::Timestamp(TimeUnit::Microsecond, None),
-        "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
         other => {
             let inside = other.strip_prefix("decimal(")?.strip_suffix(')')?;
             let (precision, scale) = inside.split_once(',')?;

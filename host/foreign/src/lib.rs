@@ -1,5 +1,5 @@
 //! What comes from outside and is not to be trusted: texts made printable, files opened with care,
-//! names checked.
+//! names checked; and the time zone that columns of all crates share.
 //!
 //! Texts of components, files and servers reach terminals and logs only through [`Printable`] or
 //! [`line()`]; files that a user names are read only through [`read`]. Both are here, below all other
@@ -10,7 +10,9 @@
 mod file;
 mod name;
 mod text;
+mod zone;
 
 pub use file::{FileError, open, read, read_text};
 pub use name::{COLUMN_NAME_CHARS_MAX, ensure_column_name};
 pub use text::{LINE_CHARS_MAX, Printable, is_control, line};
+pub use zone::UTC;

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use arrow_schema::{DataType, Field, TimeUnit};
+use rowmill_foreign::UTC;
 
 use crate::bindings::types;
 
@@ -13,9 +14,6 @@ use crate::bindings::types;
 pub const JSON_KEY: &str = "type";
 /// See [`JSON_KEY`].
 pub const JSON_VALUE: &str = "json";
-
-/// The time zone of `timestamp` columns.
-const UTC: &str = "UTC";
 
 /// Whether a field is marked as JSON.
 #[must_use]

@@ -152,6 +152,9 @@ pub(super) fn status(status: &StoredStatus, state_folder: Option<&Path>) -> Stri
         let missing = if folder.is_dir() { "" } else { " (not there on this machine)" };
         line("state folder", format!("{}{missing}", folder.display()));
     }
+    if !status.unread_tables.is_empty() {
+        line("not read", format!("{}, which a pattern of source.tables means", status.unread_tables.join(", ")));
+    }
     if let Some(error) = &status.source_error {
         line("source", error.clone());
     }

@@ -9,11 +9,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, UInt64Array};
 use arrow_cast::{CastOptions, cast_with_options};
-use arrow_schema::{DataType, Field, TimeUnit};
+use arrow_schema::{DataType, Field};
 use rowmill_flow::problem::Problem;
 use rowmill_flow::type_name;
 use serde_json::Value;
@@ -175,12 +173,9 @@ pub(super) fn converted(
     lines: &[u64],
 ) -> Result<(Field, ArrayRef), Box<Problem>> {
     let options = CastOptions { safe: false, ..CastOptions::default() };
-    // Arrow reads zones only with a zone database; UTC needs none.
-    let utc = matches!(data_type, DataType::Timestamp(_, Some(_)));
-    let plain = if utc { DataType::Timestamp(TimeUnit::Microsecond, None) } else { data_type.clone() };
     let cast = |values: &[Value]| {
         let texts: StringArray = values.iter().map(text).collect();
-        cast_with_options(&texts, &plain, &options)
+        cast_with_options(&texts, data_type, &options)
     };
     let array = cast(values).map_err(|error| {
         let wrong = values.iter().position(|value| cast(std::slice::from_ref(value)).is_err());
@@ -190,11 +185,6 @@ pub(super) fn converted(
                 .found(wrong.map_or_else(|| error.to_string(), |row| values[row].to_string())),
         )
     })?;
-    let array: ArrayRef = if utc {
-        Arc::new(array.as_primitive::<TimestampMicrosecondType>().clone().with_timezone("UTC"))
-    } else {
-        array
-    };
     Ok((Field::new(name, data_type.clone(), true), array))
 }
 

@@ -2,12 +2,12 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::display::array_value_to_string;
 use arrow_schema::{DataType, Field, TimeUnit};
+use rowmill_flow::cell;
 use serde_json::Value;
 
 /// The value in a row. Decimals and temporals are texts, so that nothing is rounded; bytes are
@@ -36,18 +36,7 @@ pub(super) fn value(field: &Field, array: &ArrayRef, row: usize) -> Value {
                 _ => text.into(),
             }
         }
-        DataType::Binary => {
-            let digits: String = array.as_binary::<i32>().value(row).iter().map(|b| format!("{b:02x}")).collect();
-            format!("0x{digits}").into()
-        }
-        DataType::Duration(TimeUnit::Microsecond) => {
-            time(array.as_primitive::<DurationMicrosecondType>().value(row)).into()
-        }
-        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
-            // Without the zone, for which Arrow wants a zone database.
-            let plain = array.as_primitive::<TimestampMicrosecondType>().clone().with_timezone_opt(None::<&str>);
-            array_value_to_string(&plain, row).map_or(Value::Null, |text| format!("{text}Z").into())
-        }
+        DataType::Binary | DataType::Duration(TimeUnit::Microsecond) => cell::text(array, row).into(),
         _ => array_value_to_string(array, row).map_or(Value::Null, Value::from),
     }
 }
@@ -55,15 +44,6 @@ pub(super) fn value(field: &Field, array: &ArrayRef, row: usize) -> Value {
 /// JSON has no NaN and no infinity.
 fn float(value: f64) -> Value {
     serde_json::Number::from_f64(value).map_or_else(|| value.to_string().into(), Value::Number)
-}
-
-/// MySQL's TIME: hours may pass 24 and the sign stands in front.
-fn time(micros: i64) -> String {
-    let sign = if micros < 0 { "-" } else { "" };
-    let micros = micros.unsigned_abs();
-    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
-    let text = format!("{sign}{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if fraction == 0 { text } else { format!("{text}.{fraction:06}").trim_end_matches('0').to_owned() }
 }
 
 #[cfg(test)]
@@ -96,6 +76,6 @@ mod tests {
         assert_eq!(json(DurationMicrosecondArray::from(vec![-3_020_399_500_000])), "\"-838:59:59.5\"");
         let at = TimestampMicrosecondArray::from(vec![1_000_000]);
         assert_eq!(json(at.clone()), "\"1970-01-01T00:00:01\"");
-        assert_eq!(json(at.with_timezone("UTC")), "\"1970-01-01T00:00:01Z\"");
+        assert_eq!(json(at.with_timezone(rowmill_foreign::UTC)), "\"1970-01-01T00:00:01Z\"");
     }
 }

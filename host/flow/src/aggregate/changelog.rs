@@ -11,6 +11,7 @@ use super::keys::Keys;
 use super::table::{STORED, Table};
 use super::window::Time;
 use super::{Aggregate, Emission};
+use crate::cell;
 use crate::error::Error;
 use crate::plan::{Emit, Late, OnError};
 use crate::step::FAILURES_LOGGED;
@@ -202,11 +203,12 @@ impl Aggregate {
     fn shown_key(&self, slot: u32) -> Result<String, Error> {
         let windowed = self.windowing.is_some() && self.sessions.is_none();
         let columns = key_columns(&self.groups.entries.table, &self.keys, windowed, &[slot])?;
-        let mut parts = Vec::new();
-        for (column, field) in columns.iter().zip(self.output.fields()) {
-            let value = arrow_cast::display::array_value_to_string(column, 0)?;
-            parts.push(format!("{}={value}", field.name()));
-        }
+        let fields = self.output.fields().iter();
+        let parts: Vec<String> = columns
+            .iter()
+            .zip(fields)
+            .map(|(column, field)| format!("{}={}", field.name(), cell::text(column, 0)))
+            .collect();
         Ok(line(&parts.join(", ")).into_owned())
     }
 

@@ -37,6 +37,7 @@ mod table;
 pub(crate) mod window;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
@@ -272,15 +273,11 @@ impl Aggregate {
         Ok(())
     }
 
-    /// Takes out the rows without an event time, and those whose windows no server can hold.
+    /// Takes out the rows without an event time, and those whose windows the target can't hold.
     fn with_event_time(&self, frame: Frame, on: usize, failures: &mut Vec<Failure>) -> Result<Frame, Error> {
         let Some(windowing) = &self.windowing else { return Ok(frame) };
         let times = event_times(&frame.columns[on])?;
-        let range = match frame.columns[on].data_type() {
-            DataType::Timestamp(_, Some(_)) => window::TIMESTAMPS,
-            _ => window::DATETIMES,
-        };
-        let fits = |row: usize| times.is_valid(row) && windowing.assigner.fits(times.value(row), &range);
+        let fits = |row: usize| times.is_valid(row) && windowing.fits(times.value(row));
         let keep: BooleanBuffer = (0..frame.rows).map(fits).collect();
         if keep.count_set_bits() == frame.rows {
             return Ok(frame);
@@ -288,7 +285,9 @@ impl Aggregate {
         let failure = |row: usize| {
             let (code, what) = match times.is_null(row) {
                 true => ("no-event-time", "is NULL"),
-                false => ("window-out-of-range", "has a window that begins or ends beyond what a server can hold"),
+                false => {
+                    ("window-out-of-range", "has a window that begins or ends beyond what the target's column holds")
+                }
             };
             let message = format!("the event time {} {what}", self.output_name(on));
             Failure { origin: frame.origin(row), code: code.to_owned(), message, function: self.id.clone() }
@@ -470,6 +469,13 @@ impl Aggregate {
     pub(crate) fn complete_snapshot(&mut self) {
         if let Some(windowing) = &mut self.windowing {
             windowing.watermark.start();
+        }
+    }
+
+    /// The target holds no windows outside of this range.
+    pub(crate) fn narrow_windows(&mut self, range: &RangeInclusive<Time>) {
+        if let Some(windowing) = &mut self.windowing {
+            windowing.narrow(range);
         }
     }
 

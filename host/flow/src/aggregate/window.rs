@@ -14,6 +14,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use arrow_schema::DataType;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Emit, Late, Window, WindowShape};
@@ -29,9 +30,17 @@ pub(crate) struct Span {
 }
 
 /// The values of a DATETIME: the years 0 to 9999.
-pub(crate) const DATETIMES: RangeInclusive<Time> = -62_167_219_200_000_000..=253_402_300_799_999_999;
+const DATETIMES: RangeInclusive<Time> = -62_167_219_200_000_000..=253_402_300_799_999_999;
 /// Those of a TIMESTAMP: from its first second, since 0 stands for a zero date, to where MariaDB's end, in 2106.
-pub(crate) const TIMESTAMPS: RangeInclusive<Time> = 1_000_000..=4_294_967_295_999_999;
+const TIMESTAMPS: RangeInclusive<Time> = 1_000_000..=4_294_967_295_999_999;
+
+/// What a server holds of the times of windows over an event time of this type.
+pub(crate) fn range(event_time: &DataType) -> RangeInclusive<Time> {
+    match event_time {
+        DataType::Timestamp(_, Some(_)) => TIMESTAMPS,
+        _ => DATETIMES,
+    }
+}
 
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
@@ -76,7 +85,7 @@ impl Assigner {
     }
 
     /// Whether all windows of an event begin and end within a range.
-    pub(crate) fn fits(&self, at: Time, range: &RangeInclusive<Time>) -> bool {
+    fn fits(&self, at: Time, range: &RangeInclusive<Time>) -> bool {
         let size = match self.0 {
             WindowShape::Tumble { size } | WindowShape::Hop { size, .. } | WindowShape::Cumulate { size, .. } => size,
             WindowShape::Session { gap } => gap,
@@ -152,6 +161,8 @@ impl Watermark {
 /// A window of the plan at work.
 pub(crate) struct Windowing {
     pub(crate) assigner: Assigner,
+    /// Windows that begin or end outside of it can't be written.
+    range: RangeInclusive<Time>,
     lateness: i64,
     pub(crate) late: Late,
     pub(crate) emit: Emit,
@@ -162,9 +173,10 @@ pub(crate) struct Windowing {
 }
 
 impl Windowing {
-    pub(crate) fn new(window: &Window) -> Self {
+    pub(crate) fn new(window: &Window, range: RangeInclusive<Time>) -> Self {
         Self {
             assigner: Assigner::new(window.shape),
+            range,
             lateness: micros(window.lateness),
             late: window.late,
             emit: window.emit,
@@ -172,6 +184,16 @@ impl Windowing {
             watermark: Watermark::default(),
             closed: Time::MIN,
         }
+    }
+
+    /// The target holds no times outside of this range.
+    pub(crate) fn narrow(&mut self, range: &RangeInclusive<Time>) {
+        self.range = *self.range.start().max(range.start())..=*self.range.end().min(range.end());
+    }
+
+    /// Whether all windows of an event can be written.
+    pub(crate) fn fits(&self, at: Time) -> bool {
+        self.assigner.fits(at, &self.range)
     }
 
     /// Rows older than this are not expected any more.
@@ -258,14 +280,15 @@ mod tests {
 
     #[test]
     fn there_is_no_watermark_before_the_snapshot_is_complete() {
-        let mut windowing = Windowing::new(&Window {
+        let window = Window {
             shape: WindowShape::Tumble { size: Duration::from_secs(60) },
             on: "at".to_owned(),
             lateness: Duration::from_secs(5),
             late: Late::Drop,
             emit: Emit::Update,
             idle: None,
-        });
+        };
+        let mut windowing = Windowing::new(&window, DATETIMES);
         let window = Span { start: 0, end: 60 * SECOND };
         windowing.watermark.see(100 * SECOND);
         assert!(!windowing.is_closed(window));
@@ -275,5 +298,8 @@ mod tests {
         windowing.watermark.see(50 * SECOND);
         windowing.watermark.idle(Duration::from_secs(1));
         assert_eq!(windowing.watermark(), 96 * SECOND);
+        assert!(windowing.fits(-1));
+        windowing.narrow(&(0..=i64::MAX));
+        assert!(!windowing.fits(-1) && windowing.fits(0) && !windowing.fits(*DATETIMES.end()));
     }
 }

@@ -17,11 +17,12 @@ use super::columns::{Column, Columns, Origin};
 use super::show::{CallView, StateView};
 use super::under;
 use crate::aggregate::keys::Keys;
-use crate::aggregate::window::Windowing;
+use crate::aggregate::window::{Windowing, range};
 use crate::aggregate::{Aggregate, ArgSource, Call, Groups, Pairs, Parts};
 use crate::plan::{self, AggregateCall, Collate, WindowShape, step_pointer};
 use crate::problem::{Problem, child};
 use crate::step::{Map, MapPart};
+use crate::type_name;
 
 /// What is around the step.
 pub(super) struct Surroundings {
@@ -148,7 +149,7 @@ impl Binder<'_> {
             on_error: self.step.on_error,
             prepare: (!hidden.parts.is_empty()).then_some(Map { parts: hidden.parts, width }),
             by,
-            window: window.map(|(on, window)| (on, Windowing::new(window))),
+            window: window.map(|(on, window)| (on, Windowing::new(window, range(columns.0[on].field.data_type())))),
             keys,
             groups: Groups::new(surroundings.name.clone(), calls, memory),
             output: after.schema(),
@@ -422,7 +423,7 @@ fn event_time(column: &Column, at: &str) -> Result<(), Problem> {
         DataType::Date32 | DataType::Timestamp(TimeUnit::Microsecond, _) => Ok(()),
         other => Err(Problem::configuration(format!("column {} has no event time", column.field.name()))
             .at(at)
-            .found(other.to_string())
+            .found(type_name::format(other))
             .needed("a DATE, DATETIME or TIMESTAMP")),
     }
 }

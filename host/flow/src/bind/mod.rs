@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
 use rowmill_collation::Rule;
-use rowmill_mysql::sink::Target;
+use rowmill_mysql::sink::{Holds, Target};
 use rowmill_mysql::{TableDef, TableName};
 
 use crate::aggregate::keys::{self, Keys};
@@ -46,6 +46,21 @@ pub(crate) struct BoundTable {
     /// whose spelling depends on which row came first.
     pub(crate) group_columns: Vec<(usize, Option<Rule>)>,
     pub(crate) view: TableView,
+}
+
+impl BoundTable {
+    /// From now on what the target can't hold fails: rows that steps made, and those whose windows it lacks.
+    pub(crate) fn hold(&mut self, holds: Holds) {
+        if let Some((start, end)) = self.window
+            && let Some(aggregate) = self.flow.aggregates_mut().last()
+        {
+            [start, end]
+                .iter()
+                .filter_map(|&column| holds.times(column))
+                .for_each(|range| aggregate.narrow_windows(&range));
+        }
+        self.flow.last.hold(&self.target.table, holds);
+    }
 }
 
 /// A plan bound to its tables.

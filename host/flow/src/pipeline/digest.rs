@@ -3,6 +3,8 @@
 //! It is a readable list, `filter-1:1f0c55aa map-2:… sink:…`, so that the message can name the
 //! part that changed. Limits, batch sizes and `on_error` are not in it: they change no row.
 
+use arrow_schema::DataType;
+use rowmill_foreign::UTC;
 use rowmill_mysql::sink::Target;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -84,18 +86,37 @@ fn target(target: &Target) -> serde_json::Value {
         .schema
         .fields()
         .iter()
-        .map(|field| json!([field.name(), field.data_type().to_string(), field.is_nullable()]))
+        .map(|field| json!([field.name(), type_text(field.data_type()), field.is_nullable()]))
         .collect();
     json!([target.table.to_string(), columns, target.key])
 }
 
+/// A type as stored digests say it, which are older than the offset of a TIMESTAMP's time zone.
+fn type_text(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Timestamp(unit, Some(zone)) if **zone == *UTC => {
+            DataType::Timestamp(*unit, Some("UTC".into())).to_string()
+        }
+        other => other.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::difference;
+    use arrow_schema::{DataType, TimeUnit};
+
+    use super::{difference, type_text};
 
     #[test]
     fn a_difference_names_the_steps() {
         assert_eq!(difference("a:1 b:2 sink:3", "a:1 b:9 c:4 sink:3"), "b changed, c is new");
         assert_eq!(difference("a:1 b:2", "b:2"), "a is gone");
+    }
+
+    #[test]
+    fn types_are_said_as_in_digests_that_are_stored() {
+        let timestamp = DataType::Timestamp(TimeUnit::Microsecond, Some(rowmill_foreign::UTC.into()));
+        assert_eq!(type_text(&timestamp), "Timestamp(µs, \"UTC\")");
+        assert_eq!(type_text(&DataType::Decimal128(10, 2)), "Decimal128(10, 2)");
     }
 }

@@ -186,10 +186,15 @@ fn trusted_definitions(
     let names = |tables: &[TableDef]| {
         let mut names: Vec<String> = tables.iter().map(|table| table.name.to_string()).collect();
         names.sort();
-        names.join(", ")
+        names
     };
-    if names(&progress.tables) != names(&found) {
-        return Err(mismatch(plan, "the list of source tables changed", &names(&found), &names(&progress.tables)));
+    let (before, now) = (names(&progress.tables), names(&found));
+    if before != now {
+        let new = now.iter().filter(|name| !before.contains(name)).map(|name| format!("{name} is new"));
+        let gone = before.iter().filter(|name| !now.contains(name)).map(|name| format!("{name} is gone"));
+        let changed = new.chain(gone).collect::<Vec<_>>().join(", ");
+        let what = format!("the list of source tables changed: {changed}");
+        return Err(mismatch(plan, &what, &now.join(", "), &before.join(", ")));
     }
     for stored in &progress.tables {
         let now = found.iter().find(|table| table.name == stored.name);

@@ -362,6 +362,7 @@ impl Flow {
         let behind = replay.as_ref().filter(|(state, target)| state.order(target).is_ne());
         options.until = behind.map(|(_, target)| target.clone());
         let from = behind.map_or_else(|| self.handed.clone(), |(state, _)| state.clone());
+        options.unread = self.prepared.server.unread.clone();
         let tables = super::source::reads(&self.prepared.tables);
         let mut changes = Changes::open(options, tables, &identity, from).await?;
         if let Some((state, target)) = replay {

@@ -1,6 +1,7 @@
 //! What the target knows of a pipeline: `status` and `reset`, without running it.
 
 use rowmill_mysql::binlog;
+use rowmill_mysql::preflight::unread_tables;
 use rowmill_mysql::sink::{self, Progress, Reset, Sink, Target};
 use rowmill_mysql::{TableName, endpoint};
 use serde::Serialize;
@@ -24,6 +25,9 @@ pub struct StoredStatus {
     pub lag_seconds: Option<f64>,
     /// Bytes of binlog between the stored position and the source's, if both are in one file.
     pub lag_bytes: Option<u64>,
+    /// Tables of the source that a pattern of the file means and that are not read, since they were created
+    /// after the first start. Only known when the source was asked.
+    pub unread_tables: Vec<String>,
     /// Why the source could not be asked.
     pub source_error: Option<String>,
     /// The phase that the stored progress is in: `not started`, `snapshot`, `converging`, `streaming`.
@@ -38,9 +42,17 @@ pub async fn stored_status(plan: &Pipeline) -> Result<StoredStatus, Error> {
     let asked: Result<_, rowmill_mysql::Error> = async {
         let mut conn = source.connect().await?;
         let (flavor, _) = endpoint::flavor(&mut conn).await?;
-        binlog::current_position(&mut conn, flavor).await
+        let unread = match &progress {
+            Some(progress) => unread_tables(&mut conn, &source, &plan.source.tables, &progress.tables).await?,
+            None => Vec::new(),
+        };
+        Ok((binlog::current_position(&mut conn, flavor).await?, unread))
     }
     .await;
+    let (asked, unread) = match asked {
+        Ok((position, unread)) => (Ok(position), unread),
+        Err(error) => (Err(error), Vec::new()),
+    };
     let stored = progress.as_ref().and_then(|progress| progress.position.as_ref());
     let lag_bytes = match (&asked, stored) {
         (Ok(now), Some(stored)) if now.file == stored.file => Some(now.offset.saturating_sub(stored.offset)),
@@ -61,6 +73,7 @@ pub async fn stored_status(plan: &Pipeline) -> Result<StoredStatus, Error> {
         progress,
         lag_seconds,
         lag_bytes,
+        unread_tables: unread.iter().map(ToString::to_string).collect(),
         source_error: asked.as_ref().err().map(ToString::to_string),
         source_position: asked.ok().map(|position| position.to_string()),
     })

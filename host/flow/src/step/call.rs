@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arrow_array::{ArrayRef, TimestampMicrosecondArray, UInt8Array, UInt32Array, UInt64Array, new_null_array};
 use arrow_schema::{DataType, Field};
+use rowmill_foreign::UTC;
 use rowmill_wasm::{Function, Identity, Input, Kind, Limit, Meter, Output, RowError, RowFact};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -256,7 +257,7 @@ impl Facts {
                 .map(UInt8Array::from),
             commit_time: wants(RowFact::CommitTime)
                 .then(|| origins().map(|row| context.commit_time[row]).collect::<Vec<_>>())
-                .map(|times| TimestampMicrosecondArray::from(times).with_timezone("UTC")),
+                .map(|times| TimestampMicrosecondArray::from(times).with_timezone(UTC)),
             seeds: wants(RowFact::Seed)
                 .then(|| origins().map(|row| mix(context.seeds[row], step_seed)).collect::<Vec<_>>())
                 .map(UInt64Array::from),

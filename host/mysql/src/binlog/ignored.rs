@@ -18,8 +18,7 @@ impl Ignored {
 
     /// The pattern that a folded name matches.
     pub(crate) fn find(&self, name: &TableName) -> Option<&TableName> {
-        let matches = |pattern: &str, text: &str| glob(pattern.as_bytes(), text.as_bytes());
-        self.0.iter().find(|pattern| matches(&pattern.schema, &name.schema) && matches(&pattern.name, &name.name))
+        self.0.iter().find(|pattern| glob(&pattern.schema, &name.schema) && glob(&pattern.name, &name.name))
     }
 }
 

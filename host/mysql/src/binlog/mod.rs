@@ -18,6 +18,7 @@ mod sql;
 mod stream;
 mod table_map;
 mod temporary;
+mod unread;
 
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ pub use crate::position::current_position;
 pub use changes::Changes;
 pub(crate) use history::recognise;
 pub use rows::{Decoder, RowKind, RowsEvent};
+pub use unread::Unread;
 
 /// Which row images are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,11 +77,13 @@ pub struct ChangesOptions {
     pub ignore_statements: Vec<String>,
     /// The tables existed where reading began, so that a CREATE TABLE of one of them makes another one.
     pub tables_existed: bool,
+    /// Tables that are warned of when the log names them, since they are meant and not read.
+    pub unread: Unread,
 }
 
 impl ChangesOptions {
-    /// After-images, batches of 8,192 rows or 4 MiB, a heartbeat every 5 s, zero dates as NULL, and no statements
-    /// instead of rows.
+    /// After-images, batches of 8,192 rows or 4 MiB, a heartbeat every 5 s, zero dates as NULL, no statements
+    /// instead of rows, and no warnings.
     pub fn new(endpoint: Endpoint) -> ChangesOptions {
         ChangesOptions {
             endpoint,
@@ -91,6 +95,7 @@ impl ChangesOptions {
             until: None,
             ignore_statements: Vec::new(),
             tables_existed: false,
+            unread: Unread::default(),
         }
     }
 }

@@ -3,6 +3,16 @@
 use crate::column::{Bad, Bytes, WireType};
 use crate::table::{ColumnData, TableDef};
 
+/// The schema and the table that a table map is of.
+pub(crate) fn names(body: &[u8]) -> Option<(&str, &str)> {
+    let mut input = Bytes::new(body);
+    input.take(8).ok()?;
+    let schema = input.prefixed(1).ok()?;
+    input.u8().ok()?;
+    let table = input.prefixed(1).ok()?;
+    Some((std::str::from_utf8(schema).ok()?, std::str::from_utf8(table).ok()?))
+}
+
 /// A table map, borrowed from its event.
 #[derive(Debug)]
 pub(crate) struct TableMap<'a> {

@@ -8,6 +8,7 @@ use arrow_array::types::{
 };
 use arrow_array::{ArrayRef, BinaryArray, PrimitiveArray, StringArray};
 use arrow_buffer::{BooleanBufferBuilder, NullBuffer, OffsetBuffer, ScalarBuffer, i256};
+use rowmill_foreign::UTC;
 
 use super::bytes::Bad;
 use super::decimal::Layout;
@@ -224,7 +225,7 @@ impl Column {
             Store::Date(v) => primitive!(Date32Type, v),
             Store::DateTime(v) => primitive!(TimestampMicrosecondType, v),
             Store::Timestamp(v) => {
-                Arc::new(PrimitiveArray::<TimestampMicrosecondType>::new(take(v), nulls).with_timezone("UTC"))
+                Arc::new(PrimitiveArray::<TimestampMicrosecondType>::new(take(v), nulls).with_timezone(UTC))
             }
             Store::Time(v) => primitive!(DurationMicrosecondType, v),
             Store::Text { strings, .. }

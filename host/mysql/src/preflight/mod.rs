@@ -3,14 +3,18 @@
 //! All problems are found in one pass, each with the setting or object, the value found, the value
 //! needed, and the statement that mends it. Nothing is changed on the server.
 
+mod patterns;
 mod server;
 mod start;
 mod tables;
 
-use crate::endpoint::{self, Endpoint, Flavor, Identity};
+use std::collections::BTreeSet;
+
+use crate::binlog::Unread;
+use crate::endpoint::{self, Conn, Endpoint, Flavor, Identity};
 use crate::error::{Doing, Error, Problem};
 use crate::position::Position;
-use crate::table::{TableDef, expand_tables};
+use crate::table::{TableDef, TableName, TablePattern, matches_of};
 pub(crate) use server::Grants;
 use server::Settings;
 
@@ -57,6 +61,8 @@ pub struct ServerInfo {
     pub identity: Identity,
     /// Where to start reading; `None` for [`Start::Snapshot`], which finds its own.
     pub start: Option<Position>,
+    /// Which tables the patterns mean beyond those that are read.
+    pub unread: Unread,
 }
 
 /// Why a source cannot be read.
@@ -87,7 +93,10 @@ pub async fn check_source(
     let mut problems = settings.problems();
     let grants = Grants::read(&mut conn).await?;
 
-    let names = expand_tables(&mut conn, endpoint.database(), tables).await?;
+    let patterns = parse_patterns(tables, endpoint);
+    let expanded = patterns::expand(&mut conn, &patterns, &mut problems).await?;
+    patterns::warn_of_hidden(&grants, endpoint.user(), &patterns);
+    let names = expanded.tables;
     problems.extend(grants.problems(flavor, endpoint.user(), &names));
     let mut defs = Vec::new();
     for name in &names {
@@ -102,17 +111,6 @@ pub async fn check_source(
             defs.push(def);
         }
     }
-    for pattern in tables.iter().filter(|p| p.contains(['*', '?'])) {
-        let schema = pattern.split_once('.').map_or(endpoint.database().unwrap_or(""), |(schema, _)| schema);
-        if !names.iter().any(|n| n.schema == schema) {
-            problems.push(Problem::new(
-                format!("tables {pattern}"),
-                "no table that matches",
-                "at least one",
-                "check the pattern, the database, and that the user may see the tables (GRANT SELECT)",
-            ));
-        }
-    }
     tables::check_charsets(&mut conn, &defs, &mut problems).await?;
     let start =
         if settings.has_binlog() { start::resolve(&mut conn, flavor, start, &mut problems).await? } else { None };
@@ -122,8 +120,30 @@ pub async fn check_source(
         None => None,
     };
     if problems.is_empty() {
-        Ok((ServerInfo { flavor, version, identity, start }, defs))
+        let unread = Unread::new(&patterns, names.iter().chain(&expanded.passed_over), settings.folds_names());
+        Ok((ServerInfo { flavor, version, identity, start, unread }, defs))
     } else {
         Err(PreflightError::Problems { problems })
     }
+}
+
+fn parse_patterns(tables: &[String], endpoint: &Endpoint) -> Vec<TablePattern> {
+    tables.iter().map(|text| TablePattern::parse(text, endpoint.database())).collect()
+}
+
+/// Tables that a pattern of `tables` means and that are not among those that are `read`: they were created
+/// since. In the order of their names.
+pub async fn unread_tables(
+    conn: &mut Conn,
+    endpoint: &Endpoint,
+    tables: &[String],
+    read: &[TableDef],
+) -> Result<Vec<TableName>, Error> {
+    let mut unread = BTreeSet::new();
+    for pattern in parse_patterns(tables, endpoint).iter().filter(|pattern| pattern.is_glob()) {
+        let found = matches_of(conn, pattern).await?.into_iter();
+        let tables = found.filter(|found| found.is_base_table() || found.is_system_versioned());
+        unread.extend(tables.map(|found| found.name).filter(|name| !read.iter().any(|table| table.name == *name)));
+    }
+    Ok(unread.into_iter().collect())
 }

@@ -97,6 +97,14 @@ impl Grants {
         })
     }
 
+    /// Whether the user may read every table of a schema. What roles hold isn't shown, and counts as everything.
+    pub(super) fn may_read_all(&self, schema: &str) -> bool {
+        let taken_back = format!(" ON {}.* FROM ", quote(schema));
+        self.has_roles()
+            || self.has(&["SELECT"], |object| object == "*.*" || covers_schema(object, schema))
+                && !self.lines.iter().any(|line| line.starts_with("REVOKE") && line.contains(&taken_back))
+    }
+
     /// The user has a privilege on all objects, and no part of it was taken back.
     pub(crate) fn are_everywhere(&self, privilege: &str) -> bool {
         self.has(&[privilege], |object| object == "*.*") && !self.lines.iter().any(|line| line.starts_with("REVOKE"))
@@ -172,5 +180,17 @@ mod tests {
         assert_eq!(grants(&[some]), ["LOCK TABLES on `shop_1`.*"]);
         assert!(grants(&[some, r"GRANT LOCK TABLES ON `shop\_%`.* TO `u`@`%`"]).is_empty());
         assert_eq!(grants(&["GRANT USAGE ON *.* TO `u`@`%`"]).len(), 3);
+    }
+
+    #[test]
+    fn a_user_who_may_read_every_table_is_known() {
+        let may = |line: &str| Grants { lines: vec![line.to_owned()] }.may_read_all("shop_1");
+        assert!(may("GRANT SELECT ON *.* TO `u`@`%`") && may(r"GRANT INSERT, SELECT ON `shop\_1`.* TO `u`@`%`"));
+        assert!(may("GRANT ALL PRIVILEGES ON `shop_1`.* TO `u`@`%`") && may("GRANT `reader`@`%` TO `u`@`%`"));
+        assert!(!may("GRANT SELECT ON `shop_1`.`t` TO `u`@`%`") && !may("GRANT SELECT ON `shop_2`.* TO `u`@`%`"));
+        assert!(!may("GRANT INSERT ON *.* TO `u`@`%`"));
+        let lines = ["GRANT SELECT ON *.* TO `u`@`%`", "REVOKE SELECT ON `shop_1`.* FROM `u`@`%`"].map(str::to_owned);
+        let grants = Grants { lines: lines.into() };
+        assert!(!grants.may_read_all("shop_1") && grants.may_read_all("shop_2"));
     }
 }

@@ -3,6 +3,7 @@
 use rowmill_foreign::line;
 
 use super::CheckOptions;
+use super::patterns::unreadable;
 use super::server::Settings;
 use crate::binlog::ignored::Ignored;
 use crate::binlog::names::folded;
@@ -10,7 +11,7 @@ use crate::charset::Charsets;
 use crate::endpoint::{Conn, Flavor};
 use crate::error::{Doing, Problem, Result};
 use crate::statement::Statement;
-use crate::table::{ColumnData, TableDef, TableName, read_definition};
+use crate::table::{ColumnData, TableDef, TableName, match_of, read_definition};
 
 /// Finds what keeps a table from being read; its definition if it is there.
 pub(super) async fn check(
@@ -23,12 +24,15 @@ pub(super) async fn check(
 ) -> Result<Option<TableDef>> {
     let subject = format!("table {name}");
     let Some(def) = read_definition(conn, name).await? else {
-        problems.push(Problem::new(
-            subject,
-            "no such table that the user may see",
-            "a base table",
-            format!("check the name (views and system-versioned tables can't be read), or GRANT SELECT ON {name} TO the user"),
-        ));
+        problems.push(match match_of(conn, name).await? {
+            Some(found) => unreadable(&found),
+            None => Problem::new(
+                subject,
+                "no such table that the user may see",
+                "a base table",
+                format!("check the name, or GRANT SELECT ON {name} TO the user"),
+            ),
+        });
         return Ok(None);
     };
     if let Err(mysql_async::Error::Server(e)) =
@@ -53,7 +57,10 @@ pub(super) async fn check(
     if !def.engine.eq_ignore_ascii_case("InnoDB") {
         problems.push(Problem::new(
             subject.clone(),
-            format!("engine {}", def.engine),
+            match def.engine.as_str() {
+                "" => "no engine: the server can't open the table".to_owned(),
+                engine => format!("engine {engine}"),
+            },
             "InnoDB",
             format!("ALTER TABLE {name} ENGINE = InnoDB"),
         ));

@@ -12,6 +12,8 @@
 //! text one of its length, JSON a pass over its bytes. Nothing is allocated unless a value is refused,
 //! or one for FLOAT(M,D) or DOUBLE(M,D) has to be compared digit by digit.
 
+use std::ops::RangeInclusive;
+
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
@@ -109,6 +111,11 @@ impl Holds {
         }
         let refused = |row| Some(Unholdable { row, reason: cells.check(row).err()? });
         Ok((0..array.len()).filter_map(refused).collect())
+    }
+
+    /// The first and the last microsecond that a column holds, if it is one of dates with times.
+    pub fn times(&self, column: usize) -> Option<RangeInclusive<i64>> {
+        self.columns.get(column).and_then(|(_, room)| room.rule.times())
     }
 
     /// The name of a column in the target.

@@ -1,6 +1,7 @@
 //! Column types: parsed from the server's own type text, mapped to Arrow.
 
 use arrow_schema::{DataType, TimeUnit};
+use rowmill_foreign::UTC;
 use serde::{Deserialize, Serialize};
 
 use super::SqlType;
@@ -189,7 +190,7 @@ impl ColumnData {
             | ColumnData::Unsupported => DataType::Binary,
             ColumnData::Date => DataType::Date32,
             ColumnData::DateTime { .. } => DataType::Timestamp(TimeUnit::Microsecond, None),
-            ColumnData::Timestamp { .. } => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            ColumnData::Timestamp { .. } => DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())),
             ColumnData::Time { .. } => DataType::Duration(TimeUnit::Microsecond),
         }
     }

@@ -7,6 +7,7 @@
 mod data;
 mod facts;
 mod name;
+mod pattern;
 mod read;
 mod sql_type;
 
@@ -19,8 +20,9 @@ use serde::{Deserialize, Serialize};
 pub use data::ColumnData;
 pub use facts::{WrongFact, check_facts, check_name};
 pub use name::{TableName, quote};
-pub(crate) use read::glob;
-pub use read::{expand_tables, read_definition};
+pub(crate) use pattern::glob;
+pub use pattern::{Match, TablePattern, match_of, matches_of};
+pub use read::read_definition;
 pub use sql_type::{Geometry, Sign, Size, SqlType, TYPE_BYTES_MAX};
 
 /// How a generated column is kept.

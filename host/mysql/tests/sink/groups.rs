@@ -9,6 +9,7 @@ use arrow_array::{
 };
 use arrow_buffer::i256;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use rowmill_foreign::UTC;
 use rowmill_mysql::sink::{KEY_HASH_BYTES, Sink, SinkOptions, Target, Write, key_hash_field};
 use rowmill_mysql::snapshot::KeyScan;
 use rowmill_mysql::table::read_definition;
@@ -229,7 +230,7 @@ async fn computed_columns_are_created_as_their_facts_say() {
     let micros = |zone: Option<&str>| DataType::Timestamp(TimeUnit::Microsecond, zone.map(Into::into));
     let schema = Arc::new(Schema::new(vec![
         facts(Field::new("window_start", micros(None), false), &[("fsp", "0")]),
-        facts(Field::new("window_end", micros(Some("UTC")), false), &[("fsp", "3")]),
+        facts(Field::new("window_end", micros(Some(UTC)), false), &[("fsp", "3")]),
         // Attributes that a function left as its argument had them.
         facts(Field::new("total", DataType::Int64, true), &[("mysql-type", "int")]),
         facts(Field::new("revenue", DataType::Decimal128(32, 2), true), &[("mysql-type", "decimal(10,2)")]),
@@ -269,7 +270,7 @@ async fn computed_columns_are_created_as_their_facts_say() {
         let largest = i256::from_string(&"9".repeat(65)).unwrap();
         let columns: Vec<ArrayRef> = vec![
             Arc::new(TimestampMicrosecondArray::from(vec![1_700_000_000_000_000])),
-            Arc::new(TimestampMicrosecondArray::from(vec![1_700_003_600_500_000]).with_timezone("UTC")),
+            Arc::new(TimestampMicrosecondArray::from(vec![1_700_003_600_500_000]).with_timezone(UTC)),
             Arc::new(Int64Array::from(vec![i64::MIN])),
             Arc::new(
                 arrow_array::Decimal128Array::from(vec![10_i128.pow(32) - 1])

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::*;
 use arrow_schema::{Field, Schema};
 use rowmill_devserver::Kind;
+use rowmill_foreign::UTC;
 use rowmill_mysql::sink::{Holds, Sink, Target, Write};
 use rowmill_mysql::{Error, TableName};
 
@@ -24,7 +25,7 @@ fn columns(kind: Kind) -> Vec<(&'static str, ArrayRef, ArrayRef)> {
     let bytes =
         |held: &[&[u8]], refused: &[&[u8]]| of(BinaryArray::from(held.to_vec()), BinaryArray::from(refused.to_vec()));
     let decimals = |values: &[i128]| Decimal128Array::from(values.to_vec()).with_precision_and_scale(20, 2).unwrap();
-    let utc = |values: &[i64]| TimestampMicrosecondArray::from(values.to_vec()).with_timezone("UTC");
+    let utc = |values: &[i64]| TimestampMicrosecondArray::from(values.to_vec()).with_timezone(UTC);
     let nested = |levels: usize| format!("{}\"[\"{}", "[".repeat(levels), "]".repeat(levels));
     let flat = format!("[{}1]", "[],".repeat(300));
     let deepest = if kind == Kind::MySql { 100 } else { 31 };

@@ -9,6 +9,7 @@ use arrow_array::types::{Decimal128Type, Decimal256Type};
 use arrow_array::*;
 use arrow_buffer::i256;
 use rowmill_devserver::Kind;
+use rowmill_foreign::UTC;
 use rowmill_mysql::sink::{Target, Write};
 use rowmill_mysql::table::read_definition;
 use rowmill_mysql::{Error, TableName};
@@ -188,7 +189,7 @@ fn columns(mysql: bool) -> Vec<(&'static str, &'static str, [&'static str; 2], A
             ["'1970-01-01 00:00:01.000000'", "'2038-01-19 03:14:07.999999'"],
             Arc::new(
                 TimestampMicrosecondArray::from(vec![Some(1_000_000), Some((1_i64 << 31) * 1_000_000 - 1), None])
-                    .with_timezone("UTC"),
+                    .with_timezone(UTC),
             ),
         ),
         (

@@ -10,6 +10,7 @@ use arrow_array::{
 };
 use arrow_buffer::i256;
 use arrow_schema::{DataType, Field};
+use rowmill_foreign::UTC;
 use rowmill_wasm::{Argument, Error, Fault, Function, Input, Limits, Output, Place, RowFact};
 use serde_json::{Value, json};
 
@@ -117,7 +118,7 @@ async fn row_facts_follow_the_columns() {
     assert_eq!(output.columns[0].as_primitive::<UInt64Type>(), &seeds);
     let found = output.columns[2].as_primitive::<TimestampMicrosecondType>();
     assert_eq!(found.values(), times.values());
-    assert_eq!(found.timezone(), Some("UTC"));
+    assert_eq!(found.timezone(), Some(UTC));
     let error = bound.run(&Input { seeds: None, ..input }).await.expect_err("no seeds");
     assert_eq!(error.fault(), Fault::Internal);
 }

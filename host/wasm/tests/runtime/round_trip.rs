@@ -10,6 +10,7 @@ use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray
 use arrow_buffer::i256;
 use arrow_schema::{DataType, Field, TimeUnit};
 use proptest::prelude::*;
+use rowmill_foreign::UTC;
 use rowmill_wasm::{Argument, Function, Input, JSON_KEY, JSON_VALUE, Limits};
 use serde_json::Value;
 
@@ -50,7 +51,7 @@ fn arrays(cells: &Cells) -> Vec<(Field, ArrayRef)> {
         number::<Date32Type>(cells, DataType::Date32, |n| (n % 700_000) as i32),
         number::<DurationMicrosecondType>(cells, DataType::Duration(micros), |n| n % 3_020_399_000_000),
         number::<TimestampMicrosecondType>(cells, DataType::Timestamp(micros, None), |n| n / 1000),
-        number::<TimestampMicrosecondType>(cells, DataType::Timestamp(micros, Some("UTC".into())), |n| n / 1000),
+        number::<TimestampMicrosecondType>(cells, DataType::Timestamp(micros, Some(UTC.into())), |n| n / 1000),
     ];
     let mut columns: Vec<(Field, ArrayRef)> =
         typed.into_iter().enumerate().map(|(i, (t, array))| (Field::new(format!("c{i}"), t, true), array)).collect();

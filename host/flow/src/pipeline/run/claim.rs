@@ -48,7 +48,7 @@ impl Flow {
         for (index, table) in prepared.tables.iter_mut().enumerate() {
             table.flow.oversee(&overseer);
             if let Some(holds) = sink.holds(index) {
-                table.flow.last.hold(&table.target.table, holds);
+                table.hold(holds);
             }
         }
         let goal = match options.until_caught_up {

@@ -25,6 +25,7 @@ use super::partitions::{Key, Partitions};
 use super::{Difference, DifferenceKind, VerifyReport};
 use crate::aggregate::keys::canonical;
 use crate::bind::{BoundTable, same_name};
+use crate::cell;
 use crate::error::Error;
 
 pub(crate) struct Comparison {
@@ -118,7 +119,7 @@ impl Comparison {
     pub(crate) fn expect(&mut self, rows: &RecordBatch) -> Result<(), Error> {
         let columns = self.common(rows.columns().to_vec())?;
         let columns = self.without_frozen(columns, false)?;
-        let names = self.names(&columns)?;
+        let names = self.names(&columns);
         let (keys, hashes) = self.digest(columns)?;
         for ((key, hash), name) in keys.iter().zip(hashes).zip(names) {
             self.expected.add(key, hash, &name).map_err(scratch)?;
@@ -131,7 +132,7 @@ impl Comparison {
         let columns = self.columns.iter().map(|&column| rows.column(column).clone()).collect();
         let columns = self.common(columns)?;
         let columns = self.without_frozen(columns, true)?;
-        let names = self.names(&columns)?;
+        let names = self.names(&columns);
         let (keys, hashes) = self.digest(columns)?;
         for ((key, hash), name) in keys.iter().zip(hashes).zip(names) {
             self.found.add(key, hash, &name).map_err(scratch)?;
@@ -202,19 +203,10 @@ impl Comparison {
     }
 
     /// What to call rows where their keys don't say it; empty otherwise.
-    fn names(&self, columns: &[ArrayRef]) -> Result<Vec<String>, Error> {
+    fn names(&self, columns: &[ArrayRef]) -> Vec<String> {
         let rows = columns.first().map_or(0, |column| column.len());
-        let name = |row: usize| -> Result<String, Error> {
-            let mut parts = Vec::new();
-            for &column in &self.names {
-                let value = match columns[column].is_null(row) {
-                    true => "NULL".to_owned(),
-                    false => arrow_cast::display::array_value_to_string(&columns[column], row)?,
-                };
-                parts.push(format!("{}={value}", self.column_names[column]));
-            }
-            Ok(parts.join(", "))
-        };
+        let part = |column: usize, row| format!("{}={}", self.column_names[column], cell::text(&columns[column], row));
+        let name = |row| self.names.iter().map(|&column| part(column, row)).collect::<Vec<_>>().join(", ");
         (0..rows).map(name).collect()
     }
 
@@ -236,10 +228,8 @@ impl Comparison {
     fn key_text(&self, key: &[u8]) -> Result<String, Error> {
         let parser = self.keys.parser();
         let columns = self.keys.convert_rows([parser.parse(key)])?;
-        let mut parts = Vec::new();
-        for (column, name) in columns.iter().zip(&self.key_names) {
-            parts.push(format!("{name}={}", arrow_cast::display::array_value_to_string(column, 0)?));
-        }
+        let named = columns.iter().zip(&self.key_names);
+        let parts: Vec<String> = named.map(|(column, name)| format!("{name}={}", cell::text(column, 0))).collect();
         Ok(parts.join(", "))
     }
 }

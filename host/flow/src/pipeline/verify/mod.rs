@@ -161,7 +161,7 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
         let frozen = aggregates::frozen(table, &aggregates)?;
         // A row that was refused is not expected.
         let holds = Holds::read(&mut target, &table.target).await?;
-        table.flow.last.hold(&table.target.table, holds);
+        table.hold(holds);
         let keep = plan.sink.existing == Existing::Keep;
         comparisons.push(Comparison::new(&mut target, table, keep, frozen).await?);
     }

@@ -7,6 +7,7 @@ use super::super::events::{self, code};
 use super::super::history::{self, is_artificial};
 use super::super::query::Query;
 use super::super::rows::{RowKind, table_id};
+use super::super::table_map;
 use super::{Changes, Id, Transaction};
 use crate::error::{Error, Result};
 use crate::witness::Mark;
@@ -197,6 +198,8 @@ impl Changes {
                 let table = decoder.table().def.name.clone();
                 return Err(Error::SchemaChanged { table, statement: difference, position: self.here() });
             }
+        } else if let Some((schema, table)) = table_map::names(body) {
+            self.options.unread.note(schema, table);
         }
         self.ids.insert(id, index);
         Ok(())

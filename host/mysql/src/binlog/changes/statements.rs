@@ -42,6 +42,7 @@ impl Changes {
             first => {
                 let mut doubt: Option<Effects> = None;
                 for reading in [first].into_iter().chain(readings) {
+                    reading.creates().iter().for_each(|name| self.options.unread.note(&name.schema, &name.name));
                     let effects = match reading {
                         Statement::Definition(definition) => self.definition(query, definition)?,
                         Statement::Data(effects) => Some(effects),

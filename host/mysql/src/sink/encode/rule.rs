@@ -6,6 +6,7 @@
 //! bytes that are no geometry, characters that a rare character set lacks) is not looked at.
 
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow_buffer::i256;
@@ -187,6 +188,14 @@ impl Rule {
             (DataType::UInt16, ColumnData::Year) => Rule::Year,
             (DataType::Float32 | DataType::Float64, _) => Rule::Float { unsigned: false, digits: None },
             _ => Rule::Any,
+        }
+    }
+
+    /// The first and the last microsecond, of a column of dates with times.
+    pub(in super::super) fn times(&self) -> Option<RangeInclusive<i64>> {
+        match self {
+            &Rule::DateTime { from, through, .. } => Some(from..=through),
+            _ => None,
         }
     }
 

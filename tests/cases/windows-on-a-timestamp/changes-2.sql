@@ -1,0 +1,2 @@
+SET time_zone = '+00:00';
+UPDATE t SET at = '2024-02-28 00:59:59' WHERE id = 2; DELETE FROM t WHERE id = 3; INSERT INTO t VALUES (4, 2, '2024-02-29 23:00:00', 7);
