@@ -8,7 +8,9 @@ mod changes;
 mod ddl;
 mod events;
 mod gtid;
+mod reconnect;
 mod rows;
+mod silence;
 mod stream;
 mod table_map;
 
@@ -56,7 +58,8 @@ pub struct ChangesOptions {
     pub batch_rows: usize,
     /// A batch ends at about this many bytes.
     pub batch_bytes: usize,
-    /// How often an idle server says that it is there, and where.
+    /// How often an idle server says that it is there, and where; more often if the endpoint's patience
+    /// asks for it.
     pub heartbeat: Duration,
     /// What happens to dates that are none.
     pub zero_dates: ZeroDates,
@@ -139,5 +142,7 @@ pub enum ChangeEvent {
         commit_time: Option<i64>,
         /// Nothing more is there to read right now.
         dry: bool,
+        /// The server itself has just said that it has nothing more.
+        idle: bool,
     },
 }

@@ -12,8 +12,10 @@ use mysql_async::binlog::events::Event;
 use mysql_async::{BinlogStream, BinlogStreamRequest, Sid};
 use rand::Rng;
 
+use super::silence::Silence;
 use crate::endpoint::{self, Conn, Endpoint, Flavor, Identity};
 use crate::error::{Doing, Error, Result};
+use crate::liveness::Watch;
 use crate::position::Position;
 use crate::statement::Statement;
 
@@ -22,8 +24,8 @@ pub(crate) struct Stream {
     events: Pin<Box<BinlogStream>>,
     server: String,
     from: Position,
-    /// Silence longer than this means that the connection is dead.
-    silence_max: Duration,
+    silence: Silence,
+    watch: Option<Watch>,
 }
 
 impl std::fmt::Debug for Stream {
@@ -31,6 +33,9 @@ impl std::fmt::Debug for Stream {
         write!(f, "Stream({} from {})", self.server, self.from)
     }
 }
+
+/// What the driver brings: an event, the stream's end, an error, or a panic.
+type Brought = std::thread::Result<Option<std::result::Result<Event, mysql_async::Error>>>;
 
 /// What the server said about itself when the stream was opened.
 #[derive(Debug)]
@@ -69,6 +74,9 @@ impl Stream {
             };
             return Err(Error::PositionGone { position: from.clone(), reason });
         }
+        // 25 s. A beat that is lost or late must not look like silence.
+        let silence = Silence::new(endpoint.patience() * 5 / 6);
+        let heartbeat = heartbeat.min(silence.max() / 4);
         let nanoseconds = u64::try_from(heartbeat.as_nanos()).unwrap_or(u64::MAX);
         match flavor {
             Flavor::MySql => {
@@ -92,13 +100,14 @@ impl Stream {
                 }
             }
         }
-        let stream = request(conn, flavor, from).await?;
+        let (stream, watch) = request(conn, flavor, from).await?;
         Ok(Opened {
             stream: Stream {
                 events: Box::pin(stream),
                 server: endpoint.server(),
                 from: from.clone(),
-                silence_max: heartbeat * 3 + Duration::from_secs(10),
+                silence,
+                watch,
             },
             flavor,
             names_fold: names_fold != 0,
@@ -109,23 +118,28 @@ impl Stream {
     /// The next event if it is already here.
     pub(crate) fn ready(&mut self) -> Option<Result<Event>> {
         // Outside tokio's budget: a budget used up would look like a stream that is dry.
-        tokio::task::unconstrained(self.poll_next()).now_or_never()
+        let brought = tokio::task::unconstrained(poll_next(&mut self.events)).now_or_never()?;
+        self.silence.heard();
+        Some(self.said(brought))
     }
 
     /// Waits for the next event. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Result<Event> {
-        match tokio::time::timeout(self.silence_max, self.poll_next()).await {
-            Ok(result) => result,
-            Err(_) => Err(Error::Disconnected {
-                server: self.server.clone(),
-                reason: format!("neither events nor heartbeats for {} s", self.silence_max.as_secs()),
-            }),
+        match self.silence.over(poll_next(&mut self.events)).await {
+            Some(brought) => self.said(brought),
+            None => {
+                // The server would go on sending into the dead connection.
+                self.watch.iter().for_each(Watch::end_session);
+                Err(Error::Disconnected {
+                    server: self.server.clone(),
+                    reason: format!("neither events nor heartbeats for {:?}", self.silence.max()),
+                })
+            }
         }
     }
 
-    async fn poll_next(&mut self) -> Result<Event> {
-        // The driver panics on an event that is longer than its packet.
-        match AssertUnwindSafe(self.events.next()).catch_unwind().await {
+    fn said(&self, brought: Brought) -> Result<Event> {
+        match brought {
             Ok(Some(Ok(event))) => Ok(event),
             Ok(Some(Err(error))) => Err(self.classify(error)),
             Ok(None) => Err(Error::Disconnected {
@@ -153,7 +167,12 @@ impl Stream {
     }
 }
 
-async fn request(conn: Conn, flavor: Flavor, from: &Position) -> Result<BinlogStream> {
+/// What the driver says next; an error if it panics, as it does on an event that is longer than its packet.
+async fn poll_next(events: &mut Pin<Box<BinlogStream>>) -> Brought {
+    AssertUnwindSafe(events.next()).catch_unwind().await
+}
+
+async fn request(conn: Conn, flavor: Flavor, from: &Position) -> Result<(BinlogStream, Option<Watch>)> {
     // High and random: real replicas have low ids that people chose.
     let server_id = rand::rng().random_range(0x8000_0000..0xffff_ff00u32);
     let mut request = BinlogStreamRequest::new(server_id);
