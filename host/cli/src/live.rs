@@ -116,9 +116,10 @@ fn draw(bar: &ProgressBar, status: &Status, per_second: u64) {
 }
 
 fn log(status: &Status, per_second: u64) {
-    let lag_ms = status.lag.map(|lag| u64::try_from(lag.as_millis()).unwrap_or(u64::MAX));
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let (lag_ms, silent_ms) = (status.lag().map(millis), status.silence().map(millis));
     let state = Aggregated::of(status);
-    let checkpoint_age_ms = checkpoint_age(status).map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+    let checkpoint_age_ms = checkpoint_age(status).map(millis);
     tracing::info!(
         pipeline = status.pipeline,
         phase = status.phase.name(),
@@ -126,6 +127,7 @@ fn log(status: &Status, per_second: u64) {
         rows_out = status.rows_out,
         rows_per_second = per_second,
         lag_ms,
+        silent_ms,
         skipped = status.skipped,
         dead_letters = status.dead_letters,
         epochs = status.epochs,
@@ -154,8 +156,11 @@ fn line(status: &Status, per_second: u64) -> String {
         }
     }
     parts.push(format!("{} rows/s", grouped(per_second)));
-    if let Some(lag) = status.lag {
+    if let Some(lag) = status.lag() {
         parts.push(format!("lag {}", short(lag)));
+    }
+    if let Some(silence) = status.silence() {
+        parts.push(format!("source silent for {}", short(silence)));
     }
     if let Some(state) = Aggregated::of(status) {
         parts.push(format!("{} groups", grouped(state.groups)));
@@ -282,10 +287,14 @@ mod tests {
             line(&status(Phase::Snapshot { done: 12, total: 10 }), 0),
             "clean-orders  snapshot  12 rows  0 rows/s  dead letters 0"
         );
-        let streaming = Status { lag: Some(Duration::from_millis(12)), skipped: 3, ..status(Phase::Streaming) };
+        let mut streaming = Status { as_of: Some(SystemTime::now()), skipped: 3, ..status(Phase::Streaming) };
+        streaming.caught_up = true;
+        assert_eq!(line(&streaming, 1200), "clean-orders  streaming  1,200 rows/s  lag 0ms  skipped 3  dead letters 0");
+        let earlier = SystemTime::now() - Duration::from_secs(600);
+        (streaming.as_of, streaming.silent_since) = (Some(earlier), Some(earlier));
         assert_eq!(
-            line(&streaming, 1200),
-            "clean-orders  streaming  1,200 rows/s  lag 12ms  skipped 3  dead letters 0"
+            line(&streaming, 0),
+            "clean-orders  streaming  0 rows/s  lag 10m  source silent for 10m  skipped 3  dead letters 0"
         );
     }
 

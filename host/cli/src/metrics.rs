@@ -73,7 +73,12 @@ const PIPELINE: &[Family<Status>] = &[
     ("rowmill_bytes_in_flight", "gauge", "Bytes of batches between source and sink.", |s| {
         Some(number(s.bytes_in_flight))
     }),
-    ("rowmill_lag_seconds", "gauge", "Age of the newest committed change.", |s| s.lag.map(|lag| lag.as_secs_f64())),
+    ("rowmill_lag_seconds", "gauge", "Age of the source's state that the target shows.", |s| {
+        s.lag().map(|lag| lag.as_secs_f64())
+    }),
+    ("rowmill_source_silence_seconds", "gauge", "Since the source was last heard of, while it is listened to.", |s| {
+        s.silent_for().map(|silent| silent.as_secs_f64())
+    }),
     ("rowmill_snapshot_rows_done", "gauge", "Rows of the snapshot read so far.", |s| match s.phase {
         Phase::Snapshot { done, .. } => Some(number(done)),
         _ => None,
@@ -223,7 +228,8 @@ mod tests {
             pipeline: "clean-orders".to_owned(),
             phase: Phase::Streaming,
             rows_in: 1200,
-            lag: Some(Duration::from_millis(12)),
+            as_of: Some(SystemTime::now()),
+            caught_up: true,
             steps: vec![StepMeter {
                 step: "map-1".to_owned(),
                 function: "a\"b\\c#total".to_owned(),
@@ -242,7 +248,7 @@ mod tests {
             "# HELP rowmill_rows_in_total Rows and row changes read from the source.",
             "# TYPE rowmill_rows_in_total counter",
             "rowmill_rows_in_total{pipeline=\"clean-orders\"} 1200",
-            "rowmill_lag_seconds{pipeline=\"clean-orders\"} 0.012",
+            "rowmill_lag_seconds{pipeline=\"clean-orders\"} 0",
             "rowmill_phase{pipeline=\"clean-orders\",phase=\"streaming\"} 1",
             "rowmill_phase{pipeline=\"clean-orders\",phase=\"snapshot\"} 0",
             "rowmill_step_cpu_seconds_total{pipeline=\"clean-orders\",step=\"map-1\",function=\"a\\\"b\\\\c#total\"} 1.5",

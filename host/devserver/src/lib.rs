@@ -9,10 +9,12 @@
 //! that hold anything of value: `root` has no password and commits are not forced to disk.
 
 mod programs;
+mod proxy;
 mod server;
 mod session;
 mod template;
 
 pub use programs::Kind;
+pub use proxy::{Hang, Proxy};
 pub use server::Server;
 pub use session::Session;

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::aggregate::window::Watermark;
 
+/// An idle source says that it is there twice in this time. What is missing for longer is late.
+const SIGN_LATE: Duration = Duration::from_secs(10);
+
 /// What the pipeline is busy with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -69,8 +72,13 @@ pub struct Status {
     pub skipped: u64,
     /// Rows put into the dead-letter table.
     pub dead_letters: u64,
-    /// Age of the newest committed change; `None` before the first commit of the stream.
-    pub lag: Option<Duration>,
+    /// The target shows the source as of this moment; `None` until the snapshot is complete.
+    pub as_of: Option<SystemTime>,
+    /// All that was heard of the source is in the target.
+    pub caught_up: bool,
+    /// Since when the source has been listened to without a sign of it; `None` while nobody listens,
+    /// because the target is slow or the pipeline has not got that far.
+    pub silent_since: Option<SystemTime>,
     /// Committed epochs.
     pub epochs: u64,
     /// Source transactions larger than an epoch, which readers of the target saw in parts.
@@ -91,6 +99,31 @@ pub struct Status {
     pub state_bytes: u64,
     /// While a batch with failing rows holds everything up for longer than a second.
     pub search: Option<SearchStatus>,
+}
+
+impl Status {
+    /// How old the state of the source is that the target shows, at this moment; `None` until the snapshot
+    /// is complete. Nothing has to happen for it to grow.
+    pub fn lag(&self) -> Option<Duration> {
+        let age = age(self.as_of?);
+        // Between two signs of an idle source there is nothing to wait for.
+        Some(if self.caught_up && age < SIGN_LATE { Duration::ZERO } else { age })
+    }
+
+    /// How long nothing has been heard of the source, while it is listened to.
+    pub fn silent_for(&self) -> Option<Duration> {
+        self.silent_since.map(age)
+    }
+
+    /// The same, if it is longer than it should be.
+    pub fn silence(&self) -> Option<Duration> {
+        self.silent_for().filter(|silent| *silent >= SIGN_LATE)
+    }
+}
+
+/// A moment that a clock ahead of ours names has no age.
+fn age(moment: SystemTime) -> Duration {
+    SystemTime::now().duration_since(moment).unwrap_or_default()
 }
 
 /// How far the search for the failing rows of a batch is.
@@ -175,4 +208,33 @@ pub struct StepMeter {
     pub errors: u64,
     /// Traps and limits hit.
     pub traps: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ago(seconds: u64) -> Option<SystemTime> {
+        Some(SystemTime::now() - Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn the_lag_grows_while_nothing_happens() {
+        let status = |as_of, caught_up| Status { as_of, caught_up, ..Status::default() };
+        assert_eq!(status(None, true).lag(), None);
+        assert_eq!(status(ago(4), true).lag(), Some(Duration::ZERO));
+        assert!(status(ago(4), false).lag() >= Some(Duration::from_secs(4)));
+        // Not even a source that was caught up with: its next sign is missing.
+        assert!(status(ago(40), true).lag() >= Some(Duration::from_secs(40)));
+        let ahead = SystemTime::now() + Duration::from_secs(60);
+        assert_eq!(status(Some(ahead), false).lag(), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn silence_is_told_when_a_sign_is_late() {
+        let silence = |silent_since| Status { silent_since, ..Status::default() }.silence();
+        assert_eq!(silence(None), None);
+        assert_eq!(silence(ago(5)), None);
+        assert!(silence(ago(23)) >= Some(Duration::from_secs(23)));
+    }
 }

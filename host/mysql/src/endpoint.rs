@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::connection::Conn;
 
 use crate::error::{Doing, Error, Result, describe};
+use crate::liveness::{PATIENCE, Session, Watch};
 
 /// How long a connection may take to be made. Servers on the same network answer in
 /// milliseconds; twice as long only delays the message that nobody is there.
@@ -93,6 +94,8 @@ pub struct Endpoint {
     /// As it was asked for; see [`Endpoint::ssl_mode`].
     ssl_mode: Option<SslMode>,
     ssl_ca: Option<PathBuf>,
+    /// See [`Endpoint::with_patience`].
+    patience: Duration,
     /// Set once TLS could not be had and was not needed, so that later connections don't ask again.
     plain: Arc<AtomicBool>,
 }
@@ -176,7 +179,7 @@ impl Endpoint {
                 }
             }
         }
-        Ok(Endpoint { opts, ssl_mode, ssl_ca, plain: Arc::default() })
+        Ok(Endpoint { opts, ssl_mode, ssl_ca, patience: PATIENCE, plain: Arc::default() })
     }
 
     /// The same with a mode and certificates that were given beside the address; an error where the
@@ -198,6 +201,17 @@ impl Endpoint {
         self.ssl_mode = mode.or(self.ssl_mode);
         self.ssl_ca = ca.or(self.ssl_ca);
         Ok(self)
+    }
+
+    /// The same with another measure of how long its server may say nothing before it is looked after,
+    /// [`PATIENCE`] if not given.
+    pub fn with_patience(mut self, patience: Duration) -> Endpoint {
+        self.patience = patience;
+        self
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// How much TLS is asked for. As for MySQL's own clients, certificates without a mode ask for
@@ -234,16 +248,12 @@ impl Endpoint {
 
     /// Opens a session: UTC, strict, utf8mb4, REPEATABLE READ.
     pub async fn connect(&self) -> Result<Conn> {
-        let mut conn = self.connect_raw().await?;
-        conn.query_drop(
-            "SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO'",
-        )
-        .await
-        .doing("setting up the session")?;
-        conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            .await
-            .doing("setting up the session")?;
-        Ok(conn)
+        let mut conn = self.connect_bare().await?;
+        let session = match tokio::time::timeout(CONNECT_TIMEOUT, set_up(&mut conn)).await {
+            Ok(session) => session?,
+            Err(_) => return Err(self.classify(no_answer())),
+        };
+        Ok(conn.watched(Watch::new(self.clone(), session)))
     }
 
     /// Every name is right under verify-ca, and a well-known authority signs for anybody: together they
@@ -257,7 +267,8 @@ impl Endpoint {
         Err(Error::Tls { server: self.server(), reason: reason.to_owned() })
     }
 
-    async fn connect_raw(&self) -> Result<Conn> {
+    /// Opens a session as the server makes it, whose waits nobody watches over.
+    pub(crate) async fn connect_bare(&self) -> Result<Conn> {
         self.ensure_authority()?;
         let tls = match self.ssl_mode() {
             SslMode::Disabled => false,
@@ -324,10 +335,7 @@ impl Endpoint {
         }
         match tokio::time::timeout(CONNECT_TIMEOUT, Conn::open(builder.into())).await {
             Ok(result) => result,
-            Err(_) => {
-                let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer within 10 s");
-                Err(mysql_async::Error::Io(IoError::Io(error)))
-            }
+            Err(_) => Err(no_answer()),
         }
     }
 
@@ -352,6 +360,20 @@ impl Endpoint {
             _ => Error::Sql { doing: "connecting", cause: Box::new(error) },
         }
     }
+}
+
+async fn set_up(conn: &mut Conn) -> Result<Session> {
+    const DOING: &str = "setting up the session";
+    conn.query_drop("SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO'")
+        .await
+        .doing(DOING)?;
+    conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await.doing(DOING)?;
+    Session::of(conn).await
+}
+
+fn no_answer() -> mysql_async::Error {
+    let reason = format!("no answer within {} s", CONNECT_TIMEOUT.as_secs());
+    mysql_async::Error::Io(IoError::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, reason)))
 }
 
 /// True once per server and process: connections are made again and again, from several parts of the program.

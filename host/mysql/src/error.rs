@@ -343,6 +343,8 @@ fn at(position: &Option<Position>) -> String {
 pub(crate) fn describe(error: &mysql_async::Error) -> String {
     match error {
         mysql_async::Error::Server(e) => format!("server error {}: {}", e.code, line(&e.message)),
+        // Without the driver's words for the layers that it came through.
+        mysql_async::Error::Io(mysql_async::IoError::Io(e)) => line(&e.to_string()).into_owned(),
         other => line(&other.to_string()).into_owned(),
     }
 }

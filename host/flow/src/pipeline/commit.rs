@@ -8,10 +8,9 @@ use crate::error::Error;
 /// What the running commit was about, for the status.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InFlight {
-    pub(crate) commit_time: Option<i64>,
+    /// The target shows the source as of this moment once it is done, in µs since 1970.
+    pub(crate) as_of: Option<i64>,
     pub(crate) bytes: usize,
-    /// The stream had nothing more behind it.
-    pub(crate) dry: bool,
 }
 
 type Outcome = (Sink, Result<Committed, rowmill_mysql::Error>);

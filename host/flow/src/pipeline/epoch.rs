@@ -27,8 +27,9 @@ pub(crate) struct Filling {
     boundary: bool,
     /// Whether the stream had nothing more when the position was reached.
     dry: bool,
-    /// Newest commit time, microseconds since the epoch.
-    pub(crate) commit_time: Option<i64>,
+    /// The position is the source's state as of this moment, in µs since 1970: of the newest transaction,
+    /// or of the source's word that there is nothing after it.
+    pub(crate) as_of: Option<i64>,
     pub(crate) position: Option<Position>,
 }
 
@@ -57,7 +58,7 @@ impl Filling {
         self.bytes += write.rows.get_array_memory_size();
         self.rows_in += rows_in;
         self.skipped += skipped;
-        self.commit_time = self.commit_time.max(commit_time);
+        self.as_of = self.as_of.max(commit_time);
         if write.offsets.len() > 1 {
             self.writes.push(write);
         }
@@ -68,7 +69,7 @@ impl Filling {
         self.bytes += bytes;
         self.rows_in += rows_in;
         self.skipped += skipped;
-        self.commit_time = self.commit_time.max(commit_time);
+        self.as_of = self.as_of.max(commit_time);
     }
 
     /// Adds what aggregates make of the epoch.
@@ -94,12 +95,10 @@ impl Filling {
         self.position = Some(position);
     }
 
-    /// Passed transactions without rows of ours, the last of them committed at `commit_time`. Where
-    /// the stream is dry that says nothing: the position is as young as the clock.
-    pub(crate) fn pass(&mut self, commit_time: Option<i64>) {
-        if !self.dry {
-            self.commit_time = self.commit_time.max(commit_time);
-        }
+    /// The position is the source's state as of `moment`, also where no row of ours says so: the last
+    /// transaction that was passed was committed then, or the source had nothing more to send.
+    pub(crate) fn show(&mut self, moment: Option<i64>) {
+        self.as_of = self.as_of.max(moment);
     }
 
     /// Whether rows wait to be committed.

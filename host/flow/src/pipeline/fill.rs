@@ -124,7 +124,7 @@ impl Flow {
             return Ok(Ended::Stopped);
         }
         self.storing_position = true;
-        self.filling.reach(self.handed.clone(), true, true);
+        self.filling.reach(self.handed.clone(), true, false);
         self.start_commit(Close::Whole).await?;
         self.rebuilding = false;
         match self.wait_idle().await? {

@@ -2,6 +2,7 @@
 
 mod absorb;
 mod claim;
+mod freshness;
 mod upkeep;
 
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use rowmill_mysql::snapshot::{Snapshot, SnapshotBatch, SnapshotProgress};
 use tokio::sync::watch;
 
 use self::absorb::{Absorbed, absorb, meanwhile};
+use self::freshness::Freshness;
 use super::checkpoint::Checkpointer;
 use super::commit::{Committer, InFlight};
 use super::epoch::{Close, Filling};
@@ -165,6 +167,7 @@ pub(super) struct Flow {
     /// The last position handed to the sink.
     pub(super) handed: Position,
     handed_at: Instant,
+    freshness: Freshness,
     /// Where `--until-caught-up` ends.
     goal: Option<Position>,
     pub(super) stop: watch::Receiver<bool>,
@@ -284,7 +287,7 @@ impl Flow {
         if !self.wait_idle().await? {
             return Ok(Ended::Stopped);
         }
-        self.filling.reach(self.handed.clone(), true, true);
+        self.filling.reach(self.handed.clone(), true, false);
         self.start_commit(Close::Whole).await?;
         if !self.wait_idle().await? {
             return Ok(Ended::Stopped);
@@ -305,6 +308,7 @@ impl Flow {
             });
         }
         let options = super::source::snapshot_options(&self.plan, &self.prepared.source);
+        self.freshness.begin_snapshot();
         let snapshot = Snapshot::resume(&options, &self.prepared.definitions(), progress).await?;
         self.converge_until = Some(snapshot.converged_at().clone());
         // The ranges are numbered anew.
@@ -407,6 +411,8 @@ impl Flow {
             if hurried && !self.filling.at_boundary() {
                 changes.want_boundary();
             }
+            let listening = room && !draining && !self.held;
+            self.look_at_freshness(listening.then(|| changes.silent_for()));
             tokio::select! {
                 biased;
                 _ = stopped(&mut self.stop), if drain.is_none() => {
@@ -419,7 +425,7 @@ impl Flow {
                     self.held = false;
                     self.prepared.tables.iter_mut().flat_map(|t| t.flow.aggregates_mut()).for_each(|a| a.end_checkpoint());
                 }
-                event = changes.next(), if room && !draining && !self.held => match self.add_changes(event?).await {
+                event = changes.next(), if listening => match self.add_changes(event?).await {
                     Err(Error::Interrupted) if self.checkpointer.is_none() => {
                         interrupted = true;
                         drain = Some(Instant::now());
@@ -444,9 +450,9 @@ impl Flow {
 
     async fn add_changes(&mut self, event: ChangeEvent) -> Result<(), Error> {
         match event {
-            ChangeEvent::Position { position, commit_time, dry } => {
+            ChangeEvent::Position { position, commit_time, dry, idle } => {
                 self.filling.reach(position, true, dry);
-                self.filling.pass(commit_time);
+                self.filling.show(if idle { Some(micros_now()) } else { commit_time });
             }
             ChangeEvent::Rows { batches, position, boundary, dry } => {
                 let absorbing = absorb(&self.plan, &mut self.prepared.tables, &batches, &position);
@@ -485,7 +491,9 @@ impl Flow {
         };
         let converged = self.converge_until.as_ref().is_some_and(|until| position.reached(until));
         let at_goal = self.goal.as_ref().is_some_and(|goal| position.reached(goal) && !self.handed.reached(goal));
-        let moved = position != self.handed && self.handed_at.elapsed() >= POSITION_INTERVAL;
+        // Where nothing moves, the target still shows a later moment of the source than it says.
+        let newer = position != self.handed || self.freshness.is_news(self.filling.as_of);
+        let moved = newer && self.handed_at.elapsed() >= POSITION_INTERVAL;
         if moved || converged || at_goal {
             return self.start_commit(Close::Whole).await;
         }
@@ -512,12 +520,14 @@ impl Flow {
         // A transaction that is cut several times is one.
         let split = u64::from(close == Close::Split && !filled.began_inside);
         let aggregates = self.aggregates();
+        let is_picture = self.storing_position && self.snapshot.is_none() && self.converge_until.is_none();
+        let as_of = if is_picture { self.freshness.store(filled.as_of) } else { None };
         let update = ProgressUpdate {
             position: self.storing_position.then(|| position.clone()),
             snapshot: self.snapshot.clone(),
             converge_until: self.converge_until.clone(),
             converging: converging || !self.storing_position,
-            as_of: if self.filling.is_dry() { Some(micros_now()) } else { filled.commit_time },
+            as_of,
             rows_in: filled.rows_in,
             skipped: filled.skipped,
             split_transactions: split,
@@ -529,7 +539,7 @@ impl Flow {
         self.filling.position = Some(position.clone());
         self.handed = position;
         self.handed_at = Instant::now();
-        let about = InFlight { commit_time: filled.commit_time, bytes: filled.bytes, dry: self.filling.is_dry() };
+        let about = InFlight { as_of, bytes: filled.bytes };
         self.committer.start(Epoch { writes: filled.writes, progress: update }, about)?;
         if let Some(checkpointer) = self.checkpointer.as_mut().filter(|_| self.storing_position)
             && (checkpointer.is_due() || self.held && !checkpointer.is_busy())
@@ -579,12 +589,7 @@ impl Flow {
         let position = self.handed.to_string();
         self.witness.note(self.commits_before + self.now.epochs, &position);
         self.now.position = Some(position);
-        let age = |time: i64| Duration::from_micros(u64::try_from(micros_now() - time).unwrap_or(0));
-        self.now.lag = match about.commit_time {
-            Some(time) => Some(age(time)),
-            None if about.dry => Some(Duration::ZERO),
-            None => self.now.lag,
-        };
+        self.freshness.committed(about.as_of);
         self.publish();
     }
 
@@ -601,6 +606,7 @@ impl Flow {
     }
 
     fn publish(&mut self) {
+        self.freshness.published(&mut self.now);
         self.now.steps = super::source::meters(&self.prepared.tables);
         self.now.aggregates = self.aggregates();
         if let Some(taken) = self.checkpointer.as_ref().and_then(|checkpointer| checkpointer.last.as_ref()) {

@@ -32,12 +32,11 @@ mod until;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rand::Rng;
-
 use super::client_charset::ClientCharsets;
 use super::gtid::GtidSet;
 use super::ignored::Ignored;
 use super::names::{Names, server_spelling};
+use super::reconnect::{Opening, Reconnect};
 use super::rows::{Decoder, RowsEvent};
 use super::stream::Stream;
 use super::temporary::TemporaryTables;
@@ -57,8 +56,6 @@ use until::Until;
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// Events handled before other tasks get a turn: about a tenth of a millisecond of work.
 const EVENTS_PER_YIELD: u32 = 256;
-/// Back-off between attempts to reconnect: doubles from the first to the last.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// A transaction that is being read.
 #[derive(Debug)]
@@ -118,7 +115,11 @@ pub struct Changes {
     settled: Settled,
     flavor: Flavor,
     stream: Option<Stream>,
-    attempts: u32,
+    reconnect: Reconnect,
+    /// When the server was last heard of.
+    heard: Instant,
+    /// It said something on this connection.
+    spoke: bool,
     /// Numbers of table maps seen on this connection.
     ids: HashMap<u64, Option<usize>>,
     files: Vec<String>,
@@ -190,7 +191,9 @@ impl Changes {
             settled: Settled::default(),
             flavor,
             stream: None,
-            attempts: 0,
+            reconnect: Reconnect::default(),
+            heard: Instant::now(),
+            spoke: false,
             ids: HashMap::new(),
             files: Vec::new(),
             file: String::new(),
@@ -220,7 +223,14 @@ impl Changes {
     /// Opens a stream at `delivered`. Nothing is changed unless it succeeds.
     async fn connect(&mut self) -> Result<()> {
         let from = self.delivered.clone();
-        let opened = Stream::open(&self.options.endpoint, &self.identity, &from, self.options.heartbeat).await?;
+        let open = || -> Opening {
+            let (endpoint, identity, from) = (self.options.endpoint.clone(), self.identity.clone(), from.clone());
+            let heartbeat = self.options.heartbeat;
+            Box::pin(async move { Stream::open(&endpoint, &identity, &from, heartbeat).await })
+        };
+        let opened = self.reconnect.open(open).await?;
+        self.heard = Instant::now();
+        self.spoke = false;
         self.flavor = opened.flavor;
         self.files = opened.files;
         let tables = self.decoders.iter().zip(&self.spellings);
@@ -259,7 +269,7 @@ impl Changes {
         loop {
             let error = match self.advance().await {
                 Ok(event) => {
-                    self.attempts = 0;
+                    self.reconnect.works();
                     return Ok(event);
                 }
                 Err(error) => error,
@@ -268,11 +278,14 @@ impl Changes {
             if !error.is_transient() {
                 return Err(error.at(&self.here()));
             }
-            let wait = backoff(self.attempts);
-            self.attempts = self.attempts.saturating_add(1);
+            let wait = self.reconnect.lost();
             tracing::warn!(%error, position = %self.delivered, wait_ms = wait.as_millis() as u64, "binary log stream lost, reconnecting");
-            tokio::time::sleep(wait).await;
         }
+    }
+
+    /// How long nothing has been heard of the server. Says nothing while nobody reads.
+    pub fn silent_for(&self) -> Duration {
+        self.heard.elapsed()
     }
 
     /// Asks for an event at the end of the next transaction, however small its batch is then: an
@@ -306,15 +319,22 @@ impl Changes {
                         if self.decoders.iter().any(|d| d.rows() > 0) {
                             return self.rows(true);
                         }
-                        if !self.said_dry {
-                            return Ok(self.position(true));
+                        // A connection on which nothing came yet is no sign of anything.
+                        if !self.said_dry && self.spoke {
+                            return Ok(self.position(true, false));
                         }
                     }
-                    stream.next().await?
+                    let event = stream.next().await?;
+                    self.heard = Instant::now();
+                    event
                 }
             };
+            let offset = self.offset;
             let heartbeat = self.handle(&event)?;
             self.settle().await?;
+            // One that moves the position is of a server that passes over what a GTID set leaves out.
+            let idle = heartbeat && self.offset == offset;
+            self.spoke = true;
             if let Some(event) = self.reach_until()? {
                 return Ok(event);
             }
@@ -328,14 +348,15 @@ impl Changes {
             let quiet = self.decoders.iter().all(|d| d.rows() == 0);
             if boundary && self.wants_boundary {
                 self.wants_boundary = false;
-                return if quiet { Ok(self.position(false)) } else { self.rows(false) };
+                return if quiet { Ok(self.position(false, false)) } else { self.rows(false) };
             }
             if boundary && (heartbeat || self.reported.elapsed() >= REPORT_EVERY) {
-                return if quiet { Ok(self.position(heartbeat)) } else { self.rows(heartbeat) };
+                return if quiet { Ok(self.position(heartbeat, idle)) } else { self.rows(heartbeat) };
             }
             // A backlog of other tables' events never waits: let the caller look at its other work.
             handled += 1;
             if handled.is_multiple_of(EVENTS_PER_YIELD) {
+                self.heard = Instant::now();
                 tokio::task::yield_now().await;
             }
         }
@@ -392,13 +413,13 @@ impl Changes {
         taken.filter_map(Result::transpose).collect()
     }
 
-    fn position(&mut self, dry: bool) -> ChangeEvent {
+    fn position(&mut self, dry: bool, idle: bool) -> ChangeEvent {
         let position = self.here();
         self.delivered = position.clone();
         self.temporary.deliver();
         self.said_dry = dry;
         self.reported = Instant::now();
-        ChangeEvent::Position { position, commit_time: self.committed, dry }
+        ChangeEvent::Position { position, commit_time: self.committed, dry, idle }
     }
 
     /// Offset and rows of [`here`](Self::here).
@@ -421,9 +442,4 @@ impl Changes {
         let witness = Some(Witness { file_begun, event: self.mark() });
         Position { file: self.file.clone(), offset, gtid, rows, witness }
     }
-}
-
-fn backoff(attempts: u32) -> Duration {
-    let full = BACKOFF.0.saturating_mul(1 << attempts.min(10)).min(BACKOFF.1);
-    full.mul_f64(rand::rng().random_range(0.5..1.0))
 }

@@ -13,7 +13,9 @@ mod history;
 pub(crate) mod ignored;
 pub(crate) mod names;
 mod query;
+mod reconnect;
 mod rows;
+mod silence;
 mod sql;
 mod stream;
 mod table_map;
@@ -66,7 +68,8 @@ pub struct ChangesOptions {
     pub batch_rows: usize,
     /// A batch ends at about this many bytes.
     pub batch_bytes: usize,
-    /// How often an idle server says that it is there, and where.
+    /// How often an idle server says that it is there, and where; more often if the endpoint's patience
+    /// asks for it.
     pub heartbeat: Duration,
     /// What happens to dates that are none.
     pub zero_dates: ZeroDates,
@@ -160,5 +163,7 @@ pub enum ChangeEvent {
         commit_time: Option<i64>,
         /// Nothing more is there to read right now.
         dry: bool,
+        /// The server itself has just said that it has nothing more.
+        idle: bool,
     },
 }

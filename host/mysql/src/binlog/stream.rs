@@ -14,8 +14,10 @@ use mysql_async::{BinlogStream, BinlogStreamRequest, Sid};
 use rand::Rng;
 
 use super::history;
+use super::silence::Silence;
 use crate::endpoint::{self, Conn, Endpoint, Flavor, Identity};
 use crate::error::{Doing, Error, Result};
+use crate::liveness::Watch;
 use crate::position::Position;
 use crate::statement::Statement;
 use crate::witness::Mark;
@@ -27,8 +29,8 @@ pub(crate) struct Stream {
     early: VecDeque<Event>,
     server: String,
     from: Position,
-    /// Silence longer than this means that the connection is dead.
-    silence_max: Duration,
+    silence: Silence,
+    watch: Option<Watch>,
 }
 
 impl std::fmt::Debug for Stream {
@@ -36,6 +38,9 @@ impl std::fmt::Debug for Stream {
         write!(f, "Stream({} from {})", self.server, self.from)
     }
 }
+
+/// What the driver brings: an event, the stream's end, an error, or a panic.
+type Brought = std::thread::Result<Option<std::result::Result<Event, mysql_async::Error>>>;
 
 /// What the server said about itself when the stream was opened.
 #[derive(Debug)]
@@ -78,6 +83,9 @@ impl Stream {
             return Err(Error::PositionGone { position: from.clone(), reason });
         }
         let holds_gtids = history::holds_gtids(&mut conn, flavor, from).await?;
+        // A beat that is lost or late must not look like silence.
+        let silence = Silence::new(silence_max(endpoint));
+        let heartbeat = heartbeat.min(silence.max() / 4);
         let nanoseconds = u64::try_from(heartbeat.as_nanos()).unwrap_or(u64::MAX);
         match flavor {
             Flavor::MySql => {
@@ -101,13 +109,9 @@ impl Stream {
                 }
             }
         }
-        let mut stream = Stream {
-            events: Box::pin(request(conn, flavor, from).await?),
-            early: VecDeque::new(),
-            server: endpoint.server(),
-            from: from.clone(),
-            silence_max: heartbeat * 3 + Duration::from_secs(10),
-        };
+        let (events, watch) = request(conn, flavor, from).await?;
+        let (events, early) = (Box::pin(events), VecDeque::new());
+        let mut stream = Stream { events, early, server: endpoint.server(), from: from.clone(), silence, watch };
         let file_begun = stream.meet(from).await?;
         if !holds_gtids {
             history::wait_for_gtids(endpoint, flavor, from).await?;
@@ -122,7 +126,6 @@ impl Stream {
 
     /// Events from a place that another stream has reached: nothing is checked again.
     pub(crate) async fn ahead(endpoint: &Endpoint, flavor: Flavor, from: &Position) -> Result<Stream> {
-        let heartbeat = Duration::from_secs(5);
         let mut conn = endpoint.connect().await?;
         let uuid = random_uuid();
         let variables =
@@ -133,34 +136,43 @@ impl Stream {
                 .literal(&uuid)
                 .text(", @mariadb_slave_capability = 4");
         conn.query_drop(variables).await.doing("looking ahead in the binary log")?;
-        let events = Box::pin(request(conn, flavor, from).await?);
-        let silence_max = heartbeat * 3 + Duration::from_secs(10);
-        Ok(Stream { events, early: VecDeque::new(), server: endpoint.server(), from: from.clone(), silence_max })
+        let (events, watch) = request(conn, flavor, from).await?;
+        let (events, early) = (Box::pin(events), VecDeque::new());
+        let silence = Silence::new(silence_max(endpoint));
+        Ok(Stream { events, early, server: endpoint.server(), from: from.clone(), silence, watch })
     }
 
     /// The next event if it is already here.
     pub(crate) fn ready(&mut self) -> Option<Result<Event>> {
+        if let Some(event) = self.early.pop_front() {
+            return Some(Ok(event));
+        }
         // Outside tokio's budget: a budget used up would look like a stream that is dry.
-        tokio::task::unconstrained(self.poll_next()).now_or_never()
+        let brought = tokio::task::unconstrained(poll_next(&mut self.events)).now_or_never()?;
+        self.silence.heard();
+        Some(self.said(brought))
     }
 
     /// Waits for the next event. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Result<Event> {
-        match tokio::time::timeout(self.silence_max, self.poll_next()).await {
-            Ok(result) => result,
-            Err(_) => Err(Error::Disconnected {
-                server: self.server.clone(),
-                reason: format!("neither events nor heartbeats for {} s", self.silence_max.as_secs()),
-            }),
-        }
-    }
-
-    async fn poll_next(&mut self) -> Result<Event> {
         if let Some(event) = self.early.pop_front() {
             return Ok(event);
         }
-        // The driver panics on an event that is longer than its packet.
-        match AssertUnwindSafe(self.events.next()).catch_unwind().await {
+        match self.silence.over(poll_next(&mut self.events)).await {
+            Some(brought) => self.said(brought),
+            None => {
+                // The server would go on sending into the dead connection.
+                self.watch.iter().for_each(Watch::end_session);
+                Err(Error::Disconnected {
+                    server: self.server.clone(),
+                    reason: format!("neither events nor heartbeats for {:?}", self.silence.max()),
+                })
+            }
+        }
+    }
+
+    fn said(&self, brought: Brought) -> Result<Event> {
+        match brought {
             Ok(Some(Ok(event))) => Ok(event),
             Ok(Some(Err(error))) => Err(self.classify(error)),
             Ok(None) => Err(Error::Disconnected {
@@ -188,7 +200,17 @@ impl Stream {
     }
 }
 
-async fn request(conn: Conn, flavor: Flavor, from: &Position) -> Result<BinlogStream> {
+/// How long a stream may say nothing: 25 s.
+fn silence_max(endpoint: &Endpoint) -> Duration {
+    endpoint.patience() * 5 / 6
+}
+
+/// What the driver says next; an error if it panics, as it does on an event that is longer than its packet.
+async fn poll_next(events: &mut Pin<Box<BinlogStream>>) -> Brought {
+    AssertUnwindSafe(events.next()).catch_unwind().await
+}
+
+async fn request(conn: Conn, flavor: Flavor, from: &Position) -> Result<(BinlogStream, Option<Watch>)> {
     // High and random: real replicas have low ids that people chose.
     let server_id = rand::rng().random_range(0x8000_0000..0xffff_ff00u32);
     let mut request = BinlogStreamRequest::new(server_id);

@@ -15,10 +15,6 @@ use crate::error::{Doing, Error, Result};
 use crate::position::Position;
 use crate::statement::Statement;
 
-/// The longest that one attempt may take before its connection is given up. The largest epoch
-/// (32 MiB) is written in seconds; half of this would end it on a disk that is busy elsewhere.
-const ATTEMPT_MAX: Duration = Duration::from_secs(600);
-
 /// A session that was idle for longer is tried before it is used.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 
@@ -144,18 +140,7 @@ async fn round(
             None => return Err(Round::Fenced),
         }
     }
-    let outcome = match tokio::time::timeout(ATTEMPT_MAX, attempt(&mut session, epoch, allow_bulk)).await {
-        Ok(outcome) => outcome,
-        // The session goes, and with it what it did not commit. COMMIT comes last and may have
-        // been what hung.
-        Err(_) => {
-            let reason = format!("no answer within {} s", ATTEMPT_MAX.as_secs());
-            let committed = Committed { rows_written: 0, rows_deleted: 0, bulk: false };
-            *unknown = Some(committed);
-            return Err(Error::Disconnected { server: sink.options.endpoint.server(), reason }.into());
-        }
-    };
-    match outcome {
+    match attempt(&mut session, epoch, allow_bulk).await {
         Ok(committed) => {
             keep(sink, session);
             Ok(committed)

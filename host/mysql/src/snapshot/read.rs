@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use futures_util::TryStreamExt;
 use mysql_async::{Row, Value};
 use tokio::sync::{Mutex, mpsc};
 
@@ -134,7 +133,7 @@ async fn read_chunk(
     let (mut count, mut bytes) = (0, 0);
     let mut last: Option<Row> = None;
     loop {
-        let row = rows.try_next().await.doing(DOING)?;
+        let row = rows.next().await.doing(DOING)?;
         if count > 0 && (row.is_none() || count >= options.batch_rows || bytes >= options.batch_bytes) {
             // The last batch completes the chunk to its end, also where no row lies.
             range.through = match (&row, &last) {

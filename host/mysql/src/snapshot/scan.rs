@@ -5,7 +5,6 @@
 //! and rows written meanwhile behind the scan are not met again.
 
 use arrow_array::RecordBatch;
-use futures_util::TryStreamExt;
 use mysql_async::Row;
 
 use super::read::{Table, columns, finish, push};
@@ -41,7 +40,7 @@ pub async fn scan<E: From<Error>>(
     let mut builders = columns(def, ZeroDates::Null)?;
     let mut rows = conn.stream(statement).await.doing(DOING)?;
     let mut count = 0;
-    while let Some(row) = rows.try_next().await.doing(DOING)? {
+    while let Some(row) = rows.next().await.doing(DOING)? {
         push(def, &mut builders, &row)?;
         count += 1;
         if count == batch_rows {

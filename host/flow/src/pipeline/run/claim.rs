@@ -9,6 +9,7 @@ use rowmill_mysql::{Endpoint, TableDef, binlog};
 use rowmill_state::Store;
 use tokio::sync::watch;
 
+use super::freshness::Freshness;
 use super::{Flow, RunOptions};
 use crate::aggregate::state::State;
 use crate::error::Error;
@@ -86,10 +87,12 @@ impl Flow {
             beginning = Some(begins);
         }
         let mut begun = None;
+        let mut freshness = Freshness::stored(progress.age_seconds);
         let (handed, snapshot) = match (&beginning, progress.position, &plan.source.start) {
             (Some(Beginning::Write(manifest)), ..) => (manifest.position.clone(), None),
             (_, Some(position), _) => (position, progress.snapshot),
             (_, None, Start::Snapshot) => {
+                freshness.begin_snapshot();
                 let snapshot = begin_snapshot(&plan, &prepared.source, prepared.definitions()).await?;
                 let (start, progress) = (snapshot.start().clone(), snapshot.progress().clone());
                 begun = Some(snapshot);
@@ -110,6 +113,7 @@ impl Flow {
             converge_until: progress.converge_until,
             handed,
             handed_at: Instant::now(),
+            freshness,
             goal,
             stop: options.stop,
             witness,

@@ -122,7 +122,7 @@ impl Changes {
         let boundary = position.rows == 0;
         let batches = self.take_batches()?;
         Ok(Some(if boundary && batches.is_empty() {
-            ChangeEvent::Position { position, commit_time: self.committed, dry: false }
+            ChangeEvent::Position { position, commit_time: self.committed, dry: false, idle: false }
         } else {
             ChangeEvent::Rows { batches, position, boundary, dry: false }
         }))

@@ -1,0 +1,110 @@
+//! As of which moment the target shows the source, also while nothing moves.
+//!
+//! An epoch shows the source as of its newest transaction, the first one after a snapshot as of the moment when
+//! that was begun. A source that is idle says so every few seconds, and each time the target shows a later
+//! moment without having changed; from time to time that is stored, too. That the stream is dry is not
+//! taken for such a word: bytes may be under way, or the connection may be dead.
+//!
+//! Nothing here is a duration. Ages are made where they are read ([`Status::lag`]), so they grow by themselves.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::{Flow, micros_now};
+use crate::status::Status;
+
+/// Signs of an idle source are published at most this often.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+
+/// Moments of the source, in µs since 1970.
+#[derive(Debug)]
+pub(super) struct Freshness {
+    /// What the target shows.
+    shown: Option<i64>,
+    /// What was handed to the sink to be stored.
+    stored: Option<i64>,
+    /// The readers of a snapshot see the source as of this moment, or a later one.
+    snapshot: Option<i64>,
+    caught_up: bool,
+    silent_since: Option<Instant>,
+    /// Since when the source has been listened to without a break.
+    listening_since: Option<Instant>,
+    published_at: Instant,
+}
+
+impl Freshness {
+    /// As stored by an earlier run.
+    pub(super) fn stored(age_seconds: Option<f64>) -> Freshness {
+        let age = age_seconds.and_then(|age| Duration::try_from_secs_f64(age).ok());
+        let shown = age.map(|age| micros_now() - i64::try_from(age.as_micros()).unwrap_or(i64::MAX));
+        Freshness {
+            shown,
+            stored: shown,
+            snapshot: None,
+            caught_up: false,
+            silent_since: None,
+            listening_since: None,
+            published_at: Instant::now(),
+        }
+    }
+
+    /// The transactions of a snapshot begin no earlier than now.
+    pub(super) fn begin_snapshot(&mut self) {
+        self.snapshot = Some(micros_now());
+    }
+
+    /// Whether a moment is later than what is stored.
+    pub(super) fn is_news(&self, as_of: Option<i64>) -> bool {
+        as_of > self.stored
+    }
+
+    /// What is stored with an epoch that makes the target a picture of the source; `None` if that is not known.
+    pub(super) fn store(&mut self, as_of: Option<i64>) -> Option<i64> {
+        // A source whose clock is ahead is not in the future.
+        let as_of = as_of.or(self.snapshot.take()).map(|moment| moment.min(micros_now()));
+        self.stored = as_of.or(self.stored);
+        as_of
+    }
+
+    /// An epoch is in the target.
+    pub(super) fn committed(&mut self, as_of: Option<i64>) {
+        self.shown = as_of.or(self.shown);
+    }
+
+    /// Writes what is known into the status.
+    pub(super) fn published(&mut self, status: &mut Status) {
+        let moment = |micros: i64| UNIX_EPOCH + Duration::from_micros(u64::try_from(micros).unwrap_or(0));
+        status.as_of = self.shown.map(moment);
+        status.caught_up = self.caught_up;
+        status.silent_since = self.silent_since.and_then(|since| SystemTime::now().checked_sub(since.elapsed()));
+        self.published_at = Instant::now();
+    }
+}
+
+impl Flow {
+    /// Notes what is known before the next wait. `silent`: how long the source has said nothing, if it is
+    /// listened to.
+    pub(super) fn look_at_freshness(&mut self, silent: Option<Duration>) {
+        let all_committed = self.committer.is_idle() && self.filling.is_clean() && self.converge_until.is_none();
+        let freshness = &mut self.freshness;
+        let before = (freshness.shown, freshness.caught_up, freshness.silent_since);
+        freshness.caught_up = all_committed && self.filling.at_boundary() && self.filling.is_dry();
+        if freshness.caught_up {
+            freshness.shown = freshness.shown.max(self.filling.as_of);
+        }
+        freshness.silent_since = match silent {
+            None => {
+                freshness.listening_since = None;
+                None
+            }
+            // A caller that was held back before has not heard what was said then.
+            Some(silent) => {
+                let since = *freshness.listening_since.get_or_insert_with(Instant::now);
+                Instant::now().checked_sub(silent).max(Some(since))
+            }
+        };
+        let news = before != (freshness.shown, freshness.caught_up, freshness.silent_since);
+        if news && freshness.published_at.elapsed() >= PUBLISH_EVERY {
+            self.publish();
+        }
+    }
+}

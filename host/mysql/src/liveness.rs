@@ -1,0 +1,196 @@
+//! Whether a server that says nothing is still there.
+//!
+//! A connection can die without a word: a firewall forgets it, a machine loses its power, a proxy hangs.
+//! A statement can also take long: it waits for a lock, or for a disk. On the socket both are the same
+//! silence, so the server itself is asked.
+//!
+//! # The rule
+//!
+//! Silence is time in which somebody waits for a connection and no byte moves on it, in either direction.
+//! Nothing else begins it anew. After [`PATIENCE`] of it a second connection looks the session up in the
+//! process list.
+//!
+//! - The session runs a statement: the wait goes on, with a warning, for as long again.
+//! - It is gone, it is idle, or it waits for its socket as this end does: the connection is dead.
+//! - There is no second connection: the server can't be reached.
+//!
+//! The last two are the error of a lost connection, and what is done after one is done.
+//!
+//! # Why a live connection is not given up
+//!
+//! A session that has just answered is idle while its answer is under way. So what was found counts only
+//! if no byte comes for [some time](Watch::grace) after it. And were it wrong all the same, nothing would
+//! be lost: a COMMIT is looked up, everything else is done again.
+//!
+//! # What becomes of the session
+//!
+//! It may hold locks and an open transaction until the server misses its client, a reader of a snapshot
+//! for a day. So it is ended there. A COMMIT that is still on its way to it then undoes the transaction or
+//! comes too late; the look-up waits for the transaction's end and sees which.
+
+mod pulse;
+mod session;
+
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use mysql_async::IoError;
+use rowmill_foreign::line;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::connection::Conn;
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result};
+
+pub(crate) use pulse::Pulse;
+pub(crate) use session::{Session, Standing};
+
+/// How much silence makes a connection suspicious. Half of it would ask about statements that are merely
+/// slow; twice as long, and the end of a connection would be noticed only after more than a minute.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the second connection may take, from the first packet to the answer.
+const LOOK_MAX: Duration = Duration::from_secs(15);
+
+type DriverResult<T> = std::result::Result<T, mysql_async::Error>;
+
+/// Watches over the waits for one connection.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    endpoint: Endpoint,
+    session: Session,
+    pulse: Pulse,
+    given_up: AtomicBool,
+}
+
+/// What a wait ended with.
+enum Waited<T, O> {
+    Answered(T),
+    /// Bytes moved, but it isn't a whole answer yet.
+    Moved,
+    Other(O),
+}
+
+impl Watch {
+    pub(crate) fn new(endpoint: Endpoint, session: Session) -> Watch {
+        Watch { endpoint, session, pulse: Pulse::default(), given_up: AtomicBool::new(false) }
+    }
+
+    /// The connection was found dead. Nobody may wait for it again.
+    pub(crate) fn has_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// How long a session must stay silent after it was found to wait: time enough for a lost packet to be
+    /// sent again several times.
+    fn grace(&self) -> Duration {
+        self.endpoint.patience() / 6
+    }
+
+    /// Waits for an answer of the connection; an error of a lost connection when there will be none.
+    pub(crate) async fn over<T>(&self, work: impl Future<Output = DriverResult<T>>) -> DriverResult<T> {
+        let mut work = pin!(work);
+        // What is here already costs no timer.
+        if let Poll::Ready(done) = futures_util::poll!(work.as_mut()) {
+            return done;
+        }
+        let mut heard = Instant::now();
+        loop {
+            match self.wait(work.as_mut(), sleep(self.endpoint.patience())).await {
+                Waited::Answered(done) => return done,
+                Waited::Moved => {
+                    heard = Instant::now();
+                    continue;
+                }
+                Waited::Other(()) => {}
+            }
+            let looked = match self.wait(work.as_mut(), self.look()).await {
+                Waited::Answered(done) => return done,
+                Waited::Moved => {
+                    heard = Instant::now();
+                    continue;
+                }
+                Waited::Other(looked) => looked,
+            };
+            let reason = match looked {
+                Ok(Standing::Runs(state)) => {
+                    let (silent_s, state) = (heard.elapsed().as_secs(), line(&state).into_owned());
+                    tracing::warn!(
+                        server = %self.endpoint.server(), session = self.session.id, silent_s, state,
+                        "no answer yet: the server is running the statement, waiting on"
+                    );
+                    continue;
+                }
+                Ok(Standing::Waits(how)) => format!("the server's session {} is {how}", self.session.id),
+                Ok(Standing::Gone) => format!("the server has no session {} of ours any more", self.session.id),
+                Err(error) => return Err(self.give_up(heard, &format!("no second connection is possible: {error}"))),
+            };
+            match self.wait(work.as_mut(), sleep(self.grace())).await {
+                Waited::Answered(done) => return done,
+                Waited::Moved => heard = Instant::now(),
+                Waited::Other(()) => {
+                    self.end_session();
+                    return Err(self.give_up(heard, &reason));
+                }
+            }
+        }
+    }
+
+    /// Waits for an answer, for a byte, or for `other`.
+    async fn wait<T, O>(
+        &self,
+        mut work: Pin<&mut impl Future<Output = T>>,
+        other: impl Future<Output = O>,
+    ) -> Waited<T, O> {
+        let mut other = pin!(other);
+        self.pulse.moved();
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(done) = self.pulse.poll(work.as_mut(), cx) {
+                return Poll::Ready(Waited::Answered(done));
+            }
+            if self.pulse.moved() {
+                return Poll::Ready(Waited::Moved);
+            }
+            other.as_mut().poll(cx).map(Waited::Other)
+        })
+        .await
+    }
+
+    /// Looks the session up. Boxed, since its own connection is of the type that waits in here.
+    fn look(&self) -> Pin<Box<dyn Future<Output = Result<Standing>> + Send + '_>> {
+        Box::pin(async {
+            let look = async {
+                let mut conn = self.endpoint.connect_bare().await?;
+                self.session.find(&mut conn).await
+            };
+            timeout(LOOK_MAX, look).await.unwrap_or_else(|_| {
+                let reason = format!("no answer within {} s", LOOK_MAX.as_secs());
+                Err(Error::Unreachable { server: self.endpoint.server(), reason })
+            })
+        })
+    }
+
+    /// Ends the session on the server, beside everything else and as far as that can be done.
+    pub(crate) fn end_session(&self) {
+        let (endpoint, session) = (self.endpoint.clone(), self.session.clone());
+        let end = async move {
+            let mut conn: Conn = endpoint.connect_bare().await?;
+            session.end(&mut conn).await
+        };
+        tokio::spawn(async move {
+            if let Ok(Err(error)) = timeout(LOOK_MAX, end).await {
+                tracing::debug!(%error, "a lost session could not be ended on the server");
+            }
+        });
+    }
+
+    fn give_up(&self, heard: Instant, reason: &str) -> mysql_async::Error {
+        self.given_up.store(true, Ordering::Relaxed);
+        let (server, silent_s) = (self.endpoint.server(), heard.elapsed().as_secs());
+        tracing::warn!(server, session = self.session.id, silent_s, reason, "the connection is given up");
+        let text = format!("no answer of server {server} for {silent_s} s, and {reason}");
+        mysql_async::Error::Io(IoError::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text)))
+    }
+}

@@ -1,0 +1,79 @@
+//! A session as its server sees it: found in the process list, and ended.
+//!
+//! Every user sees the own sessions there, and may end them, without a privilege. A session is known by
+//! its number *and* by the address that the server saw it come from: after a restart of the server, or
+//! behind a name that now means another one, the number may be somebody else's.
+
+use crate::connection::Conn;
+use crate::error::{Doing, Error, Result};
+use crate::statement::Statement;
+
+const DOING: &str = "looking a session up in the process list";
+
+/// Which session of its server a connection is. The handshake's number would not do: behind a proxy it is
+/// the proxy's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) id: u64,
+    host: String,
+}
+
+/// What a session was found to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It runs a statement, and is in this state.
+    Runs(String),
+    /// It waits for its client: for a command, or for bytes to be taken or to come.
+    Waits(String),
+    /// It is not there.
+    Gone,
+}
+
+impl Session {
+    /// The session of this connection.
+    pub(crate) async fn of(conn: &mut Conn) -> Result<Session> {
+        let statement = "SELECT ID, HOST FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID()";
+        let found: Option<(u64, String)> = conn.query_first(statement).await.doing("setting up the session")?;
+        let (id, host) =
+            found.ok_or_else(|| Error::malformed("the server's process list lacks the session that asks for it"))?;
+        Ok(Session { id, host })
+    }
+
+    /// Asks on another connection.
+    pub(crate) async fn find(&self, conn: &mut Conn) -> Result<Standing> {
+        let statement =
+            Statement::new("SELECT HOST, COMMAND, STATE FROM information_schema.PROCESSLIST WHERE ID = ").number(self.id);
+        let found: Option<(String, Option<String>, Option<String>)> = conn.query_first(statement).await.doing(DOING)?;
+        Ok(match found {
+            Some((host, command, state)) if host == self.host => {
+                standing(&command.unwrap_or_default(), &state.unwrap_or_default())
+            }
+            _ => Standing::Gone,
+        })
+    }
+
+    /// Ends it, if it is still there.
+    pub(crate) async fn end(&self, conn: &mut Conn) -> Result<()> {
+        if self.find(conn).await? == Standing::Gone {
+            return Ok(());
+        }
+        match conn.query_drop(Statement::new("KILL ").number(self.id)).await {
+            // 1094: it has gone by itself.
+            Err(mysql_async::Error::Server(e)) if e.code == 1094 => Ok(()),
+            ended => ended.doing("ending a lost session"),
+        }
+    }
+}
+
+fn standing(command: &str, state: &str) -> Standing {
+    if command.eq_ignore_ascii_case("Sleep") {
+        return Standing::Waits("idle".to_owned());
+    }
+    // While a thread is inside of a system call on its socket; in MySQL's words, then in MariaDB's.
+    const ON_THE_SOCKET: [&str; 4] =
+        ["Sending to client", "Receiving from client", "Writing to net", "Reading from net"];
+    match ON_THE_SOCKET.iter().any(|known| known.eq_ignore_ascii_case(state)) {
+        true => Standing::Waits(format!("in state '{state}'")),
+        false => Standing::Runs(state.to_owned()),
+    }
+}
