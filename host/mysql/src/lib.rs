@@ -26,6 +26,6 @@ pub mod table;
 pub use binlog::Op;
 pub use connection::Conn;
 pub use endpoint::{Endpoint, Flavor, Identity, SslMode, TlsDiffers};
-pub use error::{Error, Fault, Problem, Result};
+pub use error::{ANEW, Error, Fault, Problem, Result};
 pub use position::Position;
 pub use table::{Column, ColumnData, TableDef, TableName, UniqueKey};

@@ -4,7 +4,7 @@ use mysql_async::Row;
 
 use super::Start;
 use crate::endpoint::{Conn, Flavor};
-use crate::error::{Doing, Problem, Result};
+use crate::error::{ANEW, Doing, Problem, Result};
 use crate::position::{Position, current_position};
 
 const DOING: &str = "looking for the start position";
@@ -30,7 +30,10 @@ pub(super) async fn resolve(
             format!("start position {position}"),
             format!("binary logs {span}"),
             "a position that the server still holds",
-            "start from a snapshot (reset the pipeline), and keep binary logs longer (binlog_expire_logs_seconds)",
+            match start {
+                Start::Stored(_) => format!("{ANEW}, and keep binary logs longer (binlog_expire_logs_seconds)"),
+                _ => "start: snapshot, or a position that is still there".to_owned(),
+            },
         ));
     };
     Ok(match start {

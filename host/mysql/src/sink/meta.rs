@@ -36,13 +36,14 @@ const PIPELINE: &str =
 
 /// Columns of `progress` that tables made by earlier versions lack, with their definitions. All of
 /// them can be NULL, which means what it meant to those versions.
-const ADDED: [(&str, &str); 3] = [
+const ADDED: [(&str, &str); 4] = [
     ("as_of", "DATETIME(6) NULL COMMENT 'the target shows the source as of this moment, UTC'"),
     ("aggregates", "LONGTEXT NULL COMMENT 'what aggregate steps keep with the position, as JSON'"),
     (
         "rebuild_since",
         "DATETIME(6) NULL COMMENT 'a rebuild of the target began at this moment and is not finished, UTC'",
     ),
+    ("rebuild_deletes", "TINYINT NULL COMMENT 'the rebuild deletes extra rows also where they may belong to others'"),
 ];
 
 const STEP: &str = "step VARCHAR(255) NOT NULL COMMENT 'id of the step'";

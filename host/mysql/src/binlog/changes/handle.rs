@@ -6,7 +6,7 @@ use super::super::ddl::{self, Statement};
 use super::super::events::{self, code};
 use super::super::rows::{RowKind, table_id};
 use super::{Changes, Id, Transaction};
-use crate::error::{Error, Result};
+use crate::error::{ANEW, Error, Result};
 use crate::table::TableName;
 
 impl Changes {
@@ -178,7 +178,7 @@ impl Changes {
             return Err(Error::UnsupportedEvent {
                 event: format!("an XA transaction on table {}", self.decoders[index].table().def.name),
                 position: self.here(),
-                fix: "write the tables that are read with ordinary transactions, and reset the pipeline".to_owned(),
+                fix: format!("write the tables that are read with ordinary transactions, and {ANEW}"),
             });
         }
         let event = self.decoders[index].rows_event(kind, body, transaction.commit_time)?;
@@ -204,8 +204,7 @@ impl Changes {
                     return Err(Error::UnsupportedEvent {
                         event: format!("'{}' after changes of tables that are read", query.text),
                         position: self.here(),
-                        fix: "don't mix tables with and without transactions in one transaction; reset the pipeline"
-                            .to_owned(),
+                        fix: format!("don't mix tables with and without transactions in one transaction, and {ANEW}"),
                     });
                 }
                 let to_savepoint = query.text.split_whitespace().count() > 1;
