@@ -13,6 +13,7 @@ mod hostile_sql;
 mod kills;
 mod load;
 mod measure;
+mod recovery;
 mod restart;
 mod security;
 mod signals;

@@ -100,7 +100,7 @@ fn pipelines_without_aggregates_have_no_state() {
 #[test]
 fn what_a_rebuild_could_not_make_is_refused() {
     let good = GOOD.replace("${MART_PASSWORD}", "hunter2");
-    let append = folder(&good.replace("table: orders_clean", "table: orders_clean, mode: append"));
+    let append = folder(&format!("{good}  mode: append\n"));
     let parts = ["an append sink can't be rebuilt", "found: mode: append", "fix: `rowmill reset FILE --drop-target`"];
     check(append.path(), &["run", "p.yaml", "--rebuild"], 2, &parts);
     let latest = folder(&good.replace("tables: [orders]", "tables: [orders]\n  start: latest"));

@@ -6,24 +6,17 @@ use crate::error::{Doing, Error, Problem, Result};
 use crate::statement::Statement;
 use crate::table::TableName;
 
-/// Names of the tables.
+/// Names of the tables that are asked for by name.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     pub(super) progress: TableName,
     pub(super) tables: TableName,
-    pub(super) dead_letters: TableName,
-    pub(super) versions: TableName,
 }
 
 impl Names {
     pub(super) fn new(options: &SinkOptions) -> Names {
         let name = |table: &str| TableName::new(&options.meta, table);
-        Names {
-            progress: name("progress"),
-            tables: name("tables"),
-            dead_letters: name("dead_letters"),
-            versions: name("versions"),
-        }
+        Names { progress: name("progress"), tables: name("tables") }
     }
 }
 

@@ -209,6 +209,6 @@ fn an_error_says_its_cause_once_and_on_one_line() {
     assert!(std::error::Error::source(&error).is_none());
     let problem = rowmill_mysql::Problem::new(words.clone(), words.clone(), words.clone(), "x");
     assert!(!problem.to_string().chars().any(char::is_control), "{problem}");
-    let table = rowmill_mysql::TableName::new("a\nb", "c`d");
+    let table = TableName::new("a\nb", "c`d");
     assert_eq!(table.to_string(), r"`a\nb`.`c``d`");
 }
