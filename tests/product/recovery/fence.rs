@@ -85,10 +85,15 @@ fn a_second_start_that_fails_leaves_the_first_process_running() {
         let workspace = workspace(kind, "fence_rows");
         let mut first = workspace.start();
         workspace.wait("the stream", || !first.is_running() || workspace.log_text().contains("streaming"));
-        let mut attempt = Attempt { workspace: &workspace, first, changes: 0, equal: |workspace| {
-            let sum = |table: &str| format!("SELECT COUNT(*), SUM(amount) FROM {table} WHERE status <> 'test'");
-            workspace.target_sql(&sum("orders_clean")) == workspace.source_sql(&sum("orders"))
-        } };
+        let mut attempt = Attempt {
+            workspace: &workspace,
+            first,
+            changes: 0,
+            equal: |workspace| {
+                let sum = |table: &str| format!("SELECT COUNT(*), SUM(amount) FROM {table} WHERE status <> 'test'");
+                workspace.target_sql(&sum("orders_clean")) == workspace.source_sql(&sum("orders"))
+            },
+        };
         let same = |_: &mut Command| {};
         second(&workspace, &PIPELINE.replace("'test'", "'new'"));
         attempt.fails("another plan", same, 2, &["filter-1 changed", "--rebuild"]);
@@ -97,12 +102,18 @@ fn a_second_start_that_fails_leaves_the_first_process_running() {
         second(&workspace, &PIPELINE.replace("steps:", "steps:\n  - filter: { udf: ./none.wasm#f }"));
         attempt.fails("a component that is not there", same, 2, &["none.wasm"]);
         second(&workspace, PIPELINE);
-        let nobody = |command: &mut Command| drop(command.env("SOURCE", "mysql://u:p@127.0.0.1:1/shop"));
+        let nobody = |command: &mut Command| {
+            command.env("SOURCE", "mysql://u:p@127.0.0.1:1/shop");
+        };
         attempt.fails("a source that is not there", nobody, 3, &["cannot be reached"]);
-        let nobody = |command: &mut Command| drop(command.env("TARGET", "mysql://u:p@127.0.0.1:1/mart"));
+        let nobody = |command: &mut Command| {
+            command.env("TARGET", "mysql://u:p@127.0.0.1:1/mart");
+        };
         attempt.fails("a target that is not there", nobody, 3, &["cannot be reached"]);
         let url = limited(&workspace);
-        let rebuild = |command: &mut Command| drop(command.env("SOURCE", &url).arg("--rebuild"));
+        let rebuild = |command: &mut Command| {
+            command.env("SOURCE", &url).arg("--rebuild");
+        };
         attempt.fails("a snapshot that fails", rebuild, 1, &["max_user_connections"]);
         assert_equal(&workspace);
         assert_eq!(attempt.first.stop(), Some(0), "{}", workspace.log_text());
@@ -131,7 +142,9 @@ fn a_second_start_without_the_right_state_leaves_the_first_process_running() {
         let mut attempt = Attempt { workspace: &workspace, first, changes: 0, equal: are_totals_equal };
         let at = |name: &'static str| {
             let home = elsewhere(&workspace, name);
-            move |command: &mut Command| drop(command.env("XDG_STATE_HOME", home))
+            move |command: &mut Command| {
+                command.env("XDG_STATE_HOME", home);
+            }
         };
         attempt.fails("no state", at("nowhere"), 1, &["there is none", "--rebuild"]);
         attempt.fails("the state of another life", at("earlier"), 1, &["another life", "--rebuild"]);
@@ -214,12 +227,15 @@ fn a_takeover_in_the_snapshot_reads_what_is_missing() {
         workspace.wait("the claim", || !second.is_running() || workspace.progress("fence") == "2");
         workspace.wait("end of the first process", || !first.is_running());
         assert!(second.is_running(), "{}", workspace.log_text());
-        workspace.source_sql("UPDATE orders SET amount = amount + 1 WHERE id % 3 = 0; DELETE FROM orders WHERE id % 100 = 7");
-        workspace.wait("the end of the snapshot", || workspace.progress("snapshot IS NULL AND converge_until IS NULL") == "1");
+        workspace.source_sql(
+            "UPDATE orders SET amount = amount + 1 WHERE id % 3 = 0; DELETE FROM orders WHERE id % 100 = 7",
+        );
+        workspace.wait("the end of the snapshot", || {
+            workspace.progress("snapshot IS NULL AND converge_until IS NULL") == "1"
+        });
         assert_eq!(second.stop(), Some(0), "{}", workspace.log_text());
         workspace.catch_up();
         assert_equal(&workspace);
         workspace.verify();
     }
 }
-

@@ -72,7 +72,8 @@ fn tables_of_others_stay() {
             ));
         };
         let other_meta = format!("{meta}2");
-        workspace.target_sql(&format!("DROP DATABASE IF EXISTS {other_meta}; CREATE TABLE a_foreign (id INT PRIMARY KEY)"));
+        workspace
+            .target_sql(&format!("DROP DATABASE IF EXISTS {other_meta}; CREATE TABLE a_foreign (id INT PRIMARY KEY)"));
         // One of several pipelines, one of the same name elsewhere, and one into a table that it did not create.
         for (name, tables, target, meta) in [
             ("one", "a, b", "${table}_one", &meta),

@@ -19,7 +19,8 @@ fn a_rebuild_makes_the_target_what_the_source_says() {
         let found = workspace.run(&["verify", "pipeline.yaml"]);
         expect(&found, 4, &["keys differ", "missing, 3 extra, ", "different"]);
         assert!(!found.stdout.contains("equal"), "{}", found.stdout);
-        workspace.source_sql("DELETE FROM orders WHERE id BETWEEN 40 AND 60; UPDATE orders SET amount = 7 WHERE id = 1");
+        workspace
+            .source_sql("DELETE FROM orders WHERE id BETWEEN 40 AND 60; UPDATE orders SET amount = 7 WHERE id = 1");
         expect(&run(&workspace, &["--rebuild"]), 0, &["rows=3", "deleted rows that the source does not give"]);
         assert_equal(&workspace);
         workspace.verify();
@@ -117,7 +118,9 @@ fn a_rebuild_that_is_killed_anywhere_is_finished_by_the_next_run() {
             let before = commits();
             let mut running = workspace.start_with(&["--rebuild", "--delete-extra"]);
             match after {
-                1_000 => workspace.wait("deletes", || count("SELECT COUNT(*) FROM orders_clean WHERE id >= 1000000") < 6_000),
+                1_000 => {
+                    workspace.wait("deletes", || count("SELECT COUNT(*) FROM orders_clean WHERE id >= 1000000") < 6_000)
+                }
                 _ => workspace.wait("commits of the rebuild", || rebuilding() == "1" && commits() >= before + after),
             }
             running.kill();
@@ -144,7 +147,8 @@ fn another_plan_is_made_anew() {
         let refused = run(&workspace, &[]);
         expect(&refused, 2, &["filter-1 changed", "--rebuild", "--drop-target"]);
         expect(&run(&workspace, &["--rebuild"]), 0, &[]);
-        let source = "SELECT id, customer, status, amount, UPPER(TRIM(note)), at FROM orders WHERE status = 'paid' ORDER BY id";
+        let source =
+            "SELECT id, customer, status, amount, UPPER(TRIM(note)), at FROM orders WHERE status = 'paid' ORDER BY id";
         let target = "SELECT id, customer, status, amount, note, at FROM orders_clean ORDER BY id";
         assert_eq!(workspace.target_sql(target), workspace.source_sql(source));
         workspace.verify();

@@ -132,7 +132,9 @@ fn groups_are_reconciled_by_the_same_rules() {
             INSERT INTO t VALUES (1, 'a', 1), (2, 'a', 2), (3, 'b', 5), (4, NULL, 4)";
         // Groups can be NULL: the key is a hash.
         let ours = workspace(kind, "groups", source, "", steps);
-        ours.target_sql("UPDATE `out` SET total = 9 WHERE g = 'a'; INSERT INTO `out` (g, total, _key) VALUES ('z', 1, X'01')");
+        ours.target_sql(
+            "UPDATE `out` SET total = 9 WHERE g = 'a'; INSERT INTO `out` (g, total, _key) VALUES ('z', 1, X'01')",
+        );
         expect(&run(&ours, &["--rebuild"]), 0, &["deleted rows"]);
         let all = "SELECT g, total FROM `out` ORDER BY total";
         assert_eq!(ours.target_sql(all).trim(), "a\t3\nNULL\t4\nb\t5");

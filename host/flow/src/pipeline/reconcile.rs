@@ -23,7 +23,7 @@
 //!
 //! The keys of both sides are in temporary files when they are many (`partitions`).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, BooleanArray};
@@ -133,7 +133,8 @@ fn compared_as(plan: &Field, target: &Field) -> Field {
     let Some(collation) = target.metadata().get("collation").filter(|_| *plan.data_type() == DataType::Utf8) else {
         return field;
     };
-    let by = |collation: &str| field.clone().with_metadata([("collation".to_owned(), collation.to_owned())].into());
+    let by =
+        |collation: &str| field.clone().with_metadata(HashMap::from([("collation".to_owned(), collation.to_owned())]));
     let own = by(collation);
     if keys::rule(&own, Collate::Column).is_ok() { own } else { by(BY_CHARACTERS) }
 }
@@ -163,14 +164,15 @@ fn scratch(error: std::io::Error) -> Error {
 
 impl Flow {
     /// What is to be noted of each table while every row is written; `None` where nothing was there before.
-    pub(super) async fn written(&self) -> Result<Option<Vec<Written>>, Error> {
+    pub(super) async fn written(&mut self) -> Result<Option<Vec<Written>>, Error> {
         if !self.rebuilding {
             return Ok(None);
         }
+        let targets = self.prepared.targets();
         let mut conn = self.prepared.sink.endpoint.connect().await?;
-        let mut written = Vec::with_capacity(self.prepared.tables.len());
-        for table in &self.prepared.tables {
-            written.push(Written::new(&mut conn, &table.target).await?);
+        let mut written = Vec::with_capacity(targets.len());
+        for target in &targets {
+            written.push(Written::new(&mut conn, target).await?);
         }
         Ok(Some(written))
     }
@@ -239,5 +241,47 @@ impl Flow {
             }
         }
         Ok(Ended::Complete)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{Decimal128Array, Float64Array, Int32Array, Int64Array, StringArray};
+
+    use super::*;
+
+    fn collated(collation: &str) -> Field {
+        let facts = HashMap::from([("collation".to_owned(), collation.to_owned())]);
+        Field::new("name", DataType::Utf8, false).with_metadata(facts)
+    }
+
+    #[test]
+    fn texts_are_compared_as_the_targets_column_does() {
+        let same = |target: &str, one: &str, other: &str| {
+            let field = compared_as(&collated("utf8mb4_0900_ai_ci"), &collated(target));
+            let keys = Keys::new(&[&field], Collate::Column).unwrap();
+            let texts: ArrayRef = Arc::new(StringArray::from(vec![one, other]));
+            let rows = keys.encode(&[texts]).unwrap();
+            rows.row(0) == rows.row(1)
+        };
+        assert!(same("utf8mb4_general_ci", "KOLN", "Köln ") && !same("utf8mb4_general_ci", "KOLN", "Kiel"));
+        // Two rows, although the plan takes them for one key.
+        assert!(!same("utf8mb4_bin", "KOLN", "koln") && !same("utf8mb4_0900_bin", "a", "a "));
+        // Not known here: by characters, trailing spaces aside.
+        assert!(!same("latin1_german1_ci", "KOLN", "koln") && same("latin1_german1_ci", "koln", "koln "));
+    }
+
+    #[test]
+    fn a_value_that_the_plans_type_does_not_express_was_not_written() {
+        let survivors = |column: ArrayRef, to: DataType| -> Option<Vec<bool>> {
+            let cast = cast(&column, &to).unwrap();
+            survives(&column, &cast).unwrap().map(|same| same.iter().map(|same| same.unwrap()).collect())
+        };
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![7, -7, 5_000_000_000]));
+        assert_eq!(survivors(numbers, DataType::Int32), Some(vec![true, true, false]));
+        let decimals = Decimal128Array::from(vec![1_500_000, 1_500_001]).with_precision_and_scale(20, 6).unwrap();
+        assert_eq!(survivors(Arc::new(decimals), DataType::Decimal128(6, 2)), Some(vec![true, false]));
+        assert_eq!(survivors(Arc::new(Float64Array::from(vec![1.1])), DataType::Float32), None);
+        assert_eq!(survivors(Arc::new(Int32Array::from(vec![1])), DataType::Int32), None);
     }
 }

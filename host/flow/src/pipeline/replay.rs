@@ -116,7 +116,11 @@ impl Flow {
             match event {
                 ChangeEvent::Position { position, .. } => at = position,
                 ChangeEvent::Rows { batches, position, .. } => {
-                    for batch in batches.iter().filter(|batch| self.prepared.tables[batch.table].flow.has_state()) {
+                    for batch in batches {
+                        let flow = &mut self.prepared.tables[batch.table].flow;
+                        if !flow.has_state() {
+                            continue;
+                        }
                         rows += batch.rows.num_rows() as u64;
                         let changes = chain::Changes {
                             rows: &batch.rows,
@@ -124,7 +128,7 @@ impl Flow {
                             commit_time: &batch.commit_time,
                             position: &position,
                         };
-                        self.prepared.tables[batch.table].flow.absorb(&changes, Progress::Replay).await?;
+                        flow.absorb(&changes, Progress::Replay).await?;
                     }
                     at = position;
                 }

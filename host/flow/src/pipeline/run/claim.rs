@@ -80,7 +80,7 @@ impl Flow {
             }
             Some(Beginning::Fill) | None => {}
         }
-        let Reading { from, snapshot: begun, changes } = open(&plan, &prepared, &found, begins.as_ref()).await?;
+        let Reading { from, snapshot: begun, changes } = open(&plan, &mut prepared, &found, begins.as_ref()).await?;
 
         let takeover = options
             .rebuild
@@ -180,10 +180,11 @@ async fn attach(prepared: &mut Prepared, state: &State, manifest: Option<&Manife
     Ok(())
 }
 
-/// Opens what is read first, and sees that the changes after it can be had.
+/// Opens what is read first, and sees that the changes after it can be had. (Bound steps can't be shared between
+/// threads, so what is awaited here and below holds no reference to them.)
 async fn open(
     plan: &Pipeline,
-    prepared: &Prepared,
+    prepared: &mut Prepared,
     found: &Progress,
     begins: Option<&Beginning>,
 ) -> Result<Reading, Error> {
@@ -210,30 +211,39 @@ async fn open(
 }
 
 /// The changes after `from`.
-pub(super) async fn open_changes(plan: &Pipeline, prepared: &Prepared, from: Position) -> Result<Changes, Error> {
+pub(super) fn open_changes(
+    plan: &Pipeline,
+    prepared: &Prepared,
+    from: Position,
+) -> impl Future<Output = Result<Changes, Error>> + Send + use<> {
     let images = if plan.has_aggregates() { Images::Both } else { Images::After };
     let options = super::super::source::changes_options(plan, &prepared.source, images);
     let tables = super::super::source::reads(&prepared.tables);
-    Ok(Changes::open(options, tables, &prepared.server.identity, from).await?)
+    let identity = prepared.server.identity.clone();
+    async move { Ok(Changes::open(options, tables, &identity, from).await?) }
 }
 
 /// Reads the ranges of a snapshot that are missing.
-pub(super) async fn resume_snapshot(
+pub(super) fn resume_snapshot(
     plan: &Pipeline,
     prepared: &Prepared,
     progress: SnapshotProgress,
-) -> Result<Snapshot, Error> {
-    if plan.sink.mode == Mode::Append {
-        return Err(Error::Progress {
-            pipeline: plan.name.clone(),
-            what: "the snapshot was interrupted, and an append sink can't tell which rows it has".to_owned(),
-            found: "mode append".to_owned(),
-            needed: "mode upsert, to resume".to_owned(),
-            choices: "`rowmill reset FILE --drop-target`, then run again".to_owned(),
-        });
-    }
+) -> impl Future<Output = Result<Snapshot, Error>> + Send + use<> {
+    let appends = (plan.sink.mode == Mode::Append).then(|| Error::Progress {
+        pipeline: plan.name.clone(),
+        what: "the snapshot was interrupted, and an append sink can't tell which rows it has".to_owned(),
+        found: "mode append".to_owned(),
+        needed: "mode upsert, to resume".to_owned(),
+        choices: "`rowmill reset FILE --drop-target`, then run again".to_owned(),
+    });
     let options = super::super::source::snapshot_options(plan, &prepared.source);
-    Ok(Snapshot::resume(&options, &prepared.definitions(), progress).await?)
+    let definitions = prepared.definitions();
+    async move {
+        match appends {
+            Some(error) => Err(error),
+            None => Ok(Snapshot::resume(&options, &definitions, progress).await?),
+        }
+    }
 }
 
 /// The state store of a plan with aggregates. `rebuild`: one that is damaged makes room for another.
