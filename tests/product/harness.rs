@@ -119,8 +119,13 @@ impl<'s> Workspace<'s> {
 
     /// `rowmill run` in the background.
     pub(crate) fn start(&self) -> Running {
+        self.start_with(&[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn start_with(&self, more: &[&str]) -> Running {
         let log = std::fs::File::options().create(true).append(true).open(self.log()).unwrap();
-        let mut command = self.rowmill(&["run", "pipeline.yaml", "--color", "never"]);
+        let mut command = self.rowmill(&[&["run", "pipeline.yaml", "--color", "never"], more].concat());
         command.stdout(Stdio::null()).stderr(log);
         Running { child: command.spawn().expect("the rowmill binary runs") }
     }

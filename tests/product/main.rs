@@ -15,6 +15,7 @@ mod kills;
 mod load;
 mod measure;
 mod patterns;
+mod recovery;
 mod restart;
 mod security;
 mod signals;

@@ -98,13 +98,18 @@ pub(crate) enum Command {
         /// Exit 0 when everything that the source had at the start is committed in the target.
         #[arg(long)]
         until_caught_up: bool,
-        /// Forget the state of the aggregates and make it anew; the way out when it is lost or damaged.
+        /// Read the source anew and reconcile the target with it; the way out when progress, state or target
+        /// are lost, damaged or of another plan.
         ///
-        /// Reads a new snapshot into the aggregates, writes every group into the target and deletes the
-        /// target's rows that belong to none, so that it is right whatever it holds. Readers of the
-        /// target see the old rows until then. For pipelines with aggregates only.
+        /// Reads a new snapshot, writes every row that it gives, and deletes the rows that it does not give
+        /// from tables that the pipeline created. In other tables, and under `existing: keep`, such rows
+        /// are left and counted. Readers of the target see old rows until then. A rebuild that is
+        /// interrupted is begun anew by the next run.
         #[arg(long)]
         rebuild: bool,
+        /// With --rebuild: delete rows that the source does not give from every target, whoever wrote them.
+        #[arg(long, requires = "rebuild")]
+        delete_extra: bool,
     },
     /// Check everything that `run` checks before it moves a row, and report all problems at once.
     Check {
@@ -153,10 +158,14 @@ pub(crate) enum Command {
         command: State,
     },
     /// Forget the progress of a pipeline and the state of its aggregates, so that its next run starts anew.
+    ///
+    /// The rows of the target stay, and the next run refuses a target that holds rows, unless --drop-target
+    /// drops it or `rowmill run FILE --rebuild` reconciles it. A process that is still running stops at its
+    /// next commit. Works whatever is left of the progress.
     Reset {
         /// The pipeline file (YAML).
         file: PathBuf,
-        /// Also drop the target table.
+        /// Also drop the target tables, those that this pipeline created.
         #[arg(long)]
         drop_target: bool,
         /// Don't ask.
@@ -341,6 +350,7 @@ mod tests {
             "run p.yaml",
             "run p.yaml --until-caught-up --log json -q --metrics 9400",
             "run p.yaml --rebuild",
+            "run p.yaml --rebuild --delete-extra",
             "state p.yaml list --json",
             "state p.yaml export savepoint",
             "state p.yaml import savepoint --json",
@@ -375,6 +385,7 @@ mod tests {
             ("udf run x --input y --limits fuel=5", "no such limit: fuel"),
             ("udf run x --input y --args a:double", "no such type: double"),
             ("run p.yaml --metrics here", "needed a port such as 9400"),
+            ("run p.yaml --delete-extra", "--rebuild"),
         ] {
             let error = parse(line).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");

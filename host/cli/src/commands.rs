@@ -5,6 +5,7 @@ mod pipeline;
 mod report;
 mod state;
 
+use rowmill_flow::Rebuild;
 use rowmill_flow::problem::{Fault, Problem};
 
 use crate::args::{Args, Command};
@@ -35,7 +36,8 @@ async fn dispatch(args: Args, terminal: &Terminal, diagnostics: Diagnostics) -> 
         signal::end_at_once();
     }
     Ok(match args.command {
-        Command::Run { file, until_caught_up, rebuild } => {
+        Command::Run { file, until_caught_up, rebuild, delete_extra } => {
+            let rebuild = rebuild.then_some(Rebuild { delete_extra });
             open(&file)?.run(How { until_caught_up, rebuild }, &args.common, terminal).await
         }
         Command::Check { file } => open(&file)?.check().await,

@@ -94,12 +94,18 @@ fn pipelines_without_aggregates_have_no_state() {
         let args = [&["state", "p.yaml"], args].concat();
         check(folder.path(), &args, 2, &["pipeline orders has no aggregate, so it keeps no state"]);
     }
-    check(
-        folder.path(),
-        &["run", "p.yaml", "--rebuild"],
-        2,
-        &["only pipelines with aggregates can be rebuilt", "fix: `rowmill reset FILE --drop-target`"],
-    );
+}
+
+/// Before a server is asked.
+#[test]
+fn what_a_rebuild_could_not_make_is_refused() {
+    let good = GOOD.replace("${MART_PASSWORD}", "hunter2");
+    let append = folder(&format!("{good}  mode: append\n"));
+    let parts = ["an append sink can't be rebuilt", "found: mode: append", "fix: `rowmill reset FILE --drop-target`"];
+    check(append.path(), &["run", "p.yaml", "--rebuild"], 2, &parts);
+    let latest = folder(&good.replace("tables: [orders]", "tables: [orders]\n  start: latest"));
+    let parts = ["does not begin with a snapshot can't be rebuilt", "needed: start: snapshot"];
+    check(latest.path(), &["run", "p.yaml", "--rebuild", "--delete-extra"], 2, &parts);
 }
 
 #[test]

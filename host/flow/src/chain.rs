@@ -14,7 +14,8 @@
 //!
 //! An unconditional delete costs little and makes the target independent of what an earlier
 //! version of the logic wrote. That "`+I` writes nothing" holds only for targets that rowmill has
-//! written from empty: with `sink.existing: keep` an insert is treated as an update.
+//! written from empty: with `sink.existing: keep`, and in a process that rebuilt the target, an insert is
+//! treated as an update.
 
 //!
 //! # Upstream of an aggregate
@@ -55,7 +56,7 @@ pub(crate) struct Chain {
     input: SchemaRef,
     /// Key columns of the input.
     key: Vec<usize>,
-    /// Whether a key that is inserted can be in the target already.
+    /// The target holds no row of a key that is inserted.
     inserts_are_fresh: bool,
     keys: RowConverter,
     wants_seeds: bool,
@@ -113,6 +114,11 @@ impl Chain {
             overseer: Overseer::default(),
             made: None,
         })
+    }
+
+    /// The target may hold rows of any key from now on, as in a rebuild: an insert is treated as an update.
+    pub(crate) fn overwrite(&mut self) {
+        self.inserts_are_fresh = false;
     }
 
     /// What one batch may spend on calls that fail.

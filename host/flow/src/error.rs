@@ -138,6 +138,12 @@ pub enum Error {
         /// What is in the way, and what to do.
         message: String,
     },
+    /// A rebuild can't compare the target's keys with those that it wrote.
+    #[error("{message}")]
+    Rebuild {
+        /// What is in the way.
+        message: String,
+    },
     /// The stored progress belongs to something else than this plan and source.
     #[error(
         "the stored progress of pipeline {pipeline} does not fit: {what} (found {found}, needed {needed}); {choices}"
@@ -178,7 +184,7 @@ impl Error {
             | Self::Group { .. } => Fault::Component,
             Self::Stopped { .. } | Self::StateMismatch { .. } | Self::State(_) => Fault::Configuration,
             Self::MySql(error) | Self::SnapshotInterrupted(error) => fault(error.fault()),
-            Self::Verify { .. } | Self::Progress { .. } => Fault::Configuration,
+            Self::Verify { .. } | Self::Rebuild { .. } | Self::Progress { .. } => Fault::Configuration,
             Self::Interrupted | Self::Columns(_) | Self::Internal(_) => Fault::Internal,
         }
     }

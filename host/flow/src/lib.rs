@@ -24,6 +24,6 @@ pub use bind::{CallView, ColumnView, PlanView, StateView, StepView, TableView, V
 pub use components::{BuiltIn, Environment};
 pub use error::{Error, with_causes};
 pub use pipeline::{
-    CheckpointListing, Difference, DifferenceKind, RunOptions, Savepoint, StateListing, StoredStatus, Summary,
+    CheckpointListing, Difference, DifferenceKind, Rebuild, RunOptions, Savepoint, StateListing, StoredStatus, Summary,
     VerifyReport, check, reset, run, state_export, state_folder, state_import, state_list, stored_status, verify,
 };

@@ -422,6 +422,25 @@ impl Sink {
     pub fn table_for(&self, source: &str) -> String {
         self.table.as_ref().map_or_else(|| source.to_owned(), |table| table.replace(TABLE, source))
     }
+
+    /// The target table's name, where it is the same for every source table.
+    pub fn fixed_table(&self) -> Option<&str> {
+        self.table.as_deref().filter(|table| !table.contains(TABLE))
+    }
+
+    /// Whether a target table can have this name, whatever the source table's is.
+    pub fn may_be_table(&self, name: &str) -> bool {
+        let Some(table) = &self.table else { return true };
+        let Some((before, after)) = table.split_once(TABLE) else { return table == name };
+        let source = name.strip_prefix(before).and_then(|rest| {
+            // The first of several tells the source table's name by what is left for each.
+            let others = after.matches(TABLE).count();
+            let fixed = after.len() - others * TABLE.len();
+            let length = rest.len().checked_sub(fixed)? / (others + 1);
+            rest.get(..length)
+        });
+        source.is_some_and(|source| !source.is_empty() && self.table_for(source) == name)
+    }
 }
 
 /// Stands for the source table's name in [`Sink::table`].
@@ -599,6 +618,21 @@ mod tests {
         let again: Pipeline = serde_json::from_str(&text).expect("plain data");
         assert_eq!(again.steps, pipeline.steps);
         assert_eq!(pipeline.sink.table_for("orders"), "orders_clean");
+        let sink = |table: &str| Sink { table: Some(table.to_owned()), ..pipeline.sink.clone() };
+        assert_eq!((sink("a").fixed_table(), sink("${table}_a").fixed_table()), (Some("a"), None));
+        for (table, name, may_be) in [
+            ("a", "a", true),
+            ("a", "b", false),
+            ("${table}_a", "orders_a", true),
+            ("${table}_a", "orders_b", false),
+            ("${table}_a", "_a", false),
+            ("x_${table}_of_${table}", "x_o_of_o", true),
+            ("x_${table}_of_${table}", "x_o_of_p", false),
+            ("${table}", "été", true),
+        ] {
+            assert_eq!(sink(table).may_be_table(name), may_be, "{table} {name}");
+        }
+        assert!(Sink { table: None, ..pipeline.sink.clone() }.may_be_table("orders"));
         let calls = pipeline.steps[0].kind.calls(0);
         assert_eq!(calls[0].0, "/steps/0/map/total");
     }

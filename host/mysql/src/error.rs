@@ -14,6 +14,9 @@ use rowmill_foreign::{Printable, line};
 use crate::position::Position;
 use crate::table::TableName;
 
+/// The ways to a target that holds what the source says and nothing from before.
+pub const ANEW: &str = "make the target anew: `rowmill run FILE --rebuild`, or `rowmill reset FILE --drop-target` and then `rowmill run FILE`";
+
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -117,9 +120,10 @@ pub enum Error {
     },
     /// The server is not the one that the progress belongs to.
     #[error(
-        "the server is {}, but the stored position belongs to {}; point the source at the old server, or reset the pipeline",
+        "the server is {}, but the stored position belongs to {}; point the source at the old server, or {}",
         line(found),
-        line(expected)
+        line(expected),
+        ANEW
     )]
     IdentityChanged {
         /// Who answered.
@@ -129,8 +133,9 @@ pub enum Error {
     },
     /// The binary log no longer holds the position.
     #[error(
-        "the binary log no longer holds position {position}: {}; start anew with `rowmill run FILE --rebuild`, and keep binary logs longer (binlog_expire_logs_seconds) if they were purged",
-        line(reason)
+        "the binary log no longer holds position {position}: {}; {}, and keep binary logs longer (binlog_expire_logs_seconds) if they were purged",
+        line(reason),
+        ANEW
     )]
     PositionGone {
         /// The position asked for.
@@ -140,9 +145,10 @@ pub enum Error {
     },
     /// The binary log holds another history than the one that the position was read from.
     #[error(
-        "the server's binary log is not the one that position {position} was read from: found {}, needed {}; it was reset, or the server was restored from a backup or replaced by another: point the source at the server of before, or start anew with `rowmill run FILE --rebuild`",
+        "the server's binary log is not the one that position {position} was read from: found {}, needed {}; it was reset, or the server was restored from a backup or replaced by another: point the source at the server of before, or {}",
         line(found),
-        line(needed)
+        line(needed),
+        ANEW
     )]
     HistoryChanged {
         /// The position asked for.
@@ -153,10 +159,7 @@ pub enum Error {
         needed: String,
     },
     /// The structure or contents of a table changed by other means than logged rows.
-    #[error(
-        "table {table} was changed at {position} by: {}; this version cannot follow it: reset the pipeline to start anew with the changed table",
-        line(statement)
-    )]
+    #[error("table {table} was changed at {position} by: {}; this version cannot follow it: {}", line(statement), ANEW)]
     SchemaChanged {
         /// The table.
         table: TableName,
@@ -244,8 +247,9 @@ pub enum Error {
     },
     /// The server says that its binary log has a gap.
     #[error(
-        "binary log at {position}: the server reports an incident ({}), rows may be missing; reset the pipeline to start with a new snapshot",
-        line(message)
+        "binary log at {position}: the server reports an incident ({}), rows may be missing; {}",
+        line(message),
+        ANEW
     )]
     Incident {
         /// The server's words.

@@ -28,7 +28,7 @@ pub mod witness;
 pub use binlog::Op;
 pub use connection::Conn;
 pub use endpoint::{Endpoint, Flavor, Identity, SslMode, TlsDiffers};
-pub use error::{Error, Fault, Problem, Result};
+pub use error::{ANEW, Error, Fault, Problem, Result};
 pub use liveness::PATIENCE;
 pub use position::Position;
 pub use witness::Witness;

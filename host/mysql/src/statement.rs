@@ -8,7 +8,7 @@
 //! - values as literals ([`literal`](Statement::literal), numbers, what the encoder writes),
 //! - column types that were parsed and are printed again ([`definition`](Statement::definition)),
 //! - words of letters, digits and underscores ([`Word`]), such as the name of a character set,
-//! - literals of keys that were stored with the progress, checked again ([`KeyLiteral`]),
+//! - literals of keys that were kept elsewhere in the meantime, checked again ([`KeyLiteral`]),
 //! - other statements.
 //!
 //! [`Conn`](crate::connection::Conn) takes nothing else, and clippy keeps the driver's own methods out of
@@ -178,8 +178,8 @@ impl Word {
     }
 }
 
-/// A literal of a key as [`snapshot`](crate::snapshot) writes it into the progress. The progress is a
-/// table in the target, which others may write to; the statement goes to the source.
+/// A literal of a key as [`snapshot`](crate::snapshot) writes it: into the progress, a table in the target
+/// which others may write to and whose keys go to the source, or into the scratch files of a rebuild.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyLiteral<'a>(&'a str);
 

@@ -149,7 +149,7 @@ async fn in_one_engine(kind: Kind) {
     let path = workspace.folder.path().join("p.yaml");
     let (stop, stopped) = watch::channel(false);
     let (sender, mut status) = watch::channel(Status::default());
-    let options = RunOptions { until_caught_up: false, stop: stopped, rebuild: false };
+    let options = RunOptions { until_caught_up: false, stop: stopped, rebuild: None };
     let healthy = rowmill_flow::run(plan(&workspace, &path, HEALTHY), environment.clone(), options, sender);
     let healthy = tokio::spawn(healthy);
     let streaming = status.wait_for(|status| status.phase.name() == "streaming");
@@ -158,7 +158,7 @@ async fn in_one_engine(kind: Kind) {
         change(&workspace, round);
         let attack = plan(&workspace, &path, &attack(function));
         let (_keep, never) = watch::channel(false);
-        let options = RunOptions { until_caught_up: true, stop: never, rebuild: false };
+        let options = RunOptions { until_caught_up: true, stop: never, rebuild: None };
         let (sender, _) = watch::channel(Status::default());
         let ended = rowmill_flow::run(Arc::clone(&attack), environment.clone(), options, sender).await;
         match (code, &ended) {

@@ -179,7 +179,7 @@ fn launch(
         Err(refused) => bail!("examples/{}: {}", example.name, refused.problems[0]),
     };
     let (sender, status) = watch::channel(Status::default());
-    let options = RunOptions { until_caught_up: false, stop, rebuild: false };
+    let options = RunOptions { until_caught_up: false, stop, rebuild: None };
     let running = rowmill_flow::run(Arc::clone(&plan), environment.clone(), options, sender);
     let task = tokio::spawn(async move {
         if let Some(mut before) = before {

@@ -8,9 +8,10 @@ use rowmill_flow::file::Document;
 use rowmill_flow::plan::Pipeline;
 use rowmill_flow::problem::{Fault, Problem};
 use rowmill_flow::status::Status;
-use rowmill_flow::{Environment, Error, RunOptions, with_causes};
+use rowmill_flow::{Environment, Error, Rebuild, RunOptions, with_causes};
 use rowmill_foreign::Printable;
 use rowmill_mysql::TableName;
+use rowmill_mysql::sink::{Kept, Why};
 use tokio::sync::watch;
 
 use super::report;
@@ -31,7 +32,7 @@ pub(super) struct Opened {
 /// How `run` was asked to run.
 pub(super) struct How {
     pub(super) until_caught_up: bool,
-    pub(super) rebuild: bool,
+    pub(super) rebuild: Option<Rebuild>,
 }
 
 impl Opened {
@@ -181,9 +182,11 @@ impl Opened {
     pub(super) async fn reset(&self, drop_target: bool, yes: bool) -> Exit {
         let state = self.state_folder();
         let what = match (drop_target, &state) {
-            (true, None) => "its progress and the target tables that it created",
+            (true, None) => "its progress and the target tables that it created, with their rows",
             (false, None) => "its progress",
-            (true, Some(_)) => "its progress, the state of its aggregates and the target tables that it created",
+            (true, Some(_)) => {
+                "its progress, the state of its aggregates and the target tables that it created, with their rows"
+            }
             (false, Some(_)) => "its progress and the state of its aggregates",
         };
         let held = state.as_ref().is_some_and(|folder| folder.is_dir());
@@ -205,8 +208,28 @@ impl Opened {
                 }
                 let shown = |table: &TableName| Printable(&table.to_string()).to_string();
                 lines.extend(reset.dropped.iter().map(|table| format!("dropped {}", shown(table))));
-                lines
-                    .extend(reset.kept.iter().map(|table| format!("kept {}: rowmill did not create it", shown(table))));
+                lines.extend(reset.kept.iter().map(|Kept { table, why }| {
+                    let why = match why {
+                        Why::NotCreated => "rowmill did not create it".to_owned(),
+                        Why::Another(by) => format!("it was created for pipeline {}", Printable(by)),
+                        Why::NotNamed => "this file names another target now".to_owned(),
+                    };
+                    let table = shown(table);
+                    format!("kept {table} with its rows: {why}; if they are not wanted: DELETE FROM {table}")
+                }));
+                if !drop_target {
+                    lines.push(
+                        "the rows of the target stay; `rowmill reset FILE --drop-target` drops what the pipeline \
+                         created, `rowmill run FILE --rebuild` reconciles it with the source"
+                            .to_owned(),
+                    );
+                }
+                if let Some(owner) = &reset.owner {
+                    lines.push(format!(
+                        "{}, the last to run it, stops at its next commit if it still runs",
+                        Printable(owner)
+                    ));
+                }
                 report::print(&lines.join("\n"))
             }
             Err(error) => self.failed(error),

@@ -252,24 +252,37 @@ pub(super) fn verify(report: &VerifyReport) -> String {
             if rows == 1 { "is" } else { "are" }
         );
     }
+    let count = |rows: u64| format!("{} row{}", grouped(rows), if rows == 1 { "" } else { "s" });
+    let mut more = String::new();
+    if report.others > 0 {
+        let _ = write!(
+            more,
+            "\nthe target also holds {} that the source does not give, which `existing: keep` allows",
+            count(report.others)
+        );
+    }
+    more.push_str(&left_out);
     if report.is_equal() {
         return format!(
-            "equal: {} rows in the target are what {} rows of the source give, at {}{left_out}",
-            report.rows_target,
-            report.rows_source,
+            "equal: the target holds what the steps make of the source, {}, at {}{more}",
+            count(report.rows_expected),
             Printable(&report.position)
         );
     }
-    let mut out = format!("{} keys differ at {}", report.differing, Printable(&report.position));
+    let mut out = format!("{} keys differ at {}:", report.differing, Printable(&report.position));
+    let kinds = [(report.missing, "missing"), (report.extra, "extra"), (report.different, "different")];
+    let kinds: Vec<String> =
+        kinds.iter().filter(|(keys, _)| *keys > 0).map(|(keys, kind)| format!("{} {kind}", grouped(*keys))).collect();
+    let _ = write!(out, " {}", kinds.join(", "));
     for difference in &report.differences {
         let kind = format!("{:?}", difference.kind).to_lowercase();
         let _ = write!(out, "\n  {kind:<10}{} {}", Printable(&difference.table), Printable(&difference.key));
     }
-    let more = report.differing - report.differences.len() as u64;
-    if more > 0 {
-        let _ = write!(out, "\n  and {more} more");
+    let others = report.differing - report.differences.len() as u64;
+    if others > 0 {
+        let _ = write!(out, "\n  and {others} more");
     }
-    out.push_str(&left_out);
+    out.push_str(&more);
     out
 }
 
@@ -320,10 +333,42 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_were_left_out_are_told() {
-        let report = VerifyReport { rows_target: 7, rows_source: 9, left_out: 2, ..VerifyReport::default() };
-        let text = verify(&report);
-        assert!(text.starts_with("equal: 7 rows"), "{text}");
-        assert!(text.ends_with("\n2 rows of closed windows are not compared: rows that came too late were dropped"));
+    fn rows_that_were_not_compared_are_told() {
+        let report = VerifyReport {
+            position: "binlog.000001:4".to_owned(),
+            rows_source: 9,
+            rows_expected: 1,
+            rows_target: 5,
+            left_out: 2,
+            others: 2,
+            ..VerifyReport::default()
+        };
+        assert_eq!(
+            verify(&report),
+            "equal: the target holds what the steps make of the source, 1 row, at binlog.000001:4\n\
+             the target also holds 2 rows that the source does not give, which `existing: keep` allows\n\
+             2 rows of closed windows are not compared: rows that came too late were dropped"
+        );
+    }
+
+    #[test]
+    fn differences_are_counted_by_their_kind() {
+        let difference = rowmill_flow::Difference {
+            table: "`mart`.`t`".to_owned(),
+            key: "id=7".to_owned(),
+            kind: rowmill_flow::DifferenceKind::Extra,
+        };
+        let report = VerifyReport {
+            position: "binlog.000001:4".to_owned(),
+            differing: 3,
+            missing: 1,
+            extra: 2,
+            differences: vec![difference],
+            ..VerifyReport::default()
+        };
+        assert_eq!(
+            verify(&report),
+            "3 keys differ at binlog.000001:4: 1 missing, 2 extra\n  extra     `mart`.`t` id=7\n  and 2 more"
+        );
     }
 }

@@ -6,7 +6,7 @@
 //! much load); there is no timer.
 
 use rowmill_mysql::Position;
-use rowmill_mysql::sink::Write;
+use rowmill_mysql::sink::{Removal, Write};
 
 use crate::plan;
 
@@ -14,6 +14,7 @@ use crate::plan;
 #[derive(Default)]
 pub(crate) struct Filling {
     pub(crate) writes: Vec<Write>,
+    pub(crate) removals: Vec<Removal>,
     /// Rows and row changes read from the source.
     pub(crate) rows_in: u64,
     pub(crate) skipped: u64,
@@ -77,14 +78,20 @@ impl Filling {
         self.add(write, 0, skipped, None);
     }
 
-    /// Whether there are at least so many events to write.
-    pub(crate) fn has_output(&self, events: usize) -> bool {
-        self.writes.iter().map(|write| write.fresh.len()).sum::<usize>() >= events
+    /// Adds rows to delete that no event names.
+    pub(crate) fn remove(&mut self, removal: Removal) {
+        self.removals.push(removal);
+    }
+
+    /// Whether there are at least so many events and removals.
+    pub(crate) fn has_output(&self, wanted: usize) -> bool {
+        let events = self.writes.iter().map(|write| write.fresh.len());
+        events.chain(self.removals.iter().map(|removal| removal.rows.len())).sum::<usize>() >= wanted
     }
 
     /// Whether nothing was read since the last epoch.
     pub(crate) fn is_clean(&self) -> bool {
-        self.rows_in == 0 && self.writes.is_empty()
+        self.rows_in == 0 && self.writes.is_empty() && self.removals.is_empty()
     }
 
     /// Moves the position forward.

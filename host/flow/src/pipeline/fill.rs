@@ -5,29 +5,17 @@
 //! 3. Every group is written once. Only the last of these epochs stores the position S; a crash
 //!    before it finds the pending checkpoint and writes them all again.
 //!
-//! A rebuild does the same over a target that holds rows: each group is written as an update, and
-//! rows of the target whose keys were not among them are deleted. Nothing is guessed from what the
-//! target says.
+//! A rebuild does the same over a target that holds rows: each group is written as an update, and then the
+//! target is compared with what was written (`reconcile`).
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Field};
 use rowmill_mysql::Op;
-use rowmill_mysql::sink::{Target, Write};
-use rowmill_mysql::snapshot::KeyScan;
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::epoch::Close;
 use super::run::{Ended, Flow, micros_now, stopped};
 use crate::aggregate::Cursor;
-use crate::aggregate::keys::Keys;
-use crate::bind::same_name;
 use crate::chain;
 use crate::dataflow::Progress;
 use crate::error::Error;
-use crate::plan::Collate;
 use crate::status::Phase;
 
 /// Rows of a snapshot between two looks at the memory.
@@ -94,9 +82,9 @@ impl Flow {
         };
         // The position is stored with the last epoch only.
         self.storing_position = false;
+        let mut noted = self.written().await?.map(Vec::into_iter);
         for table in 0..self.prepared.tables.len() {
-            let target = &self.prepared.tables[table].target;
-            let mut written = self.rebuilding.then(|| Written::new(target)).transpose()?;
+            let mut written = noted.as_mut().and_then(Iterator::next);
             let mut cursor = Cursor::default();
             loop {
                 let position = self.handed.clone();
@@ -111,8 +99,7 @@ impl Flow {
                 }
             }
             if let Some(written) = written
-                && (self.flush().await? == Ended::Stopped
-                    || self.delete_others(table, written).await? == Ended::Stopped)
+                && (self.flush().await? == Ended::Stopped || self.reconcile(table, written).await? == Ended::Stopped)
             {
                 return Ok(Ended::Stopped);
             }
@@ -120,6 +107,11 @@ impl Flow {
             let position = self.handed.clone();
             self.prepared.tables[table].flow.close(Progress::Snapshot, &position, table).await?;
         }
+        self.store_position().await
+    }
+
+    /// Commits what is left together with the position: the target has everything up to there.
+    pub(super) async fn store_position(&mut self) -> Result<Ended, Error> {
         if !self.wait_idle().await? {
             return Ok(Ended::Stopped);
         }
@@ -133,54 +125,15 @@ impl Flow {
         }
     }
 
-    /// Deletes the target's rows whose keys were not written.
-    async fn delete_others(&mut self, table: usize, written: Written) -> Result<Ended, Error> {
-        let target = self.prepared.tables[table].target.clone();
-        let mut conn = self.prepared.sink.endpoint.connect().await?;
-        let definition = rowmill_mysql::table::read_definition(&mut conn, &target.table).await?;
-        let definition =
-            definition.ok_or_else(|| rowmill_mysql::Error::TableMissing { table: target.table.clone() })?;
-        let schema = definition.schema();
-        let mut columns = Vec::new();
-        for &key in &target.key {
-            let name = target.schema.field(key).name();
-            let found = schema.fields().iter().position(|field| same_name(field.name(), name));
-            columns.push(found.ok_or_else(|| Error::internal(format!("the target has no column {name}")))?);
-        }
-        // Deletes are written while the scan goes on; in the order of the key it is not disturbed.
-        let mut scan = KeyScan::new(&definition, &columns)?;
-        let mut deleted = 0;
-        while let Some(rows) = scan.next(&mut conn, self.plan.batch.rows).await? {
-            let Some(keys) = written.others(rows.columns())? else { continue };
-            let events = keys.first().map_or(0, |key| key.len());
-            deleted += events;
-            let write = Write {
-                target: table,
-                keys,
-                fresh: vec![false; events],
-                offsets: vec![0; events + 1],
-                rows: RecordBatch::new_empty(target.schema.clone()),
-            };
-            self.filling.add_output(write, 0);
-            if self.commit_when_full().await? == Ended::Stopped {
-                return Ok(Ended::Stopped);
-            }
-        }
-        if deleted > 0 {
-            tracing::info!(table = %target.table, rows = deleted, "deleted rows that belong to no group any more");
-        }
-        Ok(Ended::Complete)
-    }
-
     /// Commits what there is if it fills an epoch.
-    async fn commit_when_full(&mut self) -> Result<Ended, Error> {
+    pub(super) async fn commit_when_full(&mut self) -> Result<Ended, Error> {
         if !self.filling.is_full(self.plan.epoch) && !self.filling.has_output(self.plan.epoch.rows) {
             return Ok(Ended::Complete);
         }
         self.flush().await
     }
 
-    async fn flush(&mut self) -> Result<Ended, Error> {
+    pub(super) async fn flush(&mut self) -> Result<Ended, Error> {
         if !self.wait_idle().await? {
             return Ok(Ended::Stopped);
         }
@@ -190,88 +143,5 @@ impl Flow {
         self.filling.reach(self.handed.clone(), true, false);
         self.start_commit(Close::Whole).await?;
         Ok(Ended::Complete)
-    }
-}
-
-/// The keys that a rebuild has written, as hashes. Texts by their collation: the target may spell a key
-/// in another way, and a delete by that spelling would take out what was written.
-struct Written {
-    types: Vec<DataType>,
-    compared: Keys,
-    keys: HashSet<u128>,
-}
-
-impl Written {
-    fn new(target: &Target) -> Result<Self, Error> {
-        let fields: Vec<&Field> = target.key.iter().map(|&key| target.schema.field(key)).collect();
-        let compared = Keys::new(&fields, Collate::Column);
-        let compared = compared.map_err(|(_, message)| Error::internal(format!("the target's key: {message}")))?;
-        Ok(Self {
-            types: fields.iter().map(|field| field.data_type().clone()).collect(),
-            compared,
-            keys: HashSet::new(),
-        })
-    }
-
-    fn hashes(&self, keys: &[ArrayRef]) -> Result<Vec<u128>, Error> {
-        let cast = |(key, to): (&ArrayRef, &DataType)| match key.data_type() == to {
-            true => Ok(Arc::clone(key)),
-            false => arrow_cast::cast(key, to),
-        };
-        let keys = keys.iter().zip(&self.types).map(cast).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.compared.encode(&keys)?.iter().map(|key| xxh3_128(key.data())).collect())
-    }
-
-    fn note(&mut self, write: &Write) -> Result<(), Error> {
-        let hashes = self.hashes(&write.keys)?;
-        self.keys.extend(hashes);
-        Ok(())
-    }
-
-    /// Those of these keys that were not written; `None` if all were.
-    fn others(&self, keys: &[ArrayRef]) -> Result<Option<Vec<ArrayRef>>, Error> {
-        let hashes = self.hashes(keys)?;
-        let keep: arrow_array::BooleanArray = hashes.iter().map(|hash| Some(!self.keys.contains(hash))).collect();
-        if keep.true_count() == 0 {
-            return Ok(None);
-        }
-        let filtered = keys.iter().map(|key| arrow_select::filter::filter(key, &keep));
-        Ok(Some(filtered.collect::<Result<_, _>>()?))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use arrow_array::cast::AsArray;
-    use arrow_array::{Int32Array, StringArray};
-    use arrow_schema::Schema;
-    use rowmill_mysql::TableName;
-
-    use super::*;
-
-    #[test]
-    fn a_key_that_the_target_spells_in_another_way_was_written() {
-        let collation: std::collections::HashMap<_, _> =
-            [("collation".to_owned(), "utf8mb4_general_ci".to_owned())].into_iter().collect();
-        let name = Field::new("name", DataType::Utf8, false).with_metadata(collation);
-        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int32, false), name]));
-        let target =
-            Target { table: TableName::new("mart", "out"), schema: schema.clone(), key: vec![1, 0], ordinality: None };
-        let mut written = Written::new(&target).unwrap();
-        let keys = |names: Vec<&str>, n: Vec<i32>| -> Vec<ArrayRef> {
-            vec![Arc::new(StringArray::from(names)), Arc::new(Int32Array::from(n))]
-        };
-        written
-            .note(&Write {
-                target: 0,
-                keys: keys(vec!["KOLN", "Bonn"], vec![1, 1]),
-                fresh: vec![false; 2],
-                offsets: vec![0, 1, 2],
-                rows: RecordBatch::new_empty(schema),
-            })
-            .unwrap();
-        assert!(written.others(&keys(vec!["Köln", "bonn "], vec![1, 1])).unwrap().is_none());
-        let others = written.others(&keys(vec!["Köln", "Essen", "Bonn"], vec![2, 1, 1])).unwrap().unwrap();
-        assert_eq!(others[0].as_string::<i32>().iter().flatten().collect::<Vec<_>>(), ["Köln", "Essen"]);
     }
 }

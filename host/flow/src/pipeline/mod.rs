@@ -24,7 +24,9 @@ mod digest;
 mod epoch;
 mod fill;
 pub(crate) mod manifest;
+mod partitions;
 mod prepare;
+mod reconcile;
 mod replay;
 mod run;
 mod savepoint;
@@ -34,7 +36,7 @@ mod verify;
 mod witness;
 
 pub use manifest::state_folder;
-pub use run::{RunOptions, Summary, run};
+pub use run::{Rebuild, RunOptions, Summary, run};
 pub use savepoint::{CheckpointListing, Savepoint, StateListing, state_export, state_import, state_list};
 pub(crate) use source::meters;
 pub use stored::{StoredStatus, reset, stored_status};

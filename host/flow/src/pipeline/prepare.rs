@@ -2,8 +2,8 @@
 //! bound to the tables, the target. All problems are reported at once where one does not hide another.
 
 use rowmill_mysql::preflight::{self, CheckOptions, PreflightError, ServerInfo};
-use rowmill_mysql::sink::{self, Progress, Sink, SinkOptions, Target};
-use rowmill_mysql::{Endpoint, SslMode, TableDef};
+use rowmill_mysql::sink::{self, Expected, Progress, Sink, SinkOptions, Target};
+use rowmill_mysql::{ANEW, Endpoint, SslMode, TableDef};
 
 use super::digest::{difference, digest};
 use super::manifest::Manifest;
@@ -21,6 +21,8 @@ pub(crate) struct Prepared {
     pub(crate) sink: SinkOptions,
     pub(crate) tables: Vec<BoundTable>,
     pub(crate) digest: String,
+    /// The progress that all of this was decided by.
+    pub(crate) expected: Expected,
 }
 
 impl Prepared {
@@ -104,8 +106,13 @@ pub(crate) async fn prepare(
     rebuild: bool,
 ) -> Result<Prepared, Error> {
     let (source, sink) = endpoints(plan).map_err(Error::Plan)?;
-    let stored = Sink::read_progress(&sink).await;
-    let stored = if rebuild { stored.map(|_| None) } else { stored };
+    let expected = match Sink::read_progress(&sink).await {
+        Ok(progress) => Ok(Expected::AsRead(progress.map(Box::new))),
+        // What can't be read is replaced.
+        Err(rowmill_mysql::Error::ProgressLost { .. }) if rebuild => Ok(Expected::Anything),
+        Err(error) => Err(error),
+    };
+    let stored = expected.as_ref().map(|expected| expected.progress().filter(|_| !rebuild));
     let checkpoint = state.checkpoint().map(|checkpoint| Manifest::read(&checkpoint)).transpose()?;
     let start = match &stored {
         Ok(Some(Progress { position: Some(position), incarnation, .. })) => {
@@ -124,18 +131,18 @@ pub(crate) async fn prepare(
     let checked = preflight::check_source(&source, &plan.source.tables, &start, &options).await;
 
     let mut problems = Vec::new();
-    problems.extend(stored.as_ref().err().map(|error| server_problem(error, "/sink/url")));
+    problems.extend(stored.err().map(|error| server_problem(error, "/sink/url")));
     problems.extend(checked.as_ref().err().into_iter().flat_map(source_problems));
     let (Ok(progress), Ok((server, found))) = (stored, checked) else { return Err(Error::Plan(problems)) };
 
-    let definitions = match &progress {
+    let definitions = match progress {
         Some(progress) => trusted_definitions(plan, progress, &server, found)?,
         None => found,
     };
     let database = sink.endpoint.database().unwrap_or_default().to_owned();
     let bound = bind(plan, &definitions, &database, environment).await.map_err(Error::Plan)?;
     let digest = digest(plan, &bound);
-    if let Some(progress) = progress.as_ref().filter(|progress| progress.plan_digest != digest) {
+    if let Some(progress) = progress.filter(|progress| progress.plan_digest != digest) {
         return Err(mismatch(
             plan,
             &format!("the plan changed: {}", difference(&progress.plan_digest, &digest)),
@@ -152,7 +159,8 @@ pub(crate) async fn prepare(
     if !findings.is_empty() {
         return Err(Error::Plan(findings.iter().map(|finding| finding_problem(finding, "/sink")).collect()));
     }
-    Ok(Prepared { source, server, sink, tables: bound.tables, digest })
+    let expected = expected.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
+    Ok(Prepared { source, server, sink, tables: bound.tables, digest, expected })
 }
 
 fn first_start(start: &Start) -> preflight::Start {
@@ -212,9 +220,7 @@ fn mismatch(plan: &Pipeline, what: &str, found: &str, needed: &str) -> Error {
         what: what.to_owned(),
         found: found.to_owned(),
         needed: needed.to_owned(),
-        choices: "go back to what it was, give the pipeline another name and target, \
-                  or forget the progress with `rowmill reset FILE` and start anew"
-            .to_owned(),
+        choices: format!("go back to what it was, give the pipeline another name and target, or {ANEW}"),
     }
 }
 

@@ -1,5 +1,8 @@
 //! From the state's position to the target's, after a restart.
 //!
+//! A plan without aggregates has no state. Its stream begins where the target was when the start looked at
+//! it; the process before may have written more by the time of the claim, and that is passed over.
+//!
 //! The state on disk is of a position A, the target of B, and A is before B or the same: a checkpoint
 //! is committed after the epoch that it covers. The changes between are read once more into the
 //! aggregates, and nothing of them is written: the target has it. Functions are pure and lateness is
@@ -15,7 +18,7 @@ use rowmill_mysql::Position;
 use rowmill_mysql::binlog::{ChangeEvent, Changes};
 use rowmill_mysql::sink::Progress as Stored;
 
-use super::manifest::{About, Manifest, state_folder};
+use super::manifest::{Manifest, state_folder};
 use super::run::{Ended, Flow, stopped};
 use crate::aggregate::state::State;
 use crate::chain;
@@ -36,7 +39,7 @@ pub(super) enum Beginning {
 }
 
 /// Decides by what the target and the state folder say.
-pub(super) async fn begin(plan: &Pipeline, state: &State, stored: &Stored, about: &About) -> Result<Beginning, Error> {
+pub(super) async fn begin(plan: &Pipeline, state: &State, stored: &Stored, digest: &str) -> Result<Beginning, Error> {
     let newest = state.checkpoint().map(|checkpoint| Manifest::read(&checkpoint)).transpose()?;
     let folder = state_folder(plan)?.display().to_string();
     let mismatch = |what: String, choices: &str| Error::StateMismatch {
@@ -47,21 +50,21 @@ pub(super) async fn begin(plan: &Pipeline, state: &State, stored: &Stored, about
     };
     const CHOICES: &str = "import a savepoint of this pipeline (`rowmill state FILE import DIR`), or make the state anew \
          from the source with `rowmill run FILE --rebuild`";
-    let ours = |manifest: &Manifest| manifest.incarnation == about.incarnation;
+    let ours = |manifest: &Manifest| manifest.incarnation == stored.incarnation;
     match (&stored.position, newest) {
-        (None, Some(manifest)) if ours(&manifest) && manifest.pending && manifest.plan_digest == about.plan_digest => {
+        (None, Some(manifest)) if ours(&manifest) && manifest.pending && manifest.plan_digest == digest => {
             Ok(Beginning::Write(manifest))
         }
         (None, Some(manifest)) if !ours(&manifest) && !stored.rebuilding => Err(mismatch(
             "it is the state of an earlier life of this pipeline, and the target has no progress".to_owned(),
-            "forget both with `rowmill reset FILE`, then run again",
+            rowmill_mysql::ANEW,
         )),
         (None, _) => Ok(Beginning::Fill),
         (Some(target), None) => Err(mismatch(format!("there is none, and the target is at {target}"), CHOICES)),
         (Some(_), Some(manifest)) if !ours(&manifest) => {
             Err(mismatch("it is the state of another life of this pipeline".to_owned(), CHOICES))
         }
-        (Some(_), Some(manifest)) if manifest.plan_digest != about.plan_digest => {
+        (Some(_), Some(manifest)) if manifest.plan_digest != digest => {
             Err(mismatch("it was made by another plan".to_owned(), CHOICES))
         }
         (Some(target), Some(manifest)) if target.reached(&manifest.position) => {
@@ -99,7 +102,10 @@ impl Flow {
         stored: &[AggregateStatus],
     ) -> Result<Ended, Error> {
         let mut at = self.replay_from.clone().unwrap_or_else(|| until.clone());
-        tracing::info!(from = %at, to = %until, "bringing the state up to the target");
+        match self.checkpointer.is_some() {
+            true => tracing::info!(from = %at, to = %until, "bringing the state up to the target"),
+            false => tracing::info!(from = %at, to = %until, "passing over what the process before has written"),
+        }
         let mut rows: u64 = 0;
         while !at.reached(until) {
             let event = tokio::select! {
@@ -111,6 +117,10 @@ impl Flow {
                 ChangeEvent::Position { position, .. } => at = position,
                 ChangeEvent::Rows { batches, position, .. } => {
                     for batch in batches {
+                        let flow = &mut self.prepared.tables[batch.table].flow;
+                        if !flow.has_state() {
+                            continue;
+                        }
                         rows += batch.rows.num_rows() as u64;
                         let changes = chain::Changes {
                             rows: &batch.rows,
@@ -118,7 +128,7 @@ impl Flow {
                             commit_time: &batch.commit_time,
                             position: &position,
                         };
-                        self.prepared.tables[batch.table].flow.absorb(&changes, Progress::Replay).await?;
+                        flow.absorb(&changes, Progress::Replay).await?;
                     }
                     at = position;
                 }

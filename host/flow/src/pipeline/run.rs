@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rowmill_mysql::Position;
-use rowmill_mysql::binlog::{ChangeBatch, ChangeEvent, Changes, Images, Op};
+use rowmill_mysql::binlog::{ChangeBatch, ChangeEvent, Changes, Op};
 use rowmill_mysql::sink::{Committed, Epoch, ProgressUpdate};
 use rowmill_mysql::snapshot::{Snapshot, SnapshotBatch, SnapshotProgress};
 use tokio::sync::watch;
@@ -21,6 +21,7 @@ use super::checkpoint::Checkpointer;
 use super::commit::{Committer, InFlight};
 use super::epoch::{Close, Filling};
 use super::prepare::{Prepared, endpoints, prepare};
+use super::reconcile::Written;
 use super::replay::Beginning;
 use super::witness::Witness;
 use crate::bind::BoundTable;
@@ -28,7 +29,7 @@ use crate::chain;
 use crate::components::Environment;
 use crate::dataflow::Progress::Live;
 use crate::error::{Error, with_causes};
-use crate::plan::{Mode, Pipeline};
+use crate::plan::{Mode, Pipeline, Start};
 use crate::problem::Problem;
 use crate::status::{AggregateStatus, CheckpointStatus, Phase, Status};
 
@@ -50,8 +51,16 @@ pub struct RunOptions {
     pub until_caught_up: bool,
     /// Becomes true when the pipeline shall stop.
     pub stop: watch::Receiver<bool>,
-    /// Forget the state of the aggregates and make it anew from the source, reconciled with the target.
-    pub rebuild: bool,
+    /// Forget progress and state, read the source anew and reconcile the target with it.
+    pub rebuild: Option<Rebuild>,
+}
+
+/// How to rebuild.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rebuild {
+    /// Delete rows that the source does not give in every target: also in tables that the pipeline did not
+    /// create, and under `existing: keep`.
+    pub delete_extra: bool,
 }
 
 /// What a run did.
@@ -77,12 +86,8 @@ pub async fn run(
     status: watch::Sender<Status>,
 ) -> Result<Summary, Error> {
     status.send_modify(|status| status.pipeline.clone_from(&plan.name));
-    if options.rebuild && !plan.has_aggregates() {
-        return Err(Error::Plan(vec![
-            Problem::configuration("only pipelines with aggregates can be rebuilt")
-                .needed("an aggregate step")
-                .fix("`rowmill reset FILE --drop-target`, then run again"),
-        ]));
+    if options.rebuild.is_some() {
+        ensure_rebuildable(&plan)?;
     }
     let mut stop = options.stop.clone();
     let mut pause = Duration::from_millis(200);
@@ -94,6 +99,30 @@ pub async fn run(
             return Ok(Summary::default());
         }
     }
+}
+
+/// A rebuild finds the target's rows by their keys, and the source's in a snapshot.
+fn ensure_rebuildable(plan: &Pipeline) -> Result<(), Error> {
+    const ANEW: &str = "`rowmill reset FILE --drop-target`, then run again";
+    let mut problems = Vec::new();
+    if plan.sink.mode == Mode::Append {
+        problems.push(
+            Problem::configuration("an append sink can't be rebuilt: its rows have no key to find them by")
+                .at("/sink/mode")
+                .found("mode: append")
+                .needed("mode: upsert")
+                .fix(ANEW),
+        );
+    }
+    if plan.source.start != Start::Snapshot {
+        problems.push(
+            Problem::configuration("a pipeline that does not begin with a snapshot can't be rebuilt")
+                .at("/source/start")
+                .needed("start: snapshot, since only the tables as they are say what the target has to hold")
+                .fix(ANEW),
+        );
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Error::Plan(problems)) }
 }
 
 /// Waits until the source answers again, at first for `pause`; false if told to stop before.
@@ -120,20 +149,26 @@ async fn run_once(
     status: &watch::Sender<Status>,
 ) -> Result<Summary, Error> {
     let mut stop = options.stop.clone();
-    let state = claim::open_state(plan, options.rebuild).await?;
-    // Boxed, since the compiler can't see through their borrows inside of select.
-    let preparing: Starting<'_, Prepared> = Box::pin(prepare(plan, environment, &state, options.rebuild));
-    let prepared = tokio::select! {
-        biased;
-        () = stopped(&mut stop) => return Ok(Summary::default()),
-        prepared = preparing => prepared?,
-    };
-    let claiming: Starting<'_, Flow> =
-        Box::pin(Flow::claim(Arc::clone(plan), prepared, state, options.clone(), status.clone()));
-    let mut flow = tokio::select! {
-        biased;
-        () = stopped(&mut stop) => return Ok(Summary::default()),
-        flow = claiming => flow?,
+    let state = claim::open_state(plan, options.rebuild.is_some()).await?;
+    let mut flow = loop {
+        // Boxed, since the compiler can't see through their borrows inside of select.
+        let preparing: Starting<'_, Prepared> = Box::pin(prepare(plan, environment, &state, options.rebuild.is_some()));
+        let prepared = tokio::select! {
+            biased;
+            () = stopped(&mut stop) => return Ok(Summary::default()),
+            prepared = preparing => prepared?,
+        };
+        let claiming: Starting<'_, Option<Flow>> =
+            Box::pin(Flow::claim(Arc::clone(plan), prepared, state.clone(), options.clone(), status.clone()));
+        let claimed = tokio::select! {
+            biased;
+            () = stopped(&mut stop) => return Ok(Summary::default()),
+            claimed = claiming => claimed?,
+        };
+        match claimed {
+            Some(flow) => break flow,
+            None => tracing::info!("the progress changed while this start looked at it; looking again"),
+        }
     };
     let result = match flow.run().await {
         // What is being committed ends; the rows that were looked into are read again.
@@ -160,8 +195,12 @@ pub(super) struct Flow {
     pub(super) filling: Filling,
     /// What is done of the snapshot, those rows included that are not committed yet; `None` when complete.
     snapshot: Option<SnapshotProgress>,
-    /// A snapshot that was begun by this process.
+    /// A snapshot that was begun or resumed before the claim.
     pub(super) begun: Option<Snapshot>,
+    /// The stream of changes, where it was opened before the claim.
+    changes: Option<Changes>,
+    /// Changes between these places are read again without being written: the target has them.
+    replay: Option<(Position, Position)>,
     /// The target is consistent from here on.
     converge_until: Option<Position>,
     /// The last position handed to the sink.
@@ -188,6 +227,10 @@ pub(super) struct Flow {
     pub(super) storing_position: bool,
     /// The target's rows may be left over from before.
     pub(super) rebuilding: bool,
+    /// Those are deleted in every target.
+    pub(super) delete_extra: bool,
+    /// What a rebuild has written, per table.
+    written: Option<Vec<Written>>,
     /// The target can't hold a group yet.
     pub(super) target_is_fresh: bool,
     /// When a change was last seen, for event time that goes on without changes.
@@ -210,6 +253,7 @@ pub(super) enum Ended {
 impl Flow {
     async fn run(&mut self) -> Result<(), Error> {
         let beginning = self.beginning.take();
+        let replay = self.replay.take();
         if beginning == Some(Beginning::Fill) && self.fill().await? == Ended::Stopped {
             return Ok(());
         }
@@ -221,10 +265,6 @@ impl Flow {
         if self.snapshot.is_some() && self.read_snapshot().await? == Ended::Stopped {
             return Ok(());
         }
-        let replay = match beginning {
-            Some(Beginning::Replay(manifest, target)) => Some((manifest.position, target)),
-            _ => None,
-        };
         self.follow(replay).await?;
         // What is stored now is found by the next start without reading anything again.
         if let Some(checkpointer) = &mut self.checkpointer
@@ -241,10 +281,13 @@ impl Flow {
 
     /// Reads what is missing of the snapshot and commits it.
     async fn read_snapshot(&mut self) -> Result<Ended, Error> {
-        let mut snapshot = match self.begun.take() {
-            Some(snapshot) => snapshot,
-            None => self.resume_snapshot().await?,
-        };
+        let mut snapshot = self.begun.take().ok_or_else(|| Error::internal("no snapshot to read"))?;
+        // A rebuild stores its position with the last epoch only; what it has written dies with the process.
+        self.storing_position = !self.rebuilding;
+        self.written = self.written().await?;
+        if self.rebuilding {
+            self.prepared.tables.iter_mut().for_each(|table| table.flow.last.overwrite());
+        }
         // The position and the (still empty) list of ranges are stored before the first row, so
         // that a crash from here on resumes this snapshot instead of beginning another one.
         self.filling.reach(self.handed.clone(), true, false);
@@ -283,33 +326,25 @@ impl Flow {
                 return Err(Error::internal("the snapshot ended before all of its ranges were read; run again"));
             }
             self.snapshot = None;
+            for (table, written) in self.written.take().into_iter().flatten().enumerate() {
+                if self.flush().await? == Ended::Stopped || self.reconcile(table, written).await? == Ended::Stopped {
+                    return Ok(Ended::Stopped);
+                }
+            }
         }
-        if !self.wait_idle().await? {
+        if ended == Ended::Stopped && self.rebuilding {
+            // What is not committed is written again by the next start, which begins anew.
             return Ok(Ended::Stopped);
         }
-        self.filling.reach(self.handed.clone(), true, false);
-        self.start_commit(Close::Whole).await?;
-        if !self.wait_idle().await? {
-            return Ok(Ended::Stopped);
-        }
+        let stored = self.store_position().await?;
         tracing::info!(rows = self.now.rows_in, ?ended, "snapshot");
-        Ok(ended)
+        Ok(if stored == Ended::Stopped { stored } else { ended })
     }
 
     async fn resume_snapshot(&mut self) -> Result<Snapshot, Error> {
         let progress = self.snapshot.clone().ok_or_else(|| Error::internal("no snapshot to resume"))?;
-        if self.plan.sink.mode == Mode::Append {
-            return Err(Error::Progress {
-                pipeline: self.plan.name.clone(),
-                what: "the snapshot was interrupted, and an append sink can't tell which rows it has".to_owned(),
-                found: "mode append".to_owned(),
-                needed: "mode upsert, to resume".to_owned(),
-                choices: "`rowmill reset FILE --drop-target`, then run again".to_owned(),
-            });
-        }
-        let options = super::source::snapshot_options(&self.plan, &self.prepared.source);
-        self.freshness.begin_snapshot();
-        let snapshot = Snapshot::resume(&options, &self.prepared.definitions(), progress).await?;
+        self.freshness.begin_snapshot(micros_now());
+        let snapshot = claim::resume_snapshot(&self.plan, &self.prepared, progress).await?;
         self.converge_until = Some(snapshot.converged_at().clone());
         // The ranges are numbered anew.
         self.snapshot = Some(snapshot.progress().clone());
@@ -348,6 +383,9 @@ impl Flow {
             let events = meanwhile(running, &mut self.committer, &mut self.finished).await;
             self.note_finished();
             let events = events?;
+            if let Some(written) = self.written.as_mut().and_then(|written| written.get_mut(batch.table)) {
+                written.note(&events.write)?;
+            }
             self.filling.add(events.write, rows as u64, events.skipped, None);
             self.now.rows_in += rows as u64;
         }
@@ -357,19 +395,17 @@ impl Flow {
         Ok(())
     }
 
-    /// Follows the changes until the end; first brings aggregates from the state's position to the
-    /// target's.
+    /// Follows the changes until the end; first passes those that the target has already, which brings
+    /// aggregates from the state's position to the target's.
     async fn follow(&mut self, replay: Option<(Position, Position)>) -> Result<Ended, Error> {
-        let identity = self.prepared.server.identity.clone();
-        let images = if self.checkpointer.is_some() { Images::Both } else { Images::After };
-        let mut options = super::source::changes_options(&self.plan, &self.prepared.source, images);
-        let behind = replay.as_ref().filter(|(state, target)| state.order(target).is_ne());
-        options.until = behind.map(|(_, target)| target.clone());
-        let from = behind.map_or_else(|| self.handed.clone(), |(state, _)| state.clone());
-        options.unread = self.prepared.server.unread.clone();
-        let tables = super::source::reads(&self.prepared.tables);
-        let mut changes = Changes::open(options, tables, &identity, from).await?;
+        let mut changes = match self.changes.take() {
+            Some(changes) => changes,
+            None => claim::open_changes(&self.plan, &self.prepared, self.handed.clone()).await?,
+        };
         if let Some((state, target)) = replay {
+            if state.order(&target).is_ne() {
+                changes.set_until(Some(target.clone()))?;
+            }
             self.replay_from = Some(state);
             let stored = std::mem::take(&mut self.stored);
             if self.replay(&mut changes, &target, &stored).await? == Ended::Stopped {
@@ -524,8 +560,8 @@ impl Flow {
         let as_of = if is_picture { self.freshness.store(filled.as_of) } else { None };
         let update = ProgressUpdate {
             position: self.storing_position.then(|| position.clone()),
-            snapshot: self.snapshot.clone(),
-            converge_until: self.converge_until.clone(),
+            snapshot: self.snapshot.clone().filter(|_| self.storing_position),
+            converge_until: self.converge_until.clone().filter(|_| self.storing_position),
             converging: converging || !self.storing_position,
             as_of,
             rows_in: filled.rows_in,
@@ -540,7 +576,8 @@ impl Flow {
         self.handed = position;
         self.handed_at = Instant::now();
         let about = InFlight { as_of, bytes: filled.bytes };
-        self.committer.start(Epoch { writes: filled.writes, progress: update }, about)?;
+        let epoch = Epoch { writes: filled.writes, removals: filled.removals, progress: update };
+        self.committer.start(epoch, about)?;
         if let Some(checkpointer) = self.checkpointer.as_mut().filter(|_| self.storing_position)
             && (checkpointer.is_due() || self.held && !checkpointer.is_busy())
         {

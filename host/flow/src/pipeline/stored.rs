@@ -1,9 +1,8 @@
 //! What the target knows of a pipeline: `status` and `reset`, without running it.
 
-use rowmill_mysql::binlog;
 use rowmill_mysql::preflight::unread_tables;
-use rowmill_mysql::sink::{self, Progress, Reset, Sink, Target};
-use rowmill_mysql::{TableName, endpoint};
+use rowmill_mysql::sink::{self, Progress, Reset, Sink, TargetNames};
+use rowmill_mysql::{TableName, binlog, endpoint};
 use serde::Serialize;
 
 use super::prepare::{endpoints, server_problem};
@@ -30,7 +29,8 @@ pub struct StoredStatus {
     pub unread_tables: Vec<String>,
     /// Why the source could not be asked.
     pub source_error: Option<String>,
-    /// The phase that the stored progress is in: `not started`, `snapshot`, `converging`, `streaming`.
+    /// The phase that the stored progress is in: `not started`, `snapshot`, `converging`, `streaming`,
+    /// `rebuilding`.
     pub phase: &'static str,
 }
 
@@ -62,6 +62,7 @@ pub async fn stored_status(plan: &Pipeline) -> Result<StoredStatus, Error> {
     let age = progress.as_ref().and_then(|progress| progress.age_seconds);
     let lag_seconds = if nothing_left { age.map(|_| 0.0) } else { age };
     let phase = match &progress {
+        Some(Progress { rebuilding: true, .. }) => "rebuilding",
         None | Some(Progress { position: None, .. }) => "not started",
         Some(Progress { snapshot: Some(_), .. }) => "snapshot",
         Some(Progress { converge_until: Some(_), .. }) => "converging",
@@ -79,22 +80,18 @@ pub async fn stored_status(plan: &Pipeline) -> Result<StoredStatus, Error> {
     })
 }
 
-/// Forgets the progress and the state folder; with `drop_target` also drops the target tables that rowmill created.
+/// Forgets the progress and the state folder; with `drop_target` also drops the target tables that the pipeline
+/// created. Works whatever is left of the progress.
 pub async fn reset(plan: &Pipeline, drop_target: bool) -> Result<Reset, Error> {
     let (_, options) = endpoints(plan).map_err(Error::Plan)?;
-    let progress = Sink::read_progress(&options).await;
-    let progress = progress.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
+    let read = sink::tables_read(&options).await;
+    let read = read.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
     // First the state: while it is held the pipeline runs.
     super::savepoint::forget(plan).await?;
-    let schema = options.endpoint.database().unwrap_or_default();
-    let tables = progress.iter().flat_map(|progress| &progress.tables);
-    let targets: Vec<Target> = tables
-        .map(|table| Target {
-            table: TableName::new(schema, plan.sink.table_for(&table.name.name)),
-            schema: table.schema(),
-            key: Vec::new(),
-            ordinality: None,
-        })
-        .collect();
-    Ok(sink::reset(&options, &targets, drop_target).await?)
+    let known = match plan.sink.fixed_table() {
+        Some(table) => vec![table.to_owned()],
+        None => read.iter().map(|table| plan.sink.table_for(&table.name)).collect(),
+    };
+    let targets = TargetNames { known, may_be: &|name| plan.sink.may_be_table(name) };
+    Ok(sink::reset(&options, drop_target.then_some(&targets)).await?)
 }

@@ -5,7 +5,7 @@ use mysql_async::Row;
 use super::Start;
 use crate::binlog;
 use crate::endpoint::{Conn, Endpoint, Flavor, Identity};
-use crate::error::{Doing, Error, Problem, Result};
+use crate::error::{ANEW, Doing, Error, Problem, Result};
 use crate::position::{Position, current_position};
 
 const DOING: &str = "looking for the start position";
@@ -31,7 +31,10 @@ pub(super) async fn resolve(
             format!("start position {position}"),
             format!("binary logs {span}"),
             "a position that the server still holds",
-            "start from a snapshot (reset the pipeline), and keep binary logs longer (binlog_expire_logs_seconds)",
+            match start {
+                Start::Stored(_) => format!("{ANEW}, and keep binary logs longer (binlog_expire_logs_seconds)"),
+                _ => "start: snapshot, or a position that is still there".to_owned(),
+            },
         ));
     };
     Ok(match start {
@@ -86,8 +89,10 @@ pub(super) async fn recognise(
                 format!("binary log at {position}, the stored position"),
                 found,
                 format!("{needed}, after which the pipeline stopped"),
-                "the log was reset, or the server was restored from a backup or replaced by another: point the source \
-                 at the server of before, or start anew with `rowmill run FILE --rebuild`",
+                format!(
+                    "the log was reset, or the server was restored from a backup or replaced by another: point the \
+                     source at the server of before, or {ANEW}"
+                ),
             ));
             Ok(None)
         }

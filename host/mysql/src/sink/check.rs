@@ -12,7 +12,7 @@ use super::create::{Dialect, create_statement, fact, needs_hash};
 use super::fit::misfit;
 use super::grants::Grants;
 use super::key_hash::{KEY_HASH, is_key_hash};
-use super::shape::{Surroundings, has_second_key, matching_key, position, unwritten};
+use super::shape::{Surroundings, creator, has_second_key, matching_key, position, unwritten};
 use super::{Existing, Mode, SinkOptions, Target, meta};
 use crate::endpoint::{Conn, flavor};
 use crate::error::{Doing, Problem, Result};
@@ -131,10 +131,17 @@ async fn check_target(
                 &subject,
                 "rows",
                 "an empty table at a first start",
-                format!(
-                    "write `existing: keep` into the sink to write into it, or empty it: DELETE FROM {}",
-                    target.table
-                ),
+                match options.mode {
+                    Mode::Upsert => format!(
+                        "write `existing: keep` into the sink to write into it, reconcile it with the source: `rowmill \
+                         run FILE --rebuild`, or empty it: DELETE FROM {}",
+                        target.table
+                    ),
+                    Mode::Append => format!(
+                        "write `existing: keep` into the sink to append to it, or empty it: DELETE FROM {}",
+                        target.table
+                    ),
+                },
             )),
             // A missing right to read is reported with the privileges.
             Err(mysql_async::Error::Server(e)) if matches!(e.code, 1142 | 1143) => {}
@@ -168,7 +175,7 @@ async fn check_missing(
             format!("CREATE DATABASE {name}"),
         ));
     }
-    let statement = create_statement(target, &options.pipeline, dialect);
+    let statement = create_statement(target, &creator(options), dialect);
     if !options.create {
         problems.push(Problem::new(
             format!("table {}", target.table),
@@ -193,7 +200,7 @@ fn check_columns(
     problems: &mut Vec<Problem>,
 ) {
     // The definition that would be created, as the fix for single columns.
-    let wanted = create_statement(target, &options.pipeline, dialect).map_or_else(|_| String::new(), |s| s.to_string());
+    let wanted = create_statement(target, &creator(options), dialect).map_or_else(|_| String::new(), |s| s.to_string());
     let line = |name: &str| {
         let start = format!("  {} ", quote(name));
         wanted.lines().find(|l| l.starts_with(&start)).map(|l| l.trim().trim_end_matches(',').to_owned())

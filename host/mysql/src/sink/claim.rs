@@ -1,8 +1,21 @@
 //! Taking a pipeline over: progress tables, targets, fence.
 //!
 //! Targets are created before the progress row, so that a row never stands for tables that are
-//! not there. Two processes that start at the same moment meet at the row: the second finds it,
-//! and raises the fence.
+//! not there.
+//!
+//! # The fence comes last
+//!
+//! What raises the fence ends the process before. So it happens after everything that can still fail:
+//! the targets are created and read, their statements prepared, and in the transaction that raises it
+//! the progress is read once more, so that only a COMMIT is left.
+//!
+//! # Only as it was looked at
+//!
+//! A start decides by the progress that it read some time ago: whether there is a snapshot to take, or to
+//! resume, or changes to follow. Meanwhile the process before goes on. Its position may move, which the
+//! answer tells; but if the pipeline entered another stage, or was taken over, reset or rebuilt, those
+//! decisions don't hold. So the UPDATE names what was read, and a start whose UPDATE finds no row looks
+//! again. Two processes that start at the same moment meet here: the second finds the row of the first.
 //!
 //! # Starting over
 //!
@@ -20,42 +33,43 @@ use super::grants::Grants;
 use super::progress::{self, to_json};
 use super::retry::Attempts;
 use super::session::Session;
-use super::shape::{Shape, created_by};
-use super::{Progress, Sink, SinkOptions, State, Target, meta};
+use super::shape::{Shape, created_by, creator};
+use super::{Expected, Progress, Sink, SinkOptions, State, Takeover, Target, meta};
 use crate::error::{Doing, Error, Result};
 use crate::statement::Statement;
 
-/// What is done with progress that is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
-    /// The pipeline goes on from it.
-    GoOn,
-    /// The pipeline starts over.
-    StartOver,
+/// Takes over what is there, whatever it is.
+pub(super) async fn whatever(
+    options: SinkOptions,
+    targets: Vec<Target>,
+    first: Progress,
+    takeover: Takeover,
+) -> Result<(Sink, Progress)> {
+    let taken = claim(options, targets, first, takeover, &Expected::Anything).await?;
+    taken.ok_or_else(|| Error::internal("a claim that expects nothing was refused"))
 }
 
 pub(super) async fn claim(
     options: SinkOptions,
     targets: Vec<Target>,
     first: Progress,
-    found: Found,
-) -> Result<(Sink, Progress)> {
+    takeover: Takeover,
+    expected: &Expected,
+) -> Result<Option<(Sink, Progress)>> {
     let mut attempts = Attempts::default();
     loop {
-        let error = match attempt(&options, &targets, &first, found).await {
-            Ok((session, shapes, progress)) => {
-                let keys = targets
-                    .iter()
-                    .map(|t| Keys::new(t.event_key().iter().map(|&i| t.schema.field(i).data_type().clone())))
-                    .collect::<Result<Vec<_>>>()?;
+        let error = match attempt(&options, &targets, &first, takeover, expected).await {
+            Ok(Some(Claimed { session, shapes, keys, progress })) => {
                 let state = State {
+                    incarnation: progress.incarnation.clone(),
                     fence: progress.fence,
                     commits: progress.commits,
                     position: progress.position.clone(),
                     busy: false,
                 };
-                return Ok((Sink { options, targets, shapes, keys, session: Some(session), state }, progress));
+                return Ok(Some((Sink { options, targets, shapes, keys, session: Some(session), state }, progress)));
             }
+            Ok(None) => return Ok(None),
             Err(error) => error,
         };
         // A server that is not there is the caller's news at a start; the locks of a process
@@ -70,28 +84,43 @@ pub(super) async fn claim(
     }
 }
 
+struct Claimed {
+    session: Session,
+    shapes: Vec<Arc<Shape>>,
+    keys: Vec<Keys>,
+    progress: Progress,
+}
+
 async fn attempt(
     options: &SinkOptions,
     targets: &[Target],
     first: &Progress,
-    found: Found,
-) -> Result<(Session, Vec<Arc<Shape>>, Progress)> {
+    takeover: Takeover,
+    expected: &Expected,
+) -> Result<Option<Claimed>> {
     let mut session = Session::open(options).await?;
     meta::ensure(&mut session.conn, options).await?;
     create_missing(&mut session, options, targets).await?;
     let grants = Grants::read(&mut session.conn, session.flavor).await?;
     let mut shapes = Vec::with_capacity(targets.len());
+    let mut keys = Vec::with_capacity(targets.len());
     for target in targets {
         shapes.push(Arc::new(Shape::read(&mut session, options, target, &grants).await?));
+        keys.push(Keys::new(target.event_key().iter().map(|&i| target.schema.field(i).data_type().clone()))?);
     }
-    // Where another process that started at the same moment was first, its row is taken over: go
-    // on from its progress only if it is stored; the fence decides between the two.
-    while !take(&mut session, options, first, found).await? && !insert(&mut session, options, first, found).await? {}
-    let progress = progress::read(&mut session.conn, options).await?.ok_or_else(|| Error::ProgressLost {
-        pipeline: options.pipeline.clone(),
-        message: "vanished while it was claimed: it was reset".into(),
-    })?;
-    Ok((session, shapes, progress))
+    let taken = match expected {
+        Expected::AsRead(Some(seen)) => take(&mut session, options, first, takeover, Some(seen)).await?,
+        Expected::AsRead(None) => insert(&mut session, options, first, takeover).await?,
+        Expected::Anything => loop {
+            if let Some(progress) = take(&mut session, options, first, takeover, None).await? {
+                break Some(progress);
+            }
+            if let Some(progress) = insert(&mut session, options, first, takeover).await? {
+                break Some(progress);
+            }
+        },
+    };
+    Ok(taken.map(|progress| Claimed { session, shapes, keys, progress }))
 }
 
 async fn create_missing(session: &mut Session, options: &SinkOptions, targets: &[Target]) -> Result<()> {
@@ -108,7 +137,7 @@ async fn create_missing(session: &mut Session, options: &SinkOptions, targets: &
             none => none.insert(Dialect::read(&mut session.conn, session.flavor).await?),
         };
         let statement =
-            create_statement(target, &options.pipeline, dialect).map_err(|problems| Error::Target { problems })?;
+            create_statement(target, &creator(options), dialect).map_err(|problems| Error::Target { problems })?;
         session.conn.define(statement).await.doing("creating the target table")?;
         tracing::info!(table = %target.table, "target table created");
     }
@@ -122,45 +151,81 @@ fn owner() -> String {
     format!("process {} on {host}", std::process::id())
 }
 
-/// Takes over the row that is there; false if there is none.
-async fn take(session: &mut Session, options: &SinkOptions, first: &Progress, found: Found) -> Result<bool> {
-    match found {
-        Found::GoOn => raise_fence(session, options).await,
-        Found::StartOver => start_over(session, options, first).await,
+/// Takes over the row that is there; `None` if there is none, or not the one that was seen.
+async fn take(
+    session: &mut Session,
+    options: &SinkOptions,
+    first: &Progress,
+    takeover: Takeover,
+    seen: Option<&Progress>,
+) -> Result<Option<Progress>> {
+    const DOING: &str = "raising the fence";
+    session.conn.query_drop("START TRANSACTION").await.doing(DOING)?;
+    match takeover {
+        Takeover::GoOn => raise_fence(session, options, seen).await?,
+        Takeover::StartOver { delete_extra } => start_over(session, options, first, delete_extra, seen).await?,
     }
+    if session.conn.affected_rows() != 1 {
+        session.conn.query_drop("ROLLBACK").await.doing(DOING)?;
+        return Ok(None);
+    }
+    if takeover != Takeover::GoOn {
+        store_tables(session, options, first, DOING).await?;
+    }
+    commit(session, options, DOING).await.map(Some)
 }
 
-async fn raise_fence(session: &mut Session, options: &SinkOptions) -> Result<bool> {
-    let progress = meta::Names::new(options).progress;
-    session
-        .conn
-        .exec_drop(
-            Statement::new("UPDATE ").table(&progress).text(
-                " SET fence = fence + 1, owner = ?, claimed_at = UTC_TIMESTAMP(6), \
-                 stopped_at = NULL, stopped_reason = NULL WHERE pipeline = ? AND lane = 0",
-            ),
-            (owner(), &options.pipeline),
-        )
-        .await
-        .doing("raising the fence")?;
-    Ok(session.conn.affected_rows() == 1)
+/// Ends the transaction that took the row over; answers the progress as it left it.
+async fn commit(session: &mut Session, options: &SinkOptions, doing: &'static str) -> Result<Progress> {
+    let progress = progress::read(&mut session.conn, options).await?;
+    let progress = progress.ok_or_else(|| Error::internal("the progress that was just written is not there"))?;
+    session.conn.query_drop("COMMIT").await.doing(doing)?;
+    Ok(progress)
+}
+
+/// `WHERE …`: the pipeline's row, as it was seen.
+fn row(statement: Statement, options: &SinkOptions, seen: Option<&Progress>) -> Statement {
+    let statement = statement.text(" WHERE pipeline = ").literal(&options.pipeline).text(" AND lane = 0");
+    let Some(seen) = seen else { return statement };
+    statement
+        .text(" AND incarnation = ")
+        .literal(&seen.incarnation)
+        .text(" AND fence = ")
+        .number(seen.fence)
+        .text(" AND (position IS NULL) = ")
+        .number(seen.position.is_none())
+        .text(" AND (snapshot IS NULL) = ")
+        .number(seen.snapshot.is_none())
+        .text(" AND (rebuild_since IS NOT NULL) = ")
+        .number(seen.rebuilding)
+}
+
+async fn raise_fence(session: &mut Session, options: &SinkOptions, seen: Option<&Progress>) -> Result<()> {
+    let statement = Statement::new("UPDATE ").table(&meta::Names::new(options).progress).text(
+        " SET fence = fence + 1, owner = ?, claimed_at = UTC_TIMESTAMP(6), stopped_at = NULL, stopped_reason = NULL",
+    );
+    session.conn.exec_drop(row(statement, options, seen), (owner(),)).await.doing("raising the fence")
 }
 
 /// Raises the fence and sets the row back to the first progress, marked as a rebuild.
-async fn start_over(session: &mut Session, options: &SinkOptions, first: &Progress) -> Result<bool> {
-    const DOING: &str = "setting the progress back for a rebuild";
-    let progress = meta::Names::new(options).progress;
+async fn start_over(
+    session: &mut Session,
+    options: &SinkOptions,
+    first: &Progress,
+    delete_extra: bool,
+    seen: Option<&Progress>,
+) -> Result<()> {
     let stored = Stored::new(first)?;
-    session.conn.query_drop("START TRANSACTION").await.doing(DOING)?;
+    let statement = Statement::new("UPDATE ").table(&meta::Names::new(options).progress).text(
+        " SET fence = fence + 1, incarnation = ?, plan_digest = ?, source = ?, position = ?, snapshot = ?, \
+         converge_until = ?, aggregates = ?, as_of = NULL, rebuild_since = UTC_TIMESTAMP(6), rebuild_deletes = ?, \
+         owner = ?, claimed_at = UTC_TIMESTAMP(6), updated_at = UTC_TIMESTAMP(6), stopped_at = NULL, \
+         stopped_reason = NULL",
+    );
     session
         .conn
         .exec_drop(
-            Statement::new("UPDATE ").table(&progress).text(
-                " SET fence = fence + 1, incarnation = ?, plan_digest = ?, source = ?, position = ?, \
-                 snapshot = ?, converge_until = ?, aggregates = ?, as_of = NULL, rebuild_since = UTC_TIMESTAMP(6), \
-                 owner = ?, claimed_at = UTC_TIMESTAMP(6), updated_at = UTC_TIMESTAMP(6), \
-                 stopped_at = NULL, stopped_reason = NULL WHERE pipeline = ? AND lane = 0",
-            ),
+            row(statement, options, seen),
             (
                 &stored.incarnation,
                 &first.plan_digest,
@@ -169,19 +234,12 @@ async fn start_over(session: &mut Session, options: &SinkOptions, first: &Progre
                 &stored.snapshot,
                 &stored.converge_until,
                 &stored.aggregates,
+                delete_extra,
                 owner(),
-                &options.pipeline,
             ),
         )
         .await
-        .doing(DOING)?;
-    if session.conn.affected_rows() != 1 {
-        session.conn.query_drop("ROLLBACK").await.doing(DOING)?;
-        return Ok(false);
-    }
-    store_tables(session, options, first, DOING).await?;
-    session.conn.query_drop("COMMIT").await.doing(DOING)?;
-    Ok(true)
+        .doing("setting the progress back for a rebuild")
 }
 
 /// A first progress as its columns hold it.
@@ -208,13 +266,22 @@ impl Stored {
     }
 }
 
-/// Stores a first progress; false if there is a row by now.
-async fn insert(session: &mut Session, options: &SinkOptions, first: &Progress, found: Found) -> Result<bool> {
+/// Stores a first progress; `None` if there is a row by now.
+async fn insert(
+    session: &mut Session,
+    options: &SinkOptions,
+    first: &Progress,
+    takeover: Takeover,
+) -> Result<Option<Progress>> {
     const DOING: &str = "storing the first progress";
     let progress = meta::Names::new(options).progress;
     let stored = Stored::new(first)?;
     // Without progress nobody knows where the target's rows come from: a rebuild all the same.
-    let rebuild_since = if found == Found::StartOver { "UTC_TIMESTAMP(6)" } else { "NULL" };
+    let rebuild = match takeover {
+        Takeover::GoOn => "NULL, NULL",
+        Takeover::StartOver { delete_extra: false } => "UTC_TIMESTAMP(6), 0",
+        Takeover::StartOver { delete_extra: true } => "UTC_TIMESTAMP(6), 1",
+    };
     session.conn.query_drop("START TRANSACTION").await.doing(DOING)?;
     let inserted = session
         .conn
@@ -223,11 +290,11 @@ async fn insert(session: &mut Session, options: &SinkOptions, first: &Progress, 
                 .table(&progress)
                 .text(
                     " (pipeline, lane, incarnation, plan_digest, source, position, snapshot, \
-                 converge_until, aggregates, rebuild_since, fence, commits, rows_in, rows_out, split_transactions, \
-                 skipped, owner, started_at, claimed_at, updated_at) \
+                 converge_until, aggregates, rebuild_since, rebuild_deletes, fence, commits, rows_in, rows_out, \
+                 split_transactions, skipped, owner, started_at, claimed_at, updated_at) \
                  VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ",
                 )
-                .text(rebuild_since)
+                .text(rebuild)
                 .text(
                     ", 1, 0, 0, 0, 0, 0, ?, UTC_TIMESTAMP(6), \
                  UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
@@ -247,12 +314,11 @@ async fn insert(session: &mut Session, options: &SinkOptions, first: &Progress, 
         .await;
     if matches!(&inserted, Err(mysql_async::Error::Server(e)) if e.code == 1062) {
         session.conn.query_drop("ROLLBACK").await.doing(DOING)?;
-        return Ok(false);
+        return Ok(None);
     }
     inserted.doing(DOING)?;
     store_tables(session, options, first, DOING).await?;
-    session.conn.query_drop("COMMIT").await.doing(DOING)?;
-    Ok(true)
+    commit(session, options, DOING).await.map(Some)
 }
 
 /// Replaces the stored definitions of the source's tables.

@@ -10,8 +10,8 @@ use super::retry::Attempts;
 use super::session::Session;
 use super::transaction::{Failure, Prepared, attempt, progress_statement};
 use super::upsert::Job;
-use super::{Committed, Epoch, ProgressUpdate, Sink, Write, meta};
-use crate::error::{Doing, Error, Result};
+use super::{Committed, Epoch, ProgressUpdate, Removal, Sink, Write, meta};
+use crate::error::{ANEW, Doing, Error, Result};
 use crate::position::Position;
 use crate::statement::Statement;
 
@@ -23,8 +23,8 @@ pub(super) async fn commit(sink: &mut Sink, mut epoch: Epoch) -> Result<Committe
         return Err(Error::internal("a commit was cancelled half-way; claim the pipeline again"));
     }
     ensure_forward(sink, epoch.progress.position.as_ref())?;
-    let writes = std::mem::take(&mut epoch.writes);
-    let prepared = prepare(sink, writes, &epoch.progress)?;
+    let (writes, removals) = (std::mem::take(&mut epoch.writes), std::mem::take(&mut epoch.removals));
+    let prepared = prepare(sink, writes, removals, &epoch.progress)?;
     sink.state.busy = true;
     let result = until_known(sink, &prepared).await;
     if let Ok(committed) = &result {
@@ -48,7 +48,10 @@ fn ensure_forward(sink: &Sink, new: Option<&Position>) -> Result<()> {
     }
 }
 
-fn prepare(sink: &mut Sink, writes: Vec<Write>, progress: &ProgressUpdate) -> Result<Prepared> {
+fn prepare(sink: &mut Sink, writes: Vec<Write>, removals: Vec<Removal>, progress: &ProgressUpdate) -> Result<Prepared> {
+    if let Some(removal) = removals.iter().find(|removal| removal.target >= sink.shapes.len()) {
+        return Err(Error::internal(format!("a removal names target {}, which there is not", removal.target)));
+    }
     let mut per_target: Vec<Vec<Write>> = vec![Vec::new(); sink.shapes.len()];
     for write in writes {
         let Some(writes) = per_target.get_mut(write.target) else {
@@ -60,11 +63,13 @@ fn prepare(sink: &mut Sink, writes: Vec<Write>, progress: &ProgressUpdate) -> Re
     for (target, writes) in per_target.iter().enumerate().filter(|(_, w)| !w.is_empty()) {
         jobs.push(Arc::new(Job::new(target, &sink.shapes[target], &mut sink.keys[target], writes)?));
     }
-    let rows_out = jobs.iter().map(|j| j.compacted.upserts.len() + j.compacted.deletes.len()).sum::<usize>() as u64;
+    let written = jobs.iter().map(|j| j.compacted.upserts.len() + j.compacted.deletes.len());
+    let rows_out = written.chain(removals.iter().map(|removal| removal.rows.len())).sum::<usize>() as u64;
     Ok(Prepared {
         jobs,
+        removals,
         shapes: sink.shapes.clone(),
-        progress: progress_statement(&sink.options, progress, sink.state.fence, sink.state.commits, rows_out)?,
+        progress: progress_statement(&sink.options, progress, &sink.state, rows_out)?,
         converging: progress.converging,
         mode: sink.options.mode,
     })
@@ -197,8 +202,8 @@ async fn look_up(sink: &Sink, session: &mut Session) -> Result<Option<Looked>> {
         .exec_first(
             Statement::new("SELECT fence, commits FROM ")
                 .table(&progress)
-                .text(" WHERE pipeline = ? AND lane = 0 FOR UPDATE"),
-            (&sink.options.pipeline,),
+                .text(" WHERE pipeline = ? AND lane = 0 AND incarnation = ? FOR UPDATE"),
+            (&sink.options.pipeline, &sink.state.incarnation),
         )
         .await
         .doing(DOING)?;
@@ -221,7 +226,7 @@ async fn fenced(sink: &mut Sink) -> Result<Error> {
     let row: Option<Row> = session
         .conn
         .exec_first(
-            Statement::new("SELECT fence, commits, owner, CAST(claimed_at AS CHAR) FROM ")
+            Statement::new("SELECT fence, commits, owner, CAST(claimed_at AS CHAR), incarnation FROM ")
                 .table(&progress)
                 .text(" WHERE pipeline = ? AND lane = 0"),
             (&sink.options.pipeline,),
@@ -235,16 +240,17 @@ async fn fenced(sink: &mut Sink) -> Result<Error> {
     };
     let number = |i: usize| row.get::<Option<u64>, _>(i).flatten().unwrap_or(0);
     let text = |i: usize| row.get::<Option<String>, _>(i).flatten().unwrap_or_default();
-    if number(0) == sink.state.fence {
+    let other = format!("{} since {} UTC", text(2), text(3));
+    if number(0) == sink.state.fence && text(4) == sink.state.incarnation {
         let message = format!(
-            "counts {} commits and this process made it {}: the target was restored to another state; start again, \
-             and reset the pipeline if it does not go on from there",
+            "counts {} commits and this process made it {}: the target was restored to another state; start again; if \
+             it does not go on from there, {ANEW}",
             number(1),
             sink.state.commits
         );
         return Ok(Error::ProgressLost { pipeline, message });
     }
-    Ok(Error::Fenced { pipeline, other: format!("{} since {} UTC", text(2), text(3)) })
+    Ok(Error::Fenced { pipeline, other })
 }
 
 pub(super) async fn record_stop(sink: &mut Sink, reason: &str) -> Result<()> {
@@ -255,9 +261,9 @@ pub(super) async fn record_stop(sink: &mut Sink, reason: &str) -> Result<()> {
         .exec_drop(
             Statement::new("UPDATE ").table(&progress).text(
                 " SET stopped_at = UTC_TIMESTAMP(6), stopped_reason = ? \
-                 WHERE pipeline = ? AND lane = 0 AND fence = ?",
+                 WHERE pipeline = ? AND lane = 0 AND incarnation = ? AND fence = ?",
             ),
-            (reason, &sink.options.pipeline, sink.state.fence),
+            (reason, &sink.options.pipeline, &sink.state.incarnation, sink.state.fence),
         )
         .await
         .doing("recording why the pipeline stopped")?;

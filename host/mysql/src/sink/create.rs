@@ -157,7 +157,7 @@ fn kept(parsed: &SqlType) -> Statement {
 /// The statement that creates the target, or everything that stands against it.
 pub(super) fn create_statement(
     target: &Target,
-    pipeline: &str,
+    creator: &str,
     dialect: &Dialect,
 ) -> std::result::Result<Statement, Vec<Problem>> {
     let mut problems = Vec::new();
@@ -221,7 +221,7 @@ pub(super) fn create_statement(
         .text(" (\n  ")
         .list(",\n  ", &lines, |list, line| list.part(line))
         .text("\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COMMENT=")
-        .literal(&created_comment(pipeline)))
+        .literal(&created_comment(creator)))
 }
 
 /// A column of the name that the hidden one has. Where none is needed, the name is one like others.

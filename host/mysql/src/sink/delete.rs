@@ -12,7 +12,7 @@ use crate::statement::Statement;
 
 /// Keys per statement. Above 1,000 MariaDB turns an IN list into a subquery, and MySQL's range
 /// optimizer runs out of its 8 MiB at some 10,000 conditions and reads the whole table.
-const KEYS_PER_STATEMENT: usize = 500;
+pub(super) const KEYS_PER_STATEMENT: usize = 500;
 
 /// The statements that delete a job's keys, as they are needed.
 pub(super) struct Deletes<'a> {

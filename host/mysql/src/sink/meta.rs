@@ -6,24 +6,17 @@ use crate::error::{Doing, Error, Problem, Result};
 use crate::statement::Statement;
 use crate::table::TableName;
 
-/// Names of the tables.
+/// Names of the tables that are asked for by name.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     pub(super) progress: TableName,
     pub(super) tables: TableName,
-    pub(super) dead_letters: TableName,
-    pub(super) versions: TableName,
 }
 
 impl Names {
     pub(super) fn new(options: &SinkOptions) -> Names {
         let name = |table: &str| TableName::new(&options.meta, table);
-        Names {
-            progress: name("progress"),
-            tables: name("tables"),
-            dead_letters: name("dead_letters"),
-            versions: name("versions"),
-        }
+        Names { progress: name("progress"), tables: name("tables") }
     }
 }
 
@@ -36,13 +29,14 @@ const PIPELINE: &str =
 
 /// Columns of `progress` that tables made by earlier versions lack, with their definitions. All of
 /// them can be NULL, which means what it meant to those versions.
-const ADDED: [(&str, &str); 3] = [
+const ADDED: [(&str, &str); 4] = [
     ("as_of", "DATETIME(6) NULL COMMENT 'the target shows the source as of this moment, UTC'"),
     ("aggregates", "LONGTEXT NULL COMMENT 'what aggregate steps keep with the position, as JSON'"),
     (
         "rebuild_since",
         "DATETIME(6) NULL COMMENT 'a rebuild of the target began at this moment and is not finished, UTC'",
     ),
+    ("rebuild_deletes", "TINYINT NULL COMMENT 'the rebuild deletes extra rows also where they may belong to others'"),
 ];
 
 const STEP: &str = "step VARCHAR(255) NOT NULL COMMENT 'id of the step'";

@@ -4,10 +4,11 @@
 //!
 //! - **Progress and rows commit together.** The position lives in the target server, and the
 //!   statement that moves it is the first of the transaction that writes the rows it covers.
-//! - **One writer.** That statement is an UPDATE which names the fence. A process that takes the
-//!   pipeline over raises the fence; the UPDATE of the old one then finds no row, and it stops
-//!   with [`Error::Fenced`]. The UPDATE reads the newest committed row and locks it, so between
-//!   it and COMMIT nobody can take over. (A plain SELECT would read an old snapshot.)
+//! - **One writer.** That statement is an UPDATE which names incarnation and fence. A process that
+//!   takes the pipeline over raises the fence; the UPDATE of the old one then finds no row, and it
+//!   stops with [`Error::Fenced`]. The UPDATE reads the newest committed row and locks it, so between
+//!   it and COMMIT nobody can take over. (A plain SELECT would read an old snapshot.) After a reset
+//!   fences count from 1 again; the incarnation is what a process from before does not share.
 //! - **A lost COMMIT is looked up, not guessed.** Each transaction adds one to `commits`. When
 //!   the answer to COMMIT is lost, the progress is read `FOR UPDATE` on a new connection, which
 //!   waits for the old transaction to end one way or the other; then `commits` says which.
@@ -38,6 +39,7 @@ mod key_hash;
 mod load;
 mod meta;
 mod progress;
+mod remove;
 mod reset;
 mod retry;
 mod session;
@@ -59,7 +61,8 @@ use crate::table::TableName;
 pub use hold::{Holds, Unholdable};
 pub use key_hash::{INVISIBLE, KEY_HASH, KEY_HASH_BYTES, key_hash_field};
 pub use progress::{Progress, Stopped};
-pub use reset::{Reset, reset};
+pub use remove::Removal;
+pub use reset::{Kept, Reset, TargetNames, Why, reset, tables_read};
 
 pub(crate) use create::fits_arrow as names_type;
 
@@ -131,10 +134,12 @@ impl Target {
 }
 
 /// The work between two barriers: committed as one, or not at all.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Epoch {
     /// Changes, in order; several writes may name the same target.
     pub writes: Vec<Write>,
+    /// Rows that no event names, deleted before anything is written.
+    pub removals: Vec<Removal>,
     /// The progress that these changes complete.
     pub progress: ProgressUpdate,
 }
@@ -212,9 +217,46 @@ pub struct Sink {
     state: State,
 }
 
+/// What a process that takes a pipeline over does with progress that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takeover {
+    /// Goes on from it.
+    GoOn,
+    /// Replaces it by the first progress, in the transaction that raises the fence.
+    ///
+    /// The incarnation is a new one, so that old state folders don't match. Rows of the targets stay; the
+    /// counts of rows and commits go on. [`Progress::rebuilding`] is true until an epoch with
+    /// [`ProgressUpdate::rebuilt`] is committed, whatever happens in between.
+    StartOver {
+        /// Kept as [`Progress::delete_extra`] until then.
+        delete_extra: bool,
+    },
+}
+
+/// What a takeover expects of the stored progress.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expected {
+    /// Whatever is there.
+    Anything,
+    /// What was read before: none, or progress of the same incarnation and fence in the same stage (before
+    /// the snapshot, in it, after it, rebuilding). The position may have moved on.
+    AsRead(Option<Box<Progress>>),
+}
+
+impl Expected {
+    /// The progress that was read.
+    pub fn progress(&self) -> Option<&Progress> {
+        match self {
+            Expected::Anything => None,
+            Expected::AsRead(progress) => progress.as_deref(),
+        }
+    }
+}
+
 /// What this process knows of the stored progress row.
 #[derive(Debug)]
 struct State {
+    incarnation: String,
     fence: u64,
     commits: u64,
     position: Option<Position>,
@@ -236,23 +278,38 @@ impl Sink {
         progress::read(&mut conn, options).await
     }
 
-    /// Takes the pipeline over: creates the progress tables and the targets where they are
-    /// missing, raises the fence, and returns the stored progress. `first` is the progress of
-    /// a first start; an empty `incarnation` in it is replaced by a random one.
-    pub async fn claim(options: SinkOptions, targets: Vec<Target>, first: Progress) -> Result<(Sink, Progress)> {
-        claim::claim(options, targets, first, claim::Found::GoOn).await
+    /// Takes the pipeline over, if it is as it was looked at; otherwise answers `None`, and nothing has
+    /// changed for the process that runs it. It is the last step of a start: after it that process writes
+    /// nothing more, so whatever can still fail comes before.
+    ///
+    /// Creates the progress tables and the targets where they are missing, raises the fence, and
+    /// answers the stored progress as of that moment. `first` is the progress of a first start, or of
+    /// one that starts over; an empty `incarnation` in it is replaced by a random one.
+    ///
+    /// [`Check`](Self::check) a start that starts over with `first_start: false`.
+    pub async fn take_over(
+        options: SinkOptions,
+        targets: Vec<Target>,
+        first: Progress,
+        takeover: Takeover,
+        expected: &Expected,
+    ) -> Result<Option<(Sink, Progress)>> {
+        claim::claim(options, targets, first, takeover, expected).await
     }
 
-    /// Takes the pipeline over and starts it over: like [`claim`](Self::claim), but progress that is
-    /// there is replaced by `first` in the same transaction that raises the fence.
-    ///
-    /// The incarnation is a new one (that of `first`, or a random one), so that old state folders
-    /// don't match. Rows of the targets stay, and count as the pipeline's own; the counts of rows
-    /// and commits go on. [`Progress::rebuilding`] is true until an epoch with
-    /// [`ProgressUpdate::rebuilt`] is committed, whatever happens in between. [`check`](Self::check)
-    /// such a start with `first_start: false`.
+    /// [Takes over](Self::take_over) whatever is there, and goes on from it.
+    pub async fn claim(options: SinkOptions, targets: Vec<Target>, first: Progress) -> Result<(Sink, Progress)> {
+        claim::whatever(options, targets, first, Takeover::GoOn).await
+    }
+
+    /// [Takes over](Self::take_over) whatever is there, and starts it over.
     pub async fn rebuild(options: SinkOptions, targets: Vec<Target>, first: Progress) -> Result<(Sink, Progress)> {
-        claim::claim(options, targets, first, claim::Found::StartOver).await
+        claim::whatever(options, targets, first, Takeover::StartOver { delete_extra: false }).await
+    }
+
+    /// Whether this pipeline created the table, so that all of its rows are the pipeline's.
+    pub async fn created(conn: &mut Conn, options: &SinkOptions, table: &TableName) -> Result<bool> {
+        Ok(shape::created_by(conn, table).await?.is_some_and(|by| by == shape::creator(options)))
     }
 
     /// Writes an epoch and its progress, exactly once.

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::{SinkOptions, meta};
 use crate::endpoint::Conn;
-use crate::error::{Doing, Error, Result};
+use crate::error::{ANEW, Doing, Error, Result};
 use crate::position::Position;
 use crate::snapshot::SnapshotProgress;
 use crate::statement::Statement;
@@ -37,6 +37,9 @@ pub struct Progress {
     /// A rebuild was begun ([`Sink::rebuild`](super::Sink::rebuild)) and not finished: rows of the
     /// target may be left over from before it.
     pub rebuilding: bool,
+    /// That rebuild deletes rows that it did not write in every target
+    /// ([`Takeover::StartOver`](super::Takeover::StartOver)).
+    pub delete_extra: bool,
     /// Raised by each process that takes the pipeline over.
     pub fence: u64,
     /// Transactions committed.
@@ -67,7 +70,7 @@ pub struct Stopped {
 }
 
 /// What is selected: the columns, and for some how. In this order.
-const COLUMNS: [(&str, &str); 19] = [
+const COLUMNS: [(&str, &str); 20] = [
     ("incarnation", ""),
     ("plan_digest", ""),
     ("source", ""),
@@ -87,6 +90,7 @@ const COLUMNS: [(&str, &str); 19] = [
     ("as_of", "TIMESTAMPDIFF(MICROSECOND, as_of, UTC_TIMESTAMP(6)) / 1e6"),
     ("aggregates", ""),
     ("rebuild_since", "rebuild_since IS NOT NULL"),
+    ("rebuild_deletes", ""),
 ];
 
 /// The row itself; columns that an earlier version did not have read as NULL.
@@ -119,16 +123,24 @@ pub(super) async fn read(conn: &mut Conn, options: &SinkOptions) -> Result<Optio
         Err(e) => return Err(e).doing(DOING),
     };
     let Some(row) = row else { return Ok(None) };
-    let definitions: Vec<String> = conn
+    let broken = |what: &str, reason: String| Error::ProgressLost {
+        pipeline: options.pipeline.clone(),
+        message: format!(
+            "cannot be read: {what}: {reason}; it was written by another version or edited by hand: {ANEW}"
+        ),
+    };
+    let definitions: mysql_async::Result<Vec<String>> = conn
         .exec(
             Statement::new("SELECT definition FROM ").table(&names.tables).text(" WHERE pipeline = ? ORDER BY ordinal"),
             (&options.pipeline,),
         )
-        .await
-        .doing(DOING)?;
-    let broken = |what: &str, reason: String| Error::ProgressLost {
-        pipeline: options.pipeline.clone(),
-        message: format!("cannot be read: {what}: {reason}; it was written by another version or edited by hand"),
+        .await;
+    let definitions = match definitions {
+        // no such table
+        Err(mysql_async::Error::Server(e)) if e.code == 1146 => {
+            return Err(broken("the source's tables", format!("table {} is gone", names.tables)));
+        }
+        definitions => definitions.doing(DOING)?,
     };
     let text = |i: usize| row.get::<Option<String>, _>(i).flatten();
     let number = |i: usize| row.get::<Option<u64>, _>(i).flatten().unwrap_or(0);
@@ -151,6 +163,7 @@ pub(super) async fn read(conn: &mut Conn, options: &SinkOptions) -> Result<Optio
         age_seconds: row.get::<Option<f64>, _>(16).flatten().map(|age| age.max(0.0)),
         aggregates: stored(text(17)).map_err(|e| broken("aggregates", e))?,
         rebuilding: number(18) == 1,
+        delete_extra: number(19) == 1,
         fence: number(6),
         commits: number(7),
         rows_in: number(8),

@@ -1,61 +1,155 @@
 //! Forgetting a pipeline.
+//!
+//! It needs no progress that can be read: whoever resets may have lost it, or part of it. Which tables the
+//! pipeline created is written in their comments. Of those only the ones that its file can name are
+//! dropped, and no other table ever is.
 
-use super::{SinkOptions, Target, meta, shape};
+use super::session::Session;
+use super::{SinkOptions, meta, shape};
+use crate::endpoint::Conn;
 use crate::error::{Doing, Result};
 use crate::statement::Statement;
 use crate::table::TableName;
+
+const DOING: &str = "forgetting the progress";
+
+/// Which tables of the sink's database a pipeline writes.
+pub struct TargetNames<'a> {
+    /// Those whose names are known.
+    pub known: Vec<String>,
+    /// Whether a table of this name may be one.
+    pub may_be: &'a (dyn Fn(&str) -> bool + Send + Sync),
+}
 
 /// What a reset did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reset {
     /// There was progress to forget.
     pub found: bool,
+    /// The process that held it, in words. It may still run, until its next commit.
+    pub owner: Option<String>,
     /// Target tables that were dropped.
     pub dropped: Vec<TableName>,
-    /// Target tables that stay because the pipeline did not create them.
-    pub kept: Vec<TableName>,
+    /// Tables that stay, with their rows.
+    pub kept: Vec<Kept>,
 }
 
-/// Forgets a pipeline's progress; with `drop_target` also drops those targets that it created.
+/// A table that a reset did not drop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The table.
+    pub table: TableName,
+    /// Why it stays.
+    pub why: Why,
+}
+
+/// Why a reset leaves a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// No pipeline created it.
+    NotCreated,
+    /// Another pipeline created it, named as in the table's comment.
+    Another(String),
+    /// The pipeline created it, and its file names other targets now.
+    NotNamed,
+}
+
+/// Source tables that the stored progress was made with; none where there is no such progress.
+pub async fn tables_read(options: &SinkOptions) -> Result<Vec<TableName>> {
+    let mut conn = options.endpoint.connect().await?;
+    if !is_there(&mut conn, options, "tables").await? {
+        return Ok(Vec::new());
+    }
+    let tables: Vec<(String, String)> = conn
+        .exec(
+            Statement::new("SELECT table_schema, table_name FROM ")
+                .table(&meta::Names::new(options).tables)
+                .text(" WHERE pipeline = ? ORDER BY ordinal"),
+            (&options.pipeline,),
+        )
+        .await
+        .doing("reading the names of the source's tables")?;
+    Ok(tables.into_iter().map(|(schema, name)| TableName { schema, name }).collect())
+}
+
+/// Forgets a pipeline's progress; with `targets` also drops those of them that it created.
 ///
 /// A process that is still running on the pipeline stops at its next commit.
-pub async fn reset(options: &SinkOptions, targets: &[Target], drop_target: bool) -> Result<Reset> {
-    const DOING: &str = "forgetting the progress";
-    let mut conn = options.endpoint.connect().await?;
-    let names = meta::Names::new(options);
-    let mut reset = Reset::default();
+pub async fn reset(options: &SinkOptions, targets: Option<&TargetNames<'_>>) -> Result<Reset> {
+    // With its time-outs: a lock on a target must not hold this up for days.
+    let mut conn = Session::open(options).await?.conn;
+    let mut reset = Reset { owner: owner(&mut conn, options).await?, ..Reset::default() };
     // The progress goes first: if this stops half-way, a new start finds its targets not empty
     // and says so, instead of going on from a position whose rows are gone.
-    let present = meta::present(&mut conn, options).await?.unwrap_or_default();
-    for (name, table) in [
-        ("progress", &names.progress),
-        ("tables", &names.tables),
-        ("dead_letters", &names.dead_letters),
-        ("versions", &names.versions),
-    ] {
-        if present.iter().any(|t| t == name) {
+    for table in meta::TABLES {
+        if is_there(&mut conn, options, table).await? {
+            let name = TableName::new(&options.meta, table);
             conn.exec_drop(
-                Statement::new("DELETE FROM ").table(table).text(" WHERE pipeline = ?"),
+                Statement::new("DELETE FROM ").table(&name).text(" WHERE pipeline = ?"),
                 (&options.pipeline,),
             )
             .await
             .doing(DOING)?;
-            reset.found |= name == "progress" && conn.affected_rows() > 0;
+            reset.found |= table == "progress" && conn.affected_rows() > 0;
         }
     }
-    if drop_target {
-        for target in targets {
-            match shape::created_by(&mut conn, &target.table).await? {
-                None => {}
-                Some(by) if by == options.pipeline => {
-                    conn.define(Statement::new("DROP TABLE IF EXISTS ").table(&target.table))
-                        .await
-                        .doing("dropping the target")?;
-                    reset.dropped.push(target.table.clone());
-                }
-                Some(_) => reset.kept.push(target.table.clone()),
-            }
-        }
+    if let Some(targets) = targets {
+        drop_created(&mut conn, options, targets, &mut reset).await?;
     }
     Ok(reset)
+}
+
+async fn is_there(conn: &mut Conn, options: &SinkOptions, table: &str) -> Result<bool> {
+    Ok(meta::present(conn, options).await?.is_some_and(|present| present.iter().any(|name| name == table)))
+}
+
+async fn owner(conn: &mut Conn, options: &SinkOptions) -> Result<Option<String>> {
+    if !is_there(conn, options, "progress").await? {
+        return Ok(None);
+    }
+    conn.exec_first(
+        Statement::new("SELECT owner FROM ")
+            .table(&meta::Names::new(options).progress)
+            .text(" WHERE pipeline = ? AND lane = 0"),
+        (&options.pipeline,),
+    )
+    .await
+    .doing(DOING)
+}
+
+async fn drop_created(
+    conn: &mut Conn,
+    options: &SinkOptions,
+    targets: &TargetNames<'_>,
+    reset: &mut Reset,
+) -> Result<()> {
+    let schema = options.endpoint.database().unwrap_or_default();
+    let creator = shape::creator(options);
+    let created: Vec<String> = conn
+        .exec(
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_COMMENT = ? \
+             ORDER BY TABLE_NAME",
+            (schema, shape::created_comment(&creator)),
+        )
+        .await
+        .doing("looking for tables that the pipeline created")?;
+    for name in created {
+        let table = TableName::new(schema, name.as_str());
+        if !(targets.may_be)(&name) {
+            reset.kept.push(Kept { table, why: Why::NotNamed });
+            continue;
+        }
+        conn.define(Statement::new("DROP TABLE IF EXISTS ").table(&table)).await.doing("dropping the target")?;
+        reset.dropped.push(table);
+    }
+    for name in &targets.known {
+        let table = TableName::new(schema, name.as_str());
+        let why = match shape::created_by(conn, &table).await? {
+            Some(by) if by.is_empty() => Why::NotCreated,
+            Some(by) if by != creator => Why::Another(by),
+            _ => continue,
+        };
+        reset.kept.push(Kept { table, why });
+    }
+    Ok(())
 }

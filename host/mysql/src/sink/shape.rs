@@ -286,12 +286,23 @@ impl Shape {
     }
 }
 
-/// The comment of a table that a pipeline created.
-pub(super) fn created_comment(pipeline: &str) -> String {
-    format!("created by rowmill for pipeline {pipeline}")
+/// The schema of the progress tables where the pipeline file names none.
+const META: &str = "rowmill";
+
+/// The pipeline in the words of its tables' comments. Names are unique in a schema of progress tables only.
+pub(super) fn creator(options: &SinkOptions) -> String {
+    match options.meta == META {
+        true => options.pipeline.clone(),
+        false => format!("{} of schema {}", options.pipeline, options.meta),
+    }
 }
 
-/// Which pipeline created the table; an empty name if none did, `None` if there is no such table.
+/// The comment of a table that a pipeline created.
+pub(super) fn created_comment(creator: &str) -> String {
+    format!("created by rowmill for pipeline {creator}")
+}
+
+/// Which [pipeline](creator) created the table; an empty name if none did, `None` if there is no such table.
 pub(super) async fn created_by(conn: &mut Conn, table: &TableName) -> Result<Option<String>> {
     let comment: Option<String> = conn
         .exec_first(

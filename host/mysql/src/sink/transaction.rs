@@ -1,4 +1,4 @@
-//! One attempt at an epoch's transaction: fence, deletes, upserts, COMMIT.
+//! One attempt at an epoch's transaction: fence, removals, deletes, upserts, COMMIT.
 //!
 //! Nothing here retries. What failed is told apart by what must happen next: after an error
 //! before COMMIT the transaction is undone; after one at COMMIT nobody knows, and the progress
@@ -12,7 +12,7 @@ use super::progress::to_json;
 use super::session::Session;
 use super::shape::Shape;
 use super::upsert::{Inserts, Job, Verb};
-use super::{Committed, Mode, ProgressUpdate, SinkOptions, meta};
+use super::{Committed, Mode, ProgressUpdate, Removal, SinkOptions, State, meta};
 use crate::error::{Doing, Error, Result, describe};
 use crate::statement::Statement;
 
@@ -28,6 +28,7 @@ const OF_A_ROW: [u16; 14] = [1048, 1062, 1264, 1265, 1292, 1366, 1406, 1416, 145
 /// An epoch, ready to be written any number of times.
 pub(super) struct Prepared {
     pub(super) jobs: Vec<Arc<Job>>,
+    pub(super) removals: Vec<Removal>,
     pub(super) shapes: Vec<Arc<Shape>>,
     /// Moves the progress, if the fence is ours.
     pub(super) progress: Statement,
@@ -38,7 +39,7 @@ pub(super) struct Prepared {
 
 /// How an attempt failed.
 pub(super) enum Failure {
-    /// The fence or the number of commits is not ours. Nothing is written.
+    /// Incarnation, fence or number of commits is not ours. Nothing is written.
     Fenced,
     /// Before COMMIT. `bulk` tells that LOAD DATA refused and INSERT may say more.
     Before { error: Error, bulk: bool },
@@ -63,8 +64,7 @@ fn json<T: serde::Serialize>(statement: Statement, value: Option<&T>) -> Result<
 pub(super) fn progress_statement(
     options: &SinkOptions,
     update: &ProgressUpdate,
-    fence: u64,
-    commits: u64,
+    state: &State,
     rows_out: u64,
 ) -> Result<Statement> {
     let mut set = Statement::new("UPDATE ").table(&meta::Names::new(options).progress);
@@ -79,7 +79,7 @@ pub(super) fn progress_statement(
         set = json(set.text("aggregates = "), Some(aggregates))?.text(", ");
     }
     if update.rebuilt {
-        set = set.text("rebuild_since = NULL, ");
+        set = set.text("rebuild_since = NULL, rebuild_deletes = NULL, ");
     }
     set = json(set.text("snapshot = "), update.snapshot.as_ref())?;
     set = json(set.text(", converge_until = "), update.converge_until.as_ref())?;
@@ -94,10 +94,12 @@ pub(super) fn progress_statement(
         .number(update.split_transactions)
         .text(", updated_at = UTC_TIMESTAMP(6) WHERE pipeline = ")
         .literal(&options.pipeline)
-        .text(" AND lane = 0 AND fence = ")
-        .number(fence)
+        .text(" AND lane = 0 AND incarnation = ")
+        .literal(&state.incarnation)
+        .text(" AND fence = ")
+        .number(state.fence)
         .text(" AND commits = ")
-        .number(commits))
+        .number(state.commits))
 }
 
 /// Runs the transaction once.
@@ -108,6 +110,9 @@ pub(super) async fn attempt(
 ) -> std::result::Result<Committed, Failure> {
     begin(session, &epoch.progress).await?;
     let mut done = Committed { rows_written: 0, rows_deleted: 0, bulk: false };
+    for removal in &epoch.removals {
+        done.rows_deleted += remove(session, &epoch.shapes[removal.target], removal).await?;
+    }
     for job in &epoch.jobs {
         done.rows_deleted += delete(session, &epoch.shapes[job.target], job).await?;
     }
@@ -140,6 +145,17 @@ async fn begin(session: &mut Session, progress: &Statement) -> std::result::Resu
         return Err(Failure::Fenced);
     }
     Ok(())
+}
+
+async fn remove(session: &mut Session, shape: &Shape, removal: &Removal) -> Result<u64> {
+    let mut removed = 0;
+    let mut rest = removal.rows.as_slice();
+    while let Some((statement, taken)) = removal.statement(shape, rest, session.statement_bytes)? {
+        session.conn.query_drop(statement).await.doing("deleting rows that the pipeline did not write")?;
+        removed += session.conn.affected_rows();
+        rest = &rest[taken..];
+    }
+    Ok(removed)
 }
 
 async fn delete(session: &mut Session, shape: &Shape, job: &Job) -> Result<u64> {

@@ -38,7 +38,7 @@ mod scan;
 
 pub use crate::binlog::ZeroDates;
 pub use progress::{Key, Range, SnapshotProgress, TableProgress};
-pub use scan::{KeyScan, begin_consistent_read, scan};
+pub use scan::{KeyScan, ScannedRows, begin_consistent_read, scan};
 
 /// Seconds that one attempt waits for the lock, with all new writers queued behind it. Half makes
 /// success under long transactions rarer; twice as long is felt by the writers.

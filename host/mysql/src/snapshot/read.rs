@@ -38,7 +38,6 @@ impl Table {
 
     /// `FROM … WHERE … ORDER BY key` of a range.
     pub(super) fn from(&self, after: Option<&Key>, through: Option<&Key>) -> Result<Statement> {
-        let key = || self.key.iter().map(|&i| self.def.columns[i].name.as_str());
         Ok(Statement::new(" FROM ")
             .table(&self.def.name)
             .text(" FORCE INDEX (")
@@ -46,7 +45,11 @@ impl Table {
             .text(")")
             .part(&keys::bounds(&self.def, &self.key, after, through)?)
             .text(" ORDER BY ")
-            .list(", ", key(), Statement::name))
+            .list(", ", self.key_names(), Statement::name))
+    }
+
+    pub(super) fn key_names(&self) -> impl Iterator<Item = &str> {
+        self.key.iter().map(|&i| self.def.columns[i].name.as_str())
     }
 
     pub(super) fn key_select(&self) -> Statement {

@@ -64,6 +64,15 @@ pub struct KeyScan {
     done: bool,
 }
 
+/// Rows of a [`KeyScan`].
+#[derive(Debug)]
+pub struct ScannedRows {
+    /// The columns that are read.
+    pub rows: RecordBatch,
+    /// The key of each row, for a [`Removal`](crate::sink::Removal).
+    pub keys: Vec<Key>,
+}
+
 impl KeyScan {
     /// A scan of the columns at these positions. The table must have a key ([`TableDef::row_key`]),
     /// whose columns need not be among them.
@@ -76,9 +85,14 @@ impl KeyScan {
         &self.read
     }
 
+    /// The columns of the key that rows are read and [named](ScannedRows::keys) by.
+    pub fn key_names(&self) -> Vec<String> {
+        self.table.key_names().map(str::to_owned).collect()
+    }
+
     /// The next rows, `batch_rows` of them while there are as many; `None` after the last. Any
     /// session of the server will do.
-    pub async fn next(&mut self, conn: &mut Conn, batch_rows: usize) -> Result<Option<RecordBatch>> {
+    pub async fn next(&mut self, conn: &mut Conn, batch_rows: usize) -> Result<Option<ScannedRows>> {
         if self.done {
             return Ok(None);
         }
@@ -92,15 +106,14 @@ impl KeyScan {
             .number(batch_rows.max(1) as u64);
         let mut builders = columns(&self.read, ZeroDates::Null)?;
         let rows: Vec<Row> = conn.exec(statement, ()).await.doing(DOING)?;
+        let mut keys = Vec::with_capacity(rows.len());
         for row in &rows {
             push(&self.read, &mut builders, row)?;
+            keys.push(self.table.key(|i| row.as_ref(self.read.columns.len() + i).cloned())?);
         }
-        let Some(last) = rows.last() else {
-            self.done = true;
-            return Ok(None);
-        };
         self.done = rows.len() < batch_rows.max(1);
-        self.after = Some(self.table.key(|i| last.as_ref(self.read.columns.len() + i).cloned())?);
-        finish(&self.read, &mut builders).map(Some)
+        let Some(last) = keys.last() else { return Ok(None) };
+        self.after = Some(last.clone());
+        Ok(Some(ScannedRows { rows: finish(&self.read, &mut builders)?, keys }))
     }
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rowmill_devserver::{Kind, Server};
-use rowmill_mysql::Error;
-use rowmill_mysql::sink::{Sink, reset};
+use rowmill_mysql::sink::{Kept, Sink, TargetNames, Why, reset};
+use rowmill_mysql::{Error, TableName};
 
 use crate::support::*;
 
@@ -54,14 +54,20 @@ async fn a_reason_is_kept_and_reset_forgets() {
         sink.record_stop("gone fishing").await.unwrap();
         let stored = Sink::read_progress(&options).await.unwrap().unwrap();
         assert_eq!(stored.stopped.unwrap().reason, "gone fishing");
-        let done = reset(&options, &[people("barrier")], true).await.unwrap();
-        assert!(done.found && done.dropped.len() == 1);
+        let targets = TargetNames { known: vec!["people".to_owned()], may_be: &|name| name == "people" };
+        let done = reset(&options, Some(&targets)).await.unwrap();
+        let table = TableName::new("barrier", "people");
+        assert_eq!((done.found, &done.dropped[..], &done.kept[..]), (true, &[table.clone()][..], &[][..]));
+        assert!(done.owner.is_some_and(|owner| owner.starts_with("process ")));
         assert!(matches!(sink.commit(epoch(vec![], 7)).await, Err(Error::ProgressLost { .. })));
         assert_eq!(Sink::read_progress(&options).await.unwrap(), None);
         // A table that was there before stays.
         server.sql("CREATE TABLE barrier.people (id BIGINT PRIMARY KEY, name VARCHAR(40) NULL)").unwrap();
-        let done = reset(&options, &[people("barrier")], true).await.unwrap();
-        assert!(!done.found && done.kept.len() == 1);
+        let done = reset(&options, Some(&targets)).await.unwrap();
+        assert_eq!(
+            (done.found, &done.dropped[..], &done.kept[..]),
+            (false, &[][..], &[Kept { table, why: Why::NotCreated }][..])
+        );
     }
 }
 
@@ -203,6 +209,6 @@ fn an_error_says_its_cause_once_and_on_one_line() {
     assert!(std::error::Error::source(&error).is_none());
     let problem = rowmill_mysql::Problem::new(words.clone(), words.clone(), words.clone(), "x");
     assert!(!problem.to_string().chars().any(char::is_control), "{problem}");
-    let table = rowmill_mysql::TableName::new("a\nb", "c`d");
+    let table = TableName::new("a\nb", "c`d");
     assert_eq!(table.to_string(), r"`a\nb`.`c``d`");
 }

@@ -11,7 +11,7 @@ use arrow_buffer::i256;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use rowmill_foreign::UTC;
 use rowmill_mysql::sink::{KEY_HASH_BYTES, Sink, SinkOptions, Target, Write, key_hash_field};
-use rowmill_mysql::snapshot::KeyScan;
+use rowmill_mysql::snapshot::{KeyScan, ScannedRows};
 use rowmill_mysql::table::read_definition;
 use rowmill_mysql::{Error, TableName};
 
@@ -305,7 +305,8 @@ async fn stored(options: &SinkOptions, target: &Target, columns: &[usize], batch
     let def = read_definition(&mut conn, &target.table).await.unwrap().unwrap();
     let mut scan = KeyScan::new(&def, columns).unwrap();
     let mut batches = Vec::new();
-    while let Some(rows) = scan.next(&mut conn, batch).await.unwrap() {
+    while let Some(ScannedRows { rows, keys }) = scan.next(&mut conn, batch).await.unwrap() {
+        assert_eq!(rows.num_rows(), keys.len());
         assert_eq!(rows.schema(), scan.definition().schema());
         batches.push(rows);
     }

@@ -10,6 +10,8 @@ mod lost;
 mod model;
 mod preflight;
 mod rebuild;
+mod removal;
 mod sql_type;
 mod support;
+mod takeover;
 mod types;

@@ -1,6 +1,6 @@
 //! Progress: what aggregates keep in it, tables of earlier versions, and starting over.
 
-use rowmill_mysql::sink::{Progress, ProgressUpdate, Sink, SinkOptions};
+use rowmill_mysql::sink::{Epoch, Progress, ProgressUpdate, Sink, SinkOptions};
 use rowmill_mysql::{Endpoint, Error};
 use serde_json::json;
 
@@ -41,8 +41,7 @@ async fn a_progress_table_of_an_earlier_version_is_read_and_extended() {
         let (mut sink, _) = claim(&options, &people("older")).await;
         sink.commit(epoch(vec![people_write(&[(1, Some("a"))], true)], 5)).await.unwrap();
         drop(sink);
-        let older =
-            "ALTER TABLE older_meta.progress DROP COLUMN aggregates, DROP COLUMN rebuild_since, DROP COLUMN as_of";
+        let older = "ALTER TABLE older_meta.progress DROP COLUMN aggregates, DROP COLUMN rebuild_since, DROP COLUMN rebuild_deletes, DROP COLUMN as_of";
         server.sql(older).unwrap();
         let read = progress(&options).await;
         assert_eq!((read.position, read.aggregates, read.rebuilding), (Some(position(5)), None, false));
@@ -109,7 +108,7 @@ async fn a_rebuild_starts_over_and_keeps_the_rows() {
         // Epochs of the snapshot leave the position open; a crash in between is still a rebuild.
         let snapshot = vec![people_write(&[(1, Some("a2"))], false)];
         let progress_only = ProgressUpdate { converging: true, ..ProgressUpdate::default() };
-        sink.commit(rowmill_mysql::sink::Epoch { writes: snapshot, progress: progress_only }).await.unwrap();
+        sink.commit(Epoch { writes: snapshot, progress: progress_only, ..Epoch::default() }).await.unwrap();
         drop(sink);
         let (mut sink, found) = claim(&options, &people("again")).await;
         assert!(found.rebuilding && found.position.is_none() && found.incarnation == begun.incarnation);

@@ -75,7 +75,8 @@ pub(crate) fn position(offset: u64) -> Position {
 }
 
 pub(crate) fn epoch(writes: Vec<Write>, offset: u64) -> Epoch {
-    Epoch { writes, progress: ProgressUpdate { position: Some(position(offset)), rows_in: 1, ..Default::default() } }
+    let progress = ProgressUpdate { position: Some(position(offset)), rows_in: 1, ..Default::default() };
+    Epoch { writes, progress, ..Epoch::default() }
 }
 
 pub(crate) async fn claim(options: &SinkOptions, target: &Target) -> (Sink, Progress) {

@@ -1,57 +1,70 @@
-//! Taking a pipeline over: its state, its progress in the target, and where it begins.
+//! A start, from what was looked at to the loop: the state, where it begins, and last of all the claim.
+//!
+//! # Order
+//!
+//! The claim raises the fence, which ends the process that ran the pipeline until then. So everything that can
+//! still fail comes before it: the state folder is read and found to go with the progress, the snapshot is taken
+//! or resumed, and the stream of changes is opened at the place where it will be read from. Under the fence is
+//! only what writes: the target, and the state's own records.
+//!
+//! # The process before goes on meanwhile
+//!
+//! It may move the position that was looked at. Then the stream, which was opened at the older place, first
+//! passes over the changes in between: the target has them, exactly up to the position that the claim
+//! answers (`replay`). Ranges of a snapshot that it finished are read twice, as after any interruption. If the
+//! pipeline has entered another stage, the claim finds no such progress and the start looks again.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use rowmill_mysql::sink::{Progress, Sink};
-use rowmill_mysql::snapshot::Snapshot;
-use rowmill_mysql::{Endpoint, TableDef, binlog};
+use rowmill_mysql::binlog::{self, Changes, Images};
+use rowmill_mysql::sink::{Progress, Sink, Takeover};
+use rowmill_mysql::snapshot::{Snapshot, SnapshotProgress};
+use rowmill_mysql::{Endpoint, Position, TableDef};
 use rowmill_state::Store;
 use tokio::sync::watch;
 
 use super::freshness::Freshness;
-use super::{Flow, RunOptions};
+use super::freshness::Freshness;
+use super::{Flow, RunOptions, micros_now};
 use crate::aggregate::state::State;
 use crate::error::Error;
 use crate::pipeline::checkpoint::Checkpointer;
 use crate::pipeline::commit::Committer;
 use crate::pipeline::epoch::Filling;
-use crate::pipeline::manifest::{About, state_folder};
+use crate::pipeline::manifest::{About, Manifest, state_folder};
 use crate::pipeline::prepare::Prepared;
 use crate::pipeline::replay;
 use crate::pipeline::replay::Beginning;
 use crate::pipeline::witness::Witness;
-use crate::plan::{Existing, Pipeline, Start};
+use crate::plan::{Existing, Mode, Pipeline, Start};
 use crate::status::Status;
 use crate::step::Overseer;
 
+/// What is read of the source, opened.
+struct Reading {
+    /// Where the changes begin: at the snapshot, or where the target or the state is.
+    from: Position,
+    snapshot: Option<Snapshot>,
+    /// Where no snapshot and no groups come first. Otherwise it is opened when they are written: a server
+    /// does not wait with its events for as long as that takes.
+    changes: Option<Changes>,
+}
+
 impl Flow {
+    /// Gets everything ready, then takes the pipeline over; `None` if its progress is not what was looked at.
     pub(super) async fn claim(
         plan: Arc<Pipeline>,
         mut prepared: Prepared,
         state: State,
         options: RunOptions,
         status: watch::Sender<Status>,
-    ) -> Result<Self, Error> {
-        let source = serde_json::to_value(&prepared.server.identity)
-            .map_err(|error| Error::internal(format!("the source's identity can't be stored: {error}")))?;
-        let (plan_digest, tables) = (prepared.digest.clone(), prepared.definitions());
-        // A start that isn't a snapshot is stored with the claim: a later one must not resolve it anew.
-        let position = prepared.server.start.clone();
-        let first = Progress { plan_digest, source, tables, position, ..Progress::default() };
-        let (sink, progress) = match options.rebuild {
-            true => {
-                Sink::rebuild(prepared.sink.clone(), prepared.targets(), Progress { position: None, ..first }).await?
-            }
-            false => Sink::claim(prepared.sink.clone(), prepared.targets(), first).await?,
+    ) -> Result<Option<Self>, Error> {
+        let first = first_progress(&prepared, options.rebuild.is_some())?;
+        let found = match options.rebuild {
+            Some(_) => first.clone(),
+            None => prepared.expected.progress().unwrap_or(&first).clone(),
         };
-        let overseer = Overseer::new(options.stop.clone(), status.clone());
-        for (index, table) in prepared.tables.iter_mut().enumerate() {
-            table.flow.oversee(&overseer);
-            if let Some(holds) = sink.holds(index) {
-                table.hold(holds);
-            }
-        }
         let goal = match options.until_caught_up {
             true => {
                 let mut conn = prepared.source.connect().await?;
@@ -59,59 +72,77 @@ impl Flow {
             }
             false => None,
         };
-        let (witness, commits_before) = (Witness::open(&plan.name, &progress), progress.commits);
-        let mut beginning = None;
-        let mut checkpointer = None;
-        if plan.has_aggregates() {
-            let about = About {
-                pipeline: plan.name.clone(),
-                incarnation: progress.incarnation.clone(),
-                plan_digest: prepared.digest.clone(),
-            };
-            let begins = replay::begin(&plan, &state, &progress, &about).await?;
-            if begins == Beginning::Fill {
-                state.clear().await?;
-            }
-            let manifest = match &begins {
-                Beginning::Fill => None,
-                Beginning::Write(manifest) | Beginning::Replay(manifest, _) => Some(manifest),
-            };
-            for table in &mut prepared.tables {
-                let name = table.source.name.to_string();
-                for aggregate in table.flow.aggregates_mut() {
-                    let part = manifest.and_then(|manifest| manifest.state(&name, &aggregate.id));
-                    aggregate.attach(state.clone(), part).await?;
-                }
-            }
-            checkpointer = Some(Checkpointer::new(state, about));
-            beginning = Some(begins);
-        }
-        let mut begun = None;
-        let mut freshness = Freshness::stored(progress.age_seconds);
-        let (handed, snapshot) = match (&beginning, progress.position, &plan.source.start) {
-            (Some(Beginning::Write(manifest)), ..) => (manifest.position.clone(), None),
-            (_, Some(position), _) => (position, progress.snapshot),
-            (_, None, Start::Snapshot) => {
-                freshness.begin_snapshot();
-                let snapshot = begin_snapshot(&plan, &prepared.source, prepared.definitions()).await?;
-                let (start, progress) = (snapshot.start().clone(), snapshot.progress().clone());
-                begun = Some(snapshot);
-                (start, Some(progress).filter(|_| beginning.is_none()))
-            }
-            (_, None, _) => return Err(Error::internal("preflight found no position to start from")),
+        let begins = match plan.has_aggregates() {
+            true => Some(replay::begin(&plan, &state, &found, &prepared.digest).await?),
+            false => None,
         };
+        match &begins {
+            Some(Beginning::Write(manifest) | Beginning::Replay(manifest, _)) => {
+                attach(&mut prepared, &state, Some(manifest)).await?;
+            }
+            Some(Beginning::Fill) | None => {}
+        }
+        let opened_at = micros_now();
+        let Reading { from, snapshot: begun, changes } = open(&plan, &mut prepared, &found, begins.as_ref()).await?;
+
+        let takeover = options
+            .rebuild
+            .map_or(Takeover::GoOn, |rebuild| Takeover::StartOver { delete_extra: rebuild.delete_extra });
+        let claimed =
+            Sink::take_over(prepared.sink.clone(), prepared.targets(), first, takeover, &prepared.expected).await?;
+        let Some((sink, progress)) = claimed else { return Ok(None) };
+
+        let reached = progress.position.clone();
+        let replay = match (&begins, reached, &changes) {
+            (Some(Beginning::Replay(manifest, _)), Some(target), _) => Some((manifest.position.clone(), target)),
+            (_, Some(target), Some(_)) if target.order(&from).is_ne() => Some((from.clone(), target)),
+            _ => None,
+        };
+        // The target was set back in that moment.
+        if replay.as_ref().is_some_and(|(from, target)| !target.reached(from)) {
+            return Ok(None);
+        }
+        let overseer = Overseer::new(options.stop.clone(), status.clone());
+        for (index, table) in prepared.tables.iter_mut().enumerate() {
+            table.flow.oversee(&overseer);
+            if let Some(holds) = sink.holds(index) {
+                table.hold(holds);
+            }
+        }
+        let checkpointer = begins.is_some().then(|| {
+            let (pipeline, incarnation) = (plan.name.clone(), progress.incarnation.clone());
+            let plan_digest = prepared.digest.clone();
+            Checkpointer::new(state.clone(), About { pipeline, incarnation, plan_digest })
+        });
+        if begins == Some(Beginning::Fill) {
+            state.clear().await?;
+            attach(&mut prepared, &state, None).await?;
+        }
+        let (witness, commits_before) = (Witness::open(&plan.name, &progress), progress.commits);
+        let mut freshness = Freshness::stored(progress.age_seconds);
+        if begun.is_some() {
+            freshness.begin_snapshot(opened_at);
+        }
         let stored = progress.aggregates.and_then(|stored| serde_json::from_value(stored).ok()).unwrap_or_default();
         let now = Status { pipeline: plan.name.clone(), ..Status::default() };
-        Ok(Self {
-            target_is_fresh: plan.sink.existing == Existing::Refuse && beginning == Some(Beginning::Fill),
+        let of_rows = begun.as_ref().filter(|_| begins.is_none());
+        let converge_until = match of_rows.map(|snapshot| (snapshot.start(), snapshot.converged_at())) {
+            Some((start, converged_at)) if start != converged_at => Some(converged_at.clone()),
+            Some(_) => None,
+            None => progress.converge_until,
+        };
+        Ok(Some(Self {
+            target_is_fresh: plan.sink.existing == Existing::Refuse && begins == Some(Beginning::Fill),
             plan,
             prepared,
             committer: Committer::new(sink),
             filling: Filling::default(),
-            snapshot,
+            snapshot: of_rows.map(|snapshot| snapshot.progress().clone()),
             begun,
-            converge_until: progress.converge_until,
-            handed,
+            handed: replay.as_ref().map_or(from, |(_, target)| target.clone()),
+            changes,
+            replay,
+            converge_until,
             handed_at: Instant::now(),
             freshness,
             goal,
@@ -121,16 +152,106 @@ impl Flow {
             status,
             now,
             checkpointer,
-            beginning,
+            beginning: begins,
             stored,
             replay_from: None,
             storing_position: true,
             rebuilding: progress.rebuilding,
+            delete_extra: progress.delete_extra,
+            written: None,
             changed_at: Instant::now(),
             held: false,
             in_step: false,
             finished: None,
-        })
+        }))
+    }
+}
+
+/// The progress of a first start, or of one that starts over.
+fn first_progress(prepared: &Prepared, rebuilding: bool) -> Result<Progress, Error> {
+    let source = serde_json::to_value(&prepared.server.identity)
+        .map_err(|error| Error::internal(format!("the source's identity can't be stored: {error}")))?;
+    // A start that isn't a snapshot is stored with the claim: a later one must not resolve it anew.
+    let position = prepared.server.start.clone().filter(|_| !rebuilding);
+    let (plan_digest, tables) = (prepared.digest.clone(), prepared.definitions());
+    Ok(Progress { plan_digest, source, tables, position, rebuilding, ..Progress::default() })
+}
+
+async fn attach(prepared: &mut Prepared, state: &State, manifest: Option<&Manifest>) -> Result<(), Error> {
+    for table in &mut prepared.tables {
+        let name = table.source.name.to_string();
+        for aggregate in table.flow.aggregates_mut() {
+            let part = manifest.and_then(|manifest| manifest.state(&name, &aggregate.id));
+            aggregate.attach(state.clone(), part).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens what is read first, and sees that the changes after it can be had. (Bound steps can't be shared between
+/// threads, so what is awaited here and below holds no reference to them.)
+async fn open(
+    plan: &Pipeline,
+    prepared: &mut Prepared,
+    found: &Progress,
+    begins: Option<&Beginning>,
+) -> Result<Reading, Error> {
+    let (from, snapshot) = match (begins, &found.position, &found.snapshot) {
+        (Some(Beginning::Write(manifest)), ..) => {
+            open_changes(plan, prepared, manifest.position.clone()).await?;
+            return Ok(Reading { from: manifest.position.clone(), snapshot: None, changes: None });
+        }
+        (Some(Beginning::Replay(manifest, _)), ..) => (manifest.position.clone(), None),
+        (_, Some(_), Some(progress)) => {
+            let snapshot = resume_snapshot(plan, prepared, progress.clone()).await?;
+            (snapshot.start().clone(), Some(snapshot))
+        }
+        (_, Some(position), None) => (position.clone(), None),
+        (_, None, _) if plan.source.start == Start::Snapshot => {
+            let snapshot = begin_snapshot(plan, &prepared.source, prepared.definitions()).await?;
+            (snapshot.start().clone(), Some(snapshot))
+        }
+        (_, None, _) => return Err(Error::internal("preflight found no position to start from")),
+    };
+    let changes = open_changes(plan, prepared, from.clone()).await?;
+    let changes = Some(changes).filter(|_| snapshot.is_none());
+    Ok(Reading { from, snapshot, changes })
+}
+
+/// The changes after `from`.
+pub(super) fn open_changes(
+    plan: &Pipeline,
+    prepared: &Prepared,
+    from: Position,
+) -> impl Future<Output = Result<Changes, Error>> + Send + use<> {
+    let images = if plan.has_aggregates() { Images::Both } else { Images::After };
+    let mut options = super::super::source::changes_options(plan, &prepared.source, images);
+    options.unread = prepared.server.unread.clone();
+    let tables = super::super::source::reads(&prepared.tables);
+    let identity = prepared.server.identity.clone();
+    async move { Ok(Changes::open(options, tables, &identity, from).await?) }
+}
+
+/// Reads the ranges of a snapshot that are missing.
+pub(super) fn resume_snapshot(
+    plan: &Pipeline,
+    prepared: &Prepared,
+    progress: SnapshotProgress,
+) -> impl Future<Output = Result<Snapshot, Error>> + Send + use<> {
+    let appends = (plan.sink.mode == Mode::Append).then(|| Error::Progress {
+        pipeline: plan.name.clone(),
+        what: "the snapshot was interrupted, and an append sink can't tell which rows it has".to_owned(),
+        found: "mode append".to_owned(),
+        needed: "mode upsert, to resume".to_owned(),
+        choices: "`rowmill reset FILE --drop-target`, then run again".to_owned(),
+    });
+    let options = super::super::source::snapshot_options(plan, &prepared.source);
+    let definitions = prepared.definitions();
+    async move {
+        match appends {
+            Some(error) => Err(error),
+            None => Ok(Snapshot::resume(&options, &definitions, progress).await?),
+        }
     }
 }
 
@@ -154,6 +275,7 @@ pub(super) async fn open_state(plan: &Pipeline, rebuild: bool) -> Result<State, 
     Ok(State::new(store?))
 }
 
+/// Takes a snapshot.
 async fn begin_snapshot(plan: &Pipeline, source: &Endpoint, definitions: Vec<TableDef>) -> Result<Snapshot, Error> {
     let options = super::super::source::snapshot_options(plan, source);
     let (snapshot, locked) = Snapshot::begin(&options, &definitions).await?;

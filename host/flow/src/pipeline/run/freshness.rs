@@ -47,9 +47,9 @@ impl Freshness {
         }
     }
 
-    /// The transactions of a snapshot begin no earlier than now.
-    pub(super) fn begin_snapshot(&mut self) {
-        self.snapshot = Some(micros_now());
+    /// The transactions of a snapshot began no earlier than at this moment.
+    pub(super) fn begin_snapshot(&mut self, moment: i64) {
+        self.snapshot = Some(moment);
     }
 
     /// Whether a moment is later than what is stored.

@@ -21,12 +21,12 @@ use rowmill_collation::Rule;
 use rowmill_mysql::{Conn, TableDef};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::partitions::{Key, Partitions};
 use super::{Difference, DifferenceKind, VerifyReport};
 use crate::aggregate::keys::canonical;
 use crate::bind::{BoundTable, same_name};
 use crate::cell;
 use crate::error::Error;
+use crate::pipeline::partitions::{Key, Partitions};
 
 pub(crate) struct Comparison {
     definition: TableDef,
@@ -43,6 +43,7 @@ pub(crate) struct Comparison {
     /// Rows whose time in this column of the plan is up to this are left out.
     frozen: Option<(usize, i64)>,
     left_out: u64,
+    rows_expected: u64,
     /// Columns of the plan that name a row where its key doesn't.
     names: Vec<usize>,
     column_names: Vec<String>,
@@ -103,6 +104,7 @@ impl Comparison {
             found: Partitions::new(),
             frozen,
             left_out: 0,
+            rows_expected: 0,
             names,
             column_names: target.schema.fields().iter().map(|field| field.name().clone()).collect(),
             rules,
@@ -121,8 +123,9 @@ impl Comparison {
         let columns = self.without_frozen(columns, false)?;
         let names = self.names(&columns);
         let (keys, hashes) = self.digest(columns)?;
+        self.rows_expected += keys.len() as u64;
         for ((key, hash), name) in keys.iter().zip(hashes).zip(names) {
-            self.expected.add(key, hash, &name).map_err(scratch)?;
+            self.expected.add(key, hash, name.as_bytes()).map_err(scratch)?;
         }
         Ok(())
     }
@@ -135,7 +138,7 @@ impl Comparison {
         let names = self.names(&columns);
         let (keys, hashes) = self.digest(columns)?;
         for ((key, hash), name) in keys.iter().zip(hashes).zip(names) {
-            self.found.add(key, hash, &name).map_err(scratch)?;
+            self.found.add(key, hash, name.as_bytes()).map_err(scratch)?;
         }
         Ok(())
     }
@@ -143,34 +146,43 @@ impl Comparison {
     /// Compares; what is left of the expected rows is missing.
     pub(crate) fn finish(mut self, report: &mut VerifyReport, shown: usize) -> Result<(), Error> {
         let room = shown.saturating_sub(report.differences.len());
-        let mut first: BTreeSet<(Key, DifferenceKind, Box<str>)> = BTreeSet::new();
+        let mut first: BTreeSet<(Key, DifferenceKind, Box<[u8]>)> = BTreeSet::new();
         let mut note = |key: Key, kind, name| {
             report.differing += 1;
+            match kind {
+                DifferenceKind::Missing => report.missing += 1,
+                DifferenceKind::Extra => report.extra += 1,
+                DifferenceKind::Different => report.different += 1,
+            }
             first.insert((key, kind, name));
             if first.len() > room {
                 first.pop_last();
             }
         };
+        let mut others = 0;
         let expected = std::mem::replace(&mut self.expected, Partitions::new());
         let found = std::mem::replace(&mut self.found, Partitions::new());
         for (expected, found) in expected.parts().zip(found.parts()) {
             let expected = expected.map_err(scratch)?;
-            let known = expected.map(|row| row.map(|row| (row.key, (row.hash, row.name))));
-            let mut known: HashMap<Key, (u128, Box<str>)> = known.collect::<Result<_, _>>().map_err(scratch)?;
+            let known = expected.map(|row| row.map(|row| (row.key, (row.hash, row.note))));
+            let mut known: HashMap<Key, (u128, Box<[u8]>)> = known.collect::<Result<_, _>>().map_err(scratch)?;
             for row in found.map_err(scratch)? {
                 let row = row.map_err(scratch)?;
                 match known.remove(&row.key) {
                     Some((hash, _)) if hash == row.hash => {}
-                    Some(_) => note(row.key, DifferenceKind::Different, row.name),
-                    None if self.extras_allowed => {}
-                    None => note(row.key, DifferenceKind::Extra, row.name),
+                    Some(_) => note(row.key, DifferenceKind::Different, row.note),
+                    None if self.extras_allowed => others += 1,
+                    None => note(row.key, DifferenceKind::Extra, row.note),
                 }
             }
             known.into_iter().for_each(|(key, (_, name))| note(key, DifferenceKind::Missing, name));
         }
         report.left_out += self.left_out;
+        report.others += others;
+        report.rows_expected += self.rows_expected;
         for (key, kind, name) in first {
-            let key = if name.is_empty() { self.key_text(&key)? } else { name.into_string() };
+            let name = String::from_utf8_lossy(&name);
+            let key = if name.is_empty() { self.key_text(&key)? } else { name.into_owned() };
             let table = self.definition.name.to_string();
             report.differences.push(Difference { table, key, kind });
         }

@@ -16,7 +16,6 @@
 
 mod aggregates;
 mod compare;
-mod partitions;
 mod rewind;
 
 use std::time::Duration;
@@ -54,13 +53,24 @@ pub struct VerifyReport {
     pub position: String,
     /// Rows of the source at that position.
     pub rows_source: u64,
+    /// What the steps make of them: rows that the target should have.
+    pub rows_expected: u64,
     /// Rows of the target.
     pub rows_target: u64,
     /// Rows of the target that can't be compared: windows that were closed when rows came too late.
     pub left_out: u64,
-    /// All differing keys.
+    /// Rows of the target that the source does not give, where rows of others are allowed (`existing: keep`).
+    /// They are no difference.
+    pub others: u64,
+    /// All differing keys: those that are missing, extra or different.
     pub differing: u64,
-    /// The first of them.
+    /// Keys that the target should have and has not.
+    pub missing: u64,
+    /// Keys that the target has and should not have.
+    pub extra: u64,
+    /// Keys whose rows have other values.
+    pub different: u64,
+    /// The first of the differing keys.
     pub differences: Vec<Difference>,
 }
 
@@ -125,6 +135,10 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
         .and_then(|progress| progress.aggregates.clone())
         .and_then(|stored| serde_json::from_value(stored).ok())
         .unwrap_or_default();
+    if progress.as_ref().is_some_and(|progress| progress.position.is_none() && progress.rebuilding) {
+        let message = "the target is being rebuilt, or was when the pipeline stopped; run it, then verify".to_owned();
+        return Err(Error::Verify { message });
+    }
     let position = match progress {
         Some(progress) if progress.snapshot.is_none() && progress.converge_until.is_none() => progress.position,
         Some(progress) if progress.position.is_some() => {

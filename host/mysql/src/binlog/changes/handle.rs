@@ -9,7 +9,7 @@ use super::super::query::Query;
 use super::super::rows::{RowKind, table_id};
 use super::super::table_map;
 use super::{Changes, Id, Transaction};
-use crate::error::{Error, Result};
+use crate::error::{ANEW, Error, Result};
 use crate::witness::Mark;
 
 impl Changes {
@@ -222,7 +222,7 @@ impl Changes {
             return Err(Error::UnsupportedEvent {
                 event: format!("an XA transaction on table {}", self.decoders[index].table().def.name),
                 position: self.here(),
-                fix: "write the tables that are read with ordinary transactions, and reset the pipeline".to_owned(),
+                fix: format!("write the tables that are read with ordinary transactions, and {ANEW}"),
             });
         }
         let event = self.decoders[index].rows_event(kind, body, transaction.commit_time)?;

@@ -1,5 +1,5 @@
-//! Keys with the hash of their row and what to call them, cut into parts by key: in memory while they are few, in temporary
-//! files when they are many. So a comparison holds one part at a time, however large the tables are.
+//! Keys, each with a hash and a note, cut into parts by key: in memory while they are few, in temporary files when
+//! they are many. So who compares two sides holds one part at a time, however large the tables are.
 
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 
@@ -12,28 +12,29 @@ const PARTS: usize = 64;
 const IN_MEMORY: usize = 512 << 10;
 
 /// The key's columns as `arrow-row` writes them.
-pub(super) type Key = Box<[u8]>;
+pub(crate) type Key = Box<[u8]>;
 
-pub(super) struct Partitions(Vec<SpooledTempFile>);
+pub(crate) struct Partitions(Vec<SpooledTempFile>);
 
 impl Partitions {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self((0..PARTS).map(|_| SpooledTempFile::new(IN_MEMORY)).collect())
     }
 
-    pub(super) fn add(&mut self, key: &[u8], row: u128, name: &str) -> io::Result<()> {
+    /// Adds a record. Records of equal keys come to the same part.
+    pub(crate) fn add(&mut self, key: &[u8], hash: u128, note: &[u8]) -> io::Result<()> {
         let part = &mut self.0[xxh3_64(key) as usize % PARTS];
-        let mut record = Vec::with_capacity(key.len() + name.len() + 24);
-        for bytes in [key, name.as_bytes()] {
+        let mut record = Vec::with_capacity(key.len() + note.len() + 24);
+        for bytes in [key, note] {
             record.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
             record.extend_from_slice(bytes);
         }
-        record.extend_from_slice(&row.to_le_bytes());
+        record.extend_from_slice(&hash.to_le_bytes());
         part.write_all(&record)
     }
 
     /// The parts, each with the same keys on both sides of a comparison.
-    pub(super) fn parts(self) -> impl Iterator<Item = io::Result<Part>> {
+    pub(crate) fn parts(self) -> impl Iterator<Item = io::Result<Part>> {
         self.0.into_iter().map(|mut file| {
             file.rewind()?;
             Ok(Part(BufReader::new(file)))
@@ -41,19 +42,18 @@ impl Partitions {
     }
 }
 
-/// A row of one side.
-pub(super) struct Row {
-    pub(super) key: Key,
-    pub(super) hash: u128,
-    /// Empty where the key says it.
-    pub(super) name: Box<str>,
+/// A record of one side.
+pub(crate) struct Record {
+    pub(crate) key: Key,
+    pub(crate) hash: u128,
+    pub(crate) note: Box<[u8]>,
 }
 
-/// The rows of a part.
-pub(super) struct Part(BufReader<SpooledTempFile>);
+/// The records of a part.
+pub(crate) struct Part(BufReader<SpooledTempFile>);
 
 impl Iterator for Part {
-    type Item = io::Result<Row>;
+    type Item = io::Result<Record>;
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.0.fill_buf() {
@@ -65,12 +65,11 @@ impl Iterator for Part {
 }
 
 impl Part {
-    fn record(&mut self) -> io::Result<Row> {
-        let (key, name) = (self.bytes()?, self.bytes()?);
+    fn record(&mut self) -> io::Result<Record> {
+        let (key, note) = (self.bytes()?, self.bytes()?);
         let mut hash = [0; 16];
         self.0.read_exact(&mut hash)?;
-        let name = String::from_utf8(name).map_err(io::Error::other)?;
-        Ok(Row { key: key.into(), hash: u128::from_le_bytes(hash), name: name.into() })
+        Ok(Record { key: key.into(), hash: u128::from_le_bytes(hash), note: note.into() })
     }
 
     fn bytes(&mut self) -> io::Result<Vec<u8>> {
@@ -91,7 +90,7 @@ mod tests {
         let mut partitions = Partitions::new();
         let long = vec![7; 2_000];
         for n in 0..20_000u64 {
-            partitions.add(&[&n.to_be_bytes()[..], &long].concat(), u128::from(n), "name").unwrap();
+            partitions.add(&[&n.to_be_bytes()[..], &long].concat(), u128::from(n), b"note").unwrap();
         }
         let mut found: Vec<u128> =
             partitions.parts().flat_map(|part| part.unwrap()).map(|row| row.unwrap().hash).collect();
