@@ -35,8 +35,10 @@ pub(crate) enum Type {
         collation: Collation,
         strength: Strength,
     },
+    /// `literal`: written as `0x41` or `b'101'`, which is a number where one is needed.
     Bytes {
         length: Option<u32>,
+        literal: bool,
     },
     Json,
     Date,
@@ -52,6 +54,10 @@ pub(crate) enum Type {
 /// A text computed from literals only.
 pub(crate) fn literal_text(chars: Option<u32>) -> Type {
     Type::Text { chars, collation: Collation::literal(), strength: Strength::Coercible }
+}
+
+pub(crate) fn bytes(length: Option<u32>) -> Type {
+    Type::Bytes { length, literal: false }
 }
 
 pub(crate) fn bigint() -> Type {
@@ -94,7 +100,7 @@ impl Type {
                 collation: attribute("collation").map_or(Collation::unknown(), |name| Collation::named(name)),
                 strength: Strength::Implicit,
             },
-            DataType::Binary => Type::Bytes { length: number("max-chars") },
+            DataType::Binary => bytes(number("max-chars")),
             DataType::Date32 => Type::Date,
             DataType::Timestamp(TimeUnit::Microsecond, _) => Type::DateTime { fsp: fsp(number("fsp")) },
             DataType::Duration(TimeUnit::Microsecond) => Type::Time { fsp: fsp(number("fsp")) },
@@ -127,6 +133,16 @@ impl Type {
 
     pub(crate) fn is_text(&self) -> bool {
         matches!(self, Type::Text { .. } | Type::Bytes { .. } | Type::Json)
+    }
+
+    /// `0x41`, `x'41'`, `b'101'` as such.
+    pub(crate) fn is_byte_literal(&self) -> bool {
+        matches!(self, Type::Bytes { literal: true, .. })
+    }
+
+    /// DATE and DATETIME.
+    pub(crate) fn is_date(&self) -> bool {
+        matches!(self, Type::Date | Type::DateTime { .. })
     }
 
     pub(crate) fn is_temporal(&self) -> bool {
@@ -183,7 +199,7 @@ impl Type {
             Type::Decimal { precision, scale, .. } => u32::from(*precision) + 2 - u32::from(*scale == 0),
             Type::Double => 22,
             Type::Text { chars, .. } => return *chars,
-            Type::Bytes { length } => return *length,
+            Type::Bytes { length, .. } => return *length,
             Type::Json => return None,
             Type::Date => 10,
             Type::DateTime { fsp } => 19 + point(*fsp),
@@ -200,7 +216,7 @@ impl Type {
                 attributes.extend(collation.name().map(|name| ("collation", name.to_owned())));
                 attributes
             }
-            Type::Bytes { length } => length.iter().map(|l| ("max-chars", l.to_string())).collect(),
+            Type::Bytes { length, .. } => length.iter().map(|l| ("max-chars", l.to_string())).collect(),
             Type::DateTime { fsp } | Type::Time { fsp } => vec![("fsp", fsp.to_string())],
             _ => Vec::new(),
         }

@@ -1,6 +1,6 @@
 //! CASE, IF, COALESCE and what else gives one of several values: the type that holds them all.
 
-use super::{Result, predicates};
+use super::{Result, compare, sets};
 use crate::collation::{Collation, Strength, agree};
 use crate::convert::convert;
 use crate::error::{BindError, Span};
@@ -9,6 +9,9 @@ use crate::types::{self, Type};
 
 /// The type of `CASE … THEN a ELSE b`, as MySQL aggregates types.
 pub(crate) fn common(span: Span, exprs: &[&Expr]) -> Result<Type> {
+    if let Some(spelt) = compare::all_spelt(exprs)? {
+        return common(span, &spelt.iter().collect::<Vec<_>>());
+    }
     let types: Vec<&Type> = exprs.iter().map(|expr| &expr.ty).filter(|ty| **ty != Type::Null).collect();
     let Some(first) = types.first() else { return Ok(Type::Null) };
     if types.iter().all(|ty| matches!(ty, Type::Bool)) {
@@ -55,7 +58,7 @@ pub(crate) fn common(span: Span, exprs: &[&Expr]) -> Result<Type> {
     }
     let chars = types.iter().map(|ty| ty.chars()).try_fold(0, |most, chars| chars.map(|chars| most.max(chars)));
     if types.iter().any(|ty| matches!(ty, Type::Bytes { .. })) {
-        return Ok(Type::Bytes { length: chars });
+        return Ok(types::bytes(chars));
     }
     let _ = first;
     let mixed = Type::Text { chars, collation: Collation::mixed(), strength: Strength::Implicit };
@@ -85,15 +88,11 @@ pub(crate) fn case(
     whens: Vec<(Expr, Expr)>,
     otherwise: Option<Expr>,
 ) -> Result<Expr> {
-    let mut conditions = Vec::new();
-    let mut results = Vec::new();
-    for (when, then) in whens {
-        conditions.push(match &operand {
-            Some(operand) => predicates::compare(when.span, crate::eval::compare::Op::Equal, operand.clone(), when)?,
-            None => when,
-        });
-        results.push(then);
-    }
+    let (whens, mut results): (Vec<Expr>, Vec<Expr>) = whens.into_iter().unzip();
+    let conditions = match &operand {
+        Some(operand) => sets::case_conditions(operand, whens)?,
+        None => whens,
+    };
     results.push(otherwise.unwrap_or_else(|| Expr::null(span)));
     choose(span, conditions, results)
 }

@@ -1,16 +1,19 @@
 //! From the parsed text to a typed expression: columns found, functions found, types decided, conversions written out.
 //! Everything that can be wrong about a text is found here, with its place.
 
+pub(crate) mod compare;
 pub(crate) mod conditionals;
+mod constants;
 pub(crate) mod operators;
 pub(crate) mod predicates;
+pub(crate) mod sets;
 
 use std::sync::Arc;
 
 use arrow_array::{BinaryArray, BooleanArray, Float64Array, Int64Array, StringArray, UInt64Array};
 use arrow_schema::Field;
 
-use crate::convert::{self, number, temporal};
+use crate::convert::{self, number, read};
 use crate::error::{BindError, Span, nearest};
 use crate::eval::decimal;
 use crate::expr::{Expr, Op};
@@ -52,8 +55,8 @@ impl<'a> Binder<'a> {
             NodeKind::Bool(value) => Expr::literal(span, Type::Bool, Arc::new(BooleanArray::from(vec![*value]))),
             NodeKind::Number(text) => number_literal(span, text)?,
             NodeKind::Text(text) => text_literal(span, text),
-            NodeKind::Hex(bytes) => {
-                let ty = Type::Bytes { length: Some(bytes.len() as u32) };
+            NodeKind::Bytes(bytes) => {
+                let ty = Type::Bytes { length: Some(bytes.len() as u32), literal: true };
                 Expr::literal(span, ty, Arc::new(BinaryArray::from(vec![bytes.as_slice()])))
             }
             NodeKind::Temporal(kind, text) => temporal_literal(span, *kind, text)?,
@@ -70,11 +73,11 @@ impl<'a> Binder<'a> {
             NodeKind::In { node, list, negated } => {
                 let node = self.bind(node)?;
                 let list = list.iter().map(|item| self.bind(item)).collect::<Result<Vec<_>>>()?;
-                predicates::is_in(span, node, list, *negated)?
+                sets::is_in(span, node, list, *negated)?
             }
             NodeKind::Between { node, low, high, negated } => {
                 let (node, low, high) = (self.bind(node)?, self.bind(low)?, self.bind(high)?);
-                predicates::between(span, node, low, high, *negated)?
+                sets::between(span, node, low, high, *negated)?
             }
             NodeKind::Like { node, pattern, escape, negated } => {
                 let (node, pattern) = (self.bind(node)?, self.bind(pattern)?);
@@ -215,25 +218,28 @@ fn number_literal(span: Span, text: &str) -> Result<Expr> {
     Ok(Expr::literal(span, ty, array))
 }
 
+/// As strict as MySQL's: all of the text has to be of that kind.
 fn temporal_literal(span: Span, kind: TemporalKind, text: &str) -> Result<Expr> {
     use arrow_array::types::{Date32Type, DurationMicrosecondType, TimestampMicrosecondType};
-    let fsp = text.rsplit_once('.').map_or(0, |(_, f)| f.bytes().take_while(u8::is_ascii_digit).count().min(6)) as u8;
-    let literal = match kind {
-        TemporalKind::Date => {
-            temporal::read_datetime(text).filter(|r| r.clean && r.value % convert::calendar::DAY == 0).map(|read| {
-                let days = read.value.div_euclid(convert::calendar::DAY) as i32;
-                Expr::literal(span, Type::Date, make_numbers::<Date32Type>(1, |_| Some(days)))
-            })
-        }
-        TemporalKind::DateTime => temporal::read_datetime(text).filter(|r| r.clean).map(|read| {
-            let ty = Type::DateTime { fsp };
-            Expr::literal(span, ty, make_numbers::<TimestampMicrosecondType>(1, |_| Some(read.value)))
-        }),
-        TemporalKind::Time => temporal::read_time(text).filter(|r| r.clean).map(|read| {
-            let ty = Type::Time { fsp };
-            Expr::literal(span, ty, make_numbers::<DurationMicrosecondType>(1, |_| Some(read.value)))
-        }),
+    let read = match kind {
+        TemporalKind::Time => read::read_time(text).filter(|read| read.parts == 0),
+        TemporalKind::Date => read::read_datetime(text).filter(|read| read.parts <= 3),
+        TemporalKind::DateTime => read::read_datetime(text).filter(|read| read.parts > 3),
     };
+    let literal = read.filter(|read| read.clean).map(|read| match kind {
+        TemporalKind::Date => {
+            let days = read.micros.div_euclid(convert::calendar::DAY) as i32;
+            Expr::literal(span, Type::Date, make_numbers::<Date32Type>(1, |_| Some(days)))
+        }
+        TemporalKind::DateTime => {
+            let ty = Type::DateTime { fsp: read.fsp };
+            Expr::literal(span, ty, make_numbers::<TimestampMicrosecondType>(1, |_| Some(read.micros)))
+        }
+        TemporalKind::Time => {
+            let ty = Type::Time { fsp: read.fsp };
+            Expr::literal(span, ty, make_numbers::<DurationMicrosecondType>(1, |_| Some(read.micros)))
+        }
+    });
     literal.ok_or_else(|| {
         let example = match kind {
             TemporalKind::Date => "a date such as '2024-01-31'",

@@ -5,7 +5,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, DurationMicrosecondType, Float64Type, TimestampMicrosecondType};
 
 use super::calendar::{self, DAY, TIME_MAX};
-use super::{number, temporal};
+use super::{number, read, temporal};
 use crate::eval::decimal::Decimals;
 use crate::types::Type;
 use crate::value::{Value, make_numbers};
@@ -46,7 +46,7 @@ fn moments<'a>(from: &Type, value: &'a Value, rows: usize) -> Reader<'a> {
             let values = value.bytes();
             Box::new(move |row| {
                 let text = std::str::from_utf8(values.get(row)?).ok()?;
-                temporal::read_datetime(text).map(|read| read.value)
+                read::read_datetime(text).map(|read| read.micros)
             })
         }
         Type::Date => {
@@ -80,13 +80,24 @@ pub(super) fn datetimes(from: &Type, value: &Value, fsp: u8, rows: usize) -> Arr
     })
 }
 
+/// Before every date; what MySQL takes a text for that is none, where it is compared with dates.
+const NO_DATE: i64 = i64::MIN;
+
+/// Microseconds since 1970 to compare by: a text that is no date is before all dates, and is not NULL.
+pub(super) fn comparable(from: &Type, value: &Value, rows: usize) -> ArrayRef {
+    let moments = moments(from, value, rows);
+    make_numbers::<TimestampMicrosecondType>(rows, |row| {
+        (!value.is_null(row)).then(|| moments(row).unwrap_or(NO_DATE))
+    })
+}
+
 pub(super) fn times(from: &Type, value: &Value, fsp: u8, rows: usize) -> ArrayRef {
     let read: Reader<'_> = match from {
         Type::Text { .. } | Type::Bytes { .. } | Type::Json | Type::Null => {
             let values = value.bytes();
             Box::new(move |row| {
                 let text = std::str::from_utf8(values.get(row)?).ok()?;
-                temporal::read_time(text).map(|read| read.value)
+                read::read_time(text).map(|read| read.micros)
             })
         }
         Type::Date => Box::new(move |row| (!value.is_null(row)).then_some(0)),

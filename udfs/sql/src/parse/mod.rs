@@ -29,8 +29,8 @@ pub(crate) enum NodeKind {
     /// As written: integer, decimal or with an exponent.
     Number(String),
     Text(String),
-    /// `0x…` and `x'…'`.
-    Hex(Vec<u8>),
+    /// `0x…`, `x'…'`, `0b…` and `b'…'`.
+    Bytes(Vec<u8>),
     /// `DATE '…'`, `TIME '…'`, `TIMESTAMP '…'`.
     Temporal(TemporalKind, String),
     Column(String),
