@@ -44,10 +44,12 @@ mod parse;
 mod program;
 mod types;
 mod value;
+mod varies;
 
 pub use component::{Filter, Map};
 pub use error::{BindError, Span};
-pub use program::{Computed, Program};
+pub use program::{Computed, Program, Varies};
 pub use value::{Failure, RowError};
+pub use varies::Kind;
 
 rowmill_sdk::export!(Filter, Map);

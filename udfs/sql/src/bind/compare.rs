@@ -15,7 +15,7 @@ use super::operators::as_decimal;
 use super::predicates::is;
 use super::{Result, conditionals, constants};
 use crate::collation::{self, Rule, Strength};
-use crate::convert::{canonical, comparable, convert};
+use crate::convert::{Compared, canonical, comparable, convert};
 use crate::error::{BindError, Span};
 use crate::eval::compare::Op;
 use crate::eval::{compare as kernels, decimal};
@@ -53,8 +53,27 @@ impl Kind {
     }
 }
 
-/// `left op right`, as the operators and NULLIF compare.
+/// `left op right`, as the operators compare.
 pub(crate) fn compare(span: Span, op: Op, left: Expr, right: Expr) -> Result<Expr> {
+    let right = row_beside(&left, right)?;
+    let left = row_beside(&right, left)?;
+    compare_values(span, op, left, right)
+}
+
+/// A row's text beside a row's date is converted to the date's type; operators alone have it so.
+fn row_beside(date: &Expr, text: Expr) -> Result<Expr> {
+    if date.value().is_some() || text.value().is_some() || !text.ty.is_text() || text.ty == Type::Json {
+        return Ok(text);
+    }
+    match date.ty {
+        Type::Date => comparable(text, Compared::Day),
+        Type::DateTime { .. } => comparable(text, Compared::Utc),
+        _ => Ok(text),
+    }
+}
+
+/// The same without that, as NULLIF compares.
+pub(crate) fn compare_values(span: Span, op: Op, left: Expr, right: Expr) -> Result<Expr> {
     if left.ty == Type::Null || right.ty == Type::Null {
         if op == Op::NullSafeEqual {
             let other = if left.ty == Type::Null { right } else { left };
@@ -111,7 +130,7 @@ pub(super) fn moments(span: Span, op: Op, left: Expr, right: Expr) -> Result<Exp
     if (&left.ty, &right.ty) == (&Type::Date, &Type::Date) {
         return same_type(span, op, canonical(left)?, canonical(right)?);
     }
-    same_type(span, op, comparable(left)?, comparable(right)?)
+    same_type(span, op, comparable(left, Compared::Written)?, comparable(right, Compared::Written)?)
 }
 
 /// A TIME becomes a moment only with the day that it is today.

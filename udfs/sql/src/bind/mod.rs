@@ -21,6 +21,7 @@ use crate::functions;
 use crate::parse::{BinaryOp, CastTarget, Node, NodeKind, TemporalKind, UnaryOp};
 use crate::types::{self, Type, literal_text};
 use crate::value::make_numbers;
+use crate::varies::Kind;
 
 pub(crate) type Result<T> = std::result::Result<T, BindError>;
 
@@ -28,11 +29,17 @@ pub(crate) type Result<T> = std::result::Result<T, BindError>;
 pub(crate) struct Binder<'a> {
     fields: &'a [Field],
     reads: Vec<usize>,
+    varies: Vec<(Span, Kind)>,
 }
 
 impl<'a> Binder<'a> {
     pub(crate) fn new(fields: &'a [Field]) -> Self {
-        Self { fields, reads: Vec::new() }
+        Self { fields, reads: Vec::new(), varies: Vec::new() }
+    }
+
+    /// Where MariaDB says something else, found since this was asked last.
+    pub(crate) fn take_varies(&mut self) -> Vec<(Span, Kind)> {
+        std::mem::take(&mut self.varies)
     }
 
     /// Positions of the columns to read, in the order of `Op::Column`.
@@ -226,14 +233,14 @@ fn temporal_literal(span: Span, kind: TemporalKind, text: &str) -> Result<Expr> 
         TemporalKind::Date => read::read_datetime(text).filter(|read| read.parts <= 3),
         TemporalKind::DateTime => read::read_datetime(text).filter(|read| read.parts > 3),
     };
-    let literal = read.filter(|read| read.clean).map(|read| match kind {
+    let literal = read.filter(|read| read.clean && read.utc().is_some()).map(|read| match kind {
         TemporalKind::Date => {
             let days = read.micros.div_euclid(convert::calendar::DAY) as i32;
             Expr::literal(span, Type::Date, make_numbers::<Date32Type>(1, |_| Some(days)))
         }
         TemporalKind::DateTime => {
             let ty = Type::DateTime { fsp: read.fsp };
-            Expr::literal(span, ty, make_numbers::<TimestampMicrosecondType>(1, |_| Some(read.micros)))
+            Expr::literal(span, ty, make_numbers::<TimestampMicrosecondType>(1, |_| read.utc()))
         }
         TemporalKind::Time => {
             let ty = Type::Time { fsp: read.fsp };

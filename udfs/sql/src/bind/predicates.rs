@@ -6,7 +6,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray};
 
 use super::Result;
-use super::compare::{as_texts, compare};
+use super::compare::{as_texts, compare, compare_values};
 use crate::convert::{canonical, convert};
 use crate::error::{BindError, Span};
 use crate::eval::compare::Op;
@@ -82,7 +82,7 @@ pub(crate) fn regexp(span: Span, _expr: Expr, _pattern: Expr, _negated: bool) ->
 
 /// NULLIF(a, b): `a`, or NULL where it equals `b`.
 pub(crate) fn null_if(span: Span, a: Expr, b: Expr) -> Result<Expr> {
-    let equal = compare(span, Op::Equal, a.clone(), b)?;
+    let equal = compare_values(span, Op::Equal, a.clone(), b)?;
     if equal.is_null_literal() {
         return Ok(a);
     }

@@ -2,14 +2,15 @@
 //! are compared, each of the four in its own way.
 //!
 //! - BETWEEN has one kind of comparison for all three. With a date among them all are moments.
-//! - IN over constants that have one kind with the operand is a set of that kind, of values of the operand's column
+//! - IN of one item is `=`.
+//! - IN over several constants that have one kind with the operand is a set of that kind, of values of the operand's column
 //!   where all are such values. Otherwise each item is compared with the operand as the two kinds say, and not as `=`
 //!   would: a quoted number is a DOUBLE then.
 //! - CASE compares each WHEN with the operand as the two kinds say. A text beside a date operand is a moment, a date
 //!   beside a text operand is a text.
 //! - FIELD has one kind for all, and dates are texts for it.
 //!
-//! Nowhere here does a constant text have to be a date: one that is none is before all dates, like a row's.
+//! But for an IN of one item, nowhere here does a constant text have to be a date: one that is none is before all dates, like a row's.
 
 use std::sync::Arc;
 
@@ -65,6 +66,11 @@ pub(crate) fn between(span: Span, expr: Expr, low: Expr, high: Expr, negated: bo
 }
 
 pub(crate) fn is_in(span: Span, expr: Expr, list: Vec<Expr>, negated: bool) -> Result<Expr> {
+    if let [_] = list[..] {
+        let op = if negated { Op::NotEqual } else { Op::Equal };
+        let only = list.into_iter().next().unwrap_or(Expr::null(span));
+        return compare(span, op, expr, only);
+    }
     let found = match set_of_texts(span, &expr, &list)? {
         Some(found) => found,
         None => {

@@ -10,6 +10,8 @@ mod to_number;
 mod to_temporal;
 mod to_text;
 
+pub(crate) use to_temporal::Compared;
+
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -85,14 +87,14 @@ pub(crate) fn convert(expr: Expr, to: &Type) -> Result<Expr, BindError> {
 }
 
 /// A date, or a text that may be none, as what MySQL compares dates by.
-pub(crate) fn comparable(expr: Expr) -> Result<Expr, BindError> {
+pub(crate) fn comparable(expr: Expr, what: Compared) -> Result<Expr, BindError> {
     let (span, from) = (expr.span, expr.ty.clone());
-    let target = Type::DateTime { fsp: 6 };
+    let to = if what == Compared::Day { Type::Date } else { Type::DateTime { fsp: 6 } };
     if !from.is_text() {
-        return convert(expr, &target);
+        return convert(expr, &to);
     }
-    let kernel: Kernel = Arc::new(move |args, rows| Ok(to_temporal::comparable(&from, &args[0], rows.count)));
-    Expr::call(span, target, false, vec![canonical(expr)?], kernel)
+    let kernel: Kernel = Arc::new(move |args, rows| Ok(to_temporal::comparable(&from, &args[0], what, rows.count)));
+    Expr::call(span, to, false, vec![canonical(expr)?], kernel)
 }
 
 /// Nothing to compute between the two.

@@ -10,14 +10,29 @@ use super::calendar::{self, DAY, HOUR, MINUTE, SECOND, TIME_MAX};
 /// What a text says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Read {
-    /// Microseconds: since 1970, or of the time.
+    /// Microseconds as written: since 1970, or of the time.
     pub(crate) micros: i64,
+    /// How far east of UTC that is, in microseconds, if the text says so.
+    offset: Option<i64>,
     /// How many parts of a date and its time were written, 0 of a mere time.
     pub(crate) parts: usize,
     /// Digits of the fraction, at most 6.
     pub(crate) fsp: u8,
     /// Whether all of it was understood; MySQL warns if not.
     pub(crate) clean: bool,
+}
+
+impl Read {
+    /// Microseconds since 1970 in UTC, the zone of every session. MySQL knows offsets of the years since 1901.
+    pub(crate) fn utc(&self) -> Option<i64> {
+        /// 1901-01-01.
+        const FIRST: i64 = -25_202 * DAY;
+        match self.offset {
+            None => Some(self.micros),
+            Some(_) if self.micros < FIRST => None,
+            Some(offset) => calendar::in_range_micros(self.micros - offset),
+        }
+    }
 }
 
 /// Why a text is no date.
@@ -29,13 +44,13 @@ enum Unread {
     Value,
 }
 
-/// The moment of `2024-01-31 10:20:30.5`, `20240131102030`, `24-1-31`, `2024-01-31T10:20:30+01:00`, … None if there is
-/// no such moment.
+/// What `2024-01-31 10:20:30.5`, `20240131102030`, `24-1-31`, `2024-01-31T10:20:30+01:00`, … say. None if there is no
+/// such moment.
 pub(crate) fn read_datetime(text: &str) -> Option<Read> {
     let found = scan(text.as_bytes(), false).ok()?;
     let days = calendar::checked_days(found.year, found.month, found.day)?;
-    let micros = calendar::in_range_micros(days * DAY + found.clock() - found.offset)?;
-    Some(Read { micros, parts: found.parts, fsp: found.fsp, clean: found.clean })
+    let micros = calendar::in_range_micros(days * DAY + found.clock())?;
+    Some(Read { micros, offset: found.offset, parts: found.parts, fsp: found.fsp, clean: found.clean })
 }
 
 /// The time of `-12:34:56.5`, `1 02:03`, `123456`, or the one in a full date and time.
@@ -51,7 +66,8 @@ pub(crate) fn read_time(text: &str) -> Option<Read> {
     if bytes.len() - start >= 12 {
         match scan(&bytes[start..], true) {
             Ok(found) => {
-                return Some(Read { micros: found.clock(), parts: found.parts, fsp: found.fsp, clean: found.clean });
+                let micros = (found.clock() - found.offset.unwrap_or(0)).rem_euclid(DAY);
+                return Some(Read { micros, offset: None, parts: found.parts, fsp: found.fsp, clean: found.clean });
             }
             Err(Unread::Value) => return None,
             Err(Unread::Form) => {}
@@ -103,7 +119,7 @@ pub(crate) fn read_time(text: &str) -> Option<Read> {
     let total = (days * 24 + hours).min(100_000) * HOUR + minutes * MINUTE + seconds * SECOND + micro;
     let clean = spaces(bytes, at) == bytes.len() && total <= TIME_MAX;
     let total = total.min(TIME_MAX);
-    Some(Read { micros: if negative { -total } else { total }, parts: 0, fsp, clean })
+    Some(Read { micros: if negative { -total } else { total }, offset: None, parts: 0, fsp, clean })
 }
 
 /// The parts of a date and its time, in range each, but not yet a day that exists.
@@ -114,8 +130,7 @@ struct Found {
     time: [i64; 3],
     /// Rounded at the seventh digit, so up to a million.
     micro: i64,
-    /// East of UTC, in microseconds.
-    offset: i64,
+    offset: Option<i64>,
     parts: usize,
     fsp: u8,
     clean: bool,
@@ -222,7 +237,7 @@ fn scan(bytes: &[u8], for_time: bool) -> Result<Found, Unread> {
         day,
         time: [hour, minute, second],
         micro,
-        offset: offset.unwrap_or(0),
+        offset,
         parts: part,
         fsp: fsp as u8,
         clean: spaces(bytes, at) == bytes.len(),
@@ -301,7 +316,7 @@ mod tests {
         ] {
             let read = read_datetime(text).unwrap_or_else(|| panic!("{text}"));
             let mut out = String::new();
-            write_datetime(read.micros, 6, &mut out);
+            write_datetime(read.utc().unwrap(), 6, &mut out);
             assert_eq!((out.as_str(), read.clean), (shown, clean), "{text}");
         }
         for text in [

@@ -23,9 +23,9 @@ fn leaf(text: impl Into<String>) -> Tree {
     Tree { pieces: vec![text.into()], children: Vec::new() }
 }
 
-/// `template` with `_` for each child.
+/// `template` with `@` for each child.
 fn node(template: &str, children: Vec<Tree>) -> Tree {
-    let pieces: Vec<String> = template.split('_').map(str::to_owned).collect();
+    let pieces: Vec<String> = template.split('@').map(str::to_owned).collect();
     assert_eq!(pieces.len(), children.len() + 1, "{template}");
     Tree { pieces, children }
 }
@@ -110,13 +110,13 @@ pub(crate) fn expression(random: &mut Random) -> Tree {
         65..90 => beside_date(random),
         90..95 => {
             let (a, b) = (expression(random), expression(random));
-            node(random.of(&["(_) AND (_)", "(_) OR (_)", "(_) XOR (_)"]), vec![a, b])
+            node(random.of(&["(@) AND (@)", "(@) OR (@)", "(@) XOR (@)"]), vec![a, b])
         }
         95..98 => {
             let (a, b, c) = (condition(random), expression(random), expression(random));
-            node("IF(_, _, _)", vec![a, b, c])
+            node("IF(@, @, @)", vec![a, b, c])
         }
-        _ => node(random.of(&["NOT (_)", "(_) IS NULL", "(_) IS TRUE"]), vec![expression(random)]),
+        _ => node(random.of(&["NOT (@)", "(@) IS NULL", "(@) IS TRUE"]), vec![expression(random)]),
     }
 }
 
@@ -131,10 +131,10 @@ fn beside(random: &mut Random, value: fn(&mut Random) -> Tree, other: fn(&mut Ra
         0..4 => {
             let (a, b) = (value(random), other(random));
             let (a, b) = if random.chance(20) { (b, a) } else { (a, b) };
-            node(&format!("_ {} _", random.of(&OPERATORS)), vec![a, b])
+            node(&format!("@ {} @", random.of(&OPERATORS)), vec![a, b])
         }
         4 | 5 => {
-            let between = random.of(&["_ BETWEEN _ AND _", "_ NOT BETWEEN _ AND _"]);
+            let between = random.of(&["@ BETWEEN @ AND @", "@ NOT BETWEEN @ AND @"]);
             let all = if random.chance(80) {
                 vec![value(random), either(random), either(random)]
             } else {
@@ -144,7 +144,7 @@ fn beside(random: &mut Random, value: fn(&mut Random) -> Tree, other: fn(&mut Ra
         }
         6 | 7 => {
             let count = 1 + random.below(3);
-            let template = format!("_ {}IN (_{})", random.of(&["", "NOT "]), ", _".repeat(count - 1));
+            let template = format!("@ {}IN (@{})", random.of(&["", "NOT "]), ", @".repeat(count - 1));
             let mut all = vec![if random.chance(80) { value(random) } else { other(random) }];
             for _ in 0..count {
                 all.push(if random.chance(5) { leaf("NULL") } else { either(random) });
@@ -154,11 +154,11 @@ fn beside(random: &mut Random, value: fn(&mut Random) -> Tree, other: fn(&mut Ra
         8 => {
             let (a, b) = (value(random), other(random));
             let (a, b) = if random.chance(20) { (b, a) } else { (a, b) };
-            node("CASE _ WHEN _ THEN 1 WHEN _ THEN 2 ELSE 3 END", vec![a, b, either(random)])
+            node("CASE @ WHEN @ THEN 1 WHEN @ THEN 2 ELSE 3 END", vec![a, b, either(random)])
         }
         _ => {
             let (a, b) = (value(random), other(random));
-            node(random.of(&["NULLIF(_, _)", "FIELD(_, _)"]), vec![a, b])
+            node(random.of(&["NULLIF(@, @)", "FIELD(@, @)"]), vec![a, b])
         }
     }
 }
@@ -177,7 +177,7 @@ fn number(random: &mut Random) -> Tree {
     if random.chance(80) {
         return column;
     }
-    node(random.of(&["(_ + 0)", "COALESCE(_, 0)", "(_ * 1)", "ABS(_)", "IF(i > 0, _, NULL)"]), vec![column])
+    node(random.of(&["(@ + 0)", "COALESCE(@, 0)", "(@ * 1)", "ABS(@)", "IF(i > 0, @, NULL)"]), vec![column])
 }
 
 fn quoted(random: &mut Random) -> Tree {
@@ -188,21 +188,21 @@ fn bytes(random: &mut Random) -> Tree {
     let literal = |random: &mut Random| leaf(random.of(&BYTES));
     match random.below(10) {
         0 => {
-            let template = random.of(&["_ + _", "_ - _", "_ * _", "_ / _", "_ DIV _", "_ % _"]);
+            let template = random.of(&["@ + @", "@ - @", "@ * @", "@ / @", "@ DIV @", "@ % @"]);
             node(template, vec![leaf(random.of(&["i", "u", "e", "f", "1", "'5'"])), literal(random)])
         }
         1 => {
-            let template = random.of(&["_ & _", "_ | _", "_ ^ _", "_ << _", "_ >> _"]);
+            let template = random.of(&["@ & @", "@ | @", "@ ^ @", "@ << @", "@ >> @"]);
             node(template, vec![leaf(random.of(&["i", "u", "ub", "0x0F", "s"])), literal(random)])
         }
-        2 => node(random.of(&["~_", "_ + 0", "ABS(_)", "ROUND(_)", "CEIL(_)", "SIGN(_)", "SQRT(_)"]), vec![literal(random)]),
+        2 => node(random.of(&["~@", "@ + 0", "ABS(@)", "ROUND(@)", "CEIL(@)", "SIGN(@)", "SQRT(@)"]), vec![literal(random)]),
         3 => node(
-            random.of(&["CAST(_ AS UNSIGNED)", "CAST(_ AS SIGNED)", "CAST(_ AS DECIMAL(20,2))", "CAST(_ AS DOUBLE)", "CAST(_ AS CHAR)"]),
+            random.of(&["CAST(@ AS UNSIGNED)", "CAST(@ AS SIGNED)", "CAST(@ AS DECIMAL(20,2))", "CAST(@ AS DOUBLE)", "CAST(@ AS CHAR)"]),
             vec![literal(random)],
         ),
-        4 => node(random.of(&["HEX(_)", "LENGTH(_)", "CONCAT(_, 'b')", "CONCAT(s, _)", "NOT _", "_ AND 1"]), vec![literal(random)]),
-        5 => node(random.of(&["LEFT('abcdefgh', _)", "SUBSTRING('abcdefgh', _)", "ELT(_, 'a', 'b', 'c', 'd', 'e')"]), vec![literal(random)]),
-        6 => node(random.of(&["IF(i > 0, _, _)", "COALESCE(NULL, _, _)", "CASE WHEN u > 5 THEN _ ELSE _ END"]), vec![literal(random), leaf(random.of(&["s", "i", "'z'", "0x42"]))]),
+        4 => node(random.of(&["HEX(@)", "LENGTH(@)", "CONCAT(@, 'b')", "CONCAT(s, @)", "NOT @", "@ AND 1"]), vec![literal(random)]),
+        5 => node(random.of(&["LEFT('abcdefgh', @)", "SUBSTRING('abcdefgh', @)", "ELT(@, 'a', 'b', 'c', 'd', 'e')"]), vec![literal(random)]),
+        6 => node(random.of(&["IF(i > 0, @, @)", "COALESCE(NULL, @, @)", "CASE WHEN u > 5 THEN @ ELSE @ END"]), vec![literal(random), leaf(random.of(&["s", "i", "'z'", "0x42"]))]),
         7 => beside(random, |random| leaf(random.of(&["s", "x", "bin", "n", "'A'", "'5'"])), |random| leaf(random.of(&BYTES))),
         _ => beside(random, number, |random| leaf(random.of(&BYTES))),
     }
@@ -263,11 +263,11 @@ fn date_text(random: &mut Random) -> Tree {
 /// A text where a date or a time is needed.
 fn as_date(random: &mut Random) -> Tree {
     const FORMS: [&str; 24] = [
-        "CAST(_ AS DATE)", "CAST(_ AS DATETIME)", "CAST(_ AS DATETIME(3))", "CAST(_ AS DATETIME(6))", "CAST(_ AS TIME)",
-        "CAST(_ AS TIME(2))", "CAST(_ AS TIME(6))", "DATE(_)", "YEAR(_)", "MONTH(_)", "DAY(_)", "QUARTER(_)", "DAYOFWEEK(_)",
-        "DAYOFYEAR(_)", "LAST_DAY(_)", "TO_DAYS(_)", "HOUR(_)", "MINUTE(_)", "SECOND(_)", "MICROSECOND(_)",
-        "DATE_FORMAT(_, '%Y-%m-%d %H:%i:%s.%f')", "DATEDIFF(_, '2024-01-01')", "TIMESTAMPDIFF(SECOND, _, '2024-03-01 10:00:00')",
-        "CAST(DATE_ADD(_, INTERVAL 1 DAY) AS DATE)",
+        "CAST(@ AS DATE)", "CAST(@ AS DATETIME)", "CAST(@ AS DATETIME(3))", "CAST(@ AS DATETIME(6))", "CAST(@ AS TIME)",
+        "CAST(@ AS TIME(2))", "CAST(@ AS TIME(6))", "DATE(@)", "YEAR(@)", "MONTH(@)", "DAY(@)", "QUARTER(@)", "DAYOFWEEK(@)",
+        "DAYOFYEAR(@)", "LAST_DAY(@)", "TO_DAYS(@)", "HOUR(@)", "MINUTE(@)", "SECOND(@)", "MICROSECOND(@)",
+        "DATE_FORMAT(@, '%Y-%m-%d %H:%i:%s.%f')", "DATEDIFF(@, '2024-01-01')", "TIMESTAMPDIFF(SECOND, @, '2024-03-01 10:00:00')",
+        "CAST(DATE_ADD(@, INTERVAL 1 DAY) AS DATE)",
     ];
     node(random.of(&FORMS), vec![date_text(random)])
 }
@@ -291,5 +291,5 @@ fn date(random: &mut Random) -> Tree {
     if random.chance(80) {
         return column;
     }
-    node(random.of(&["DATE(_)", "COALESCE(_, DATE '2000-01-01')", "LAST_DAY(_)", "CAST(_ AS DATETIME(6))"]), vec![column])
+    node(random.of(&["DATE(@)", "COALESCE(@, DATE '2000-01-01')", "LAST_DAY(@)", "CAST(@ AS DATETIME(6))"]), vec![column])
 }

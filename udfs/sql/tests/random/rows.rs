@@ -115,7 +115,8 @@ pub(crate) fn columns(kind: Kind) -> (Vec<Field>, Vec<ArrayRef>) {
             _ => Vec::new(),
         };
         let array = array(*form, &texts);
-        let facts = facts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let facts = facts.into_iter().map(|(key, value): (&str, String)| (key.to_owned(), value));
+        let facts: std::collections::HashMap<_, _> = facts.collect();
         (Field::new(*name, array.data_type().clone(), true).with_metadata(facts), array)
     };
     COLUMNS.iter().enumerate().map(one).unzip()
