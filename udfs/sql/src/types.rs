@@ -12,6 +12,15 @@ use crate::collation::{Collation, Strength};
 pub(crate) const PRECISION_MAX: u8 = 65;
 pub(crate) const SCALE_MAX: u8 = 30;
 
+/// How a literal of bytes is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Digits {
+    /// A BIGINT UNSIGNED among numbers.
+    Hexadecimal,
+    /// A BIGINT in MySQL 9.7's arithmetic, whatever its manual says.
+    Binary,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Type {
     /// The literal NULL, which is of every type.
@@ -38,7 +47,7 @@ pub(crate) enum Type {
     /// `literal`: written as `0x41` or `b'101'`, which is a number where one is needed.
     Bytes {
         length: Option<u32>,
-        literal: bool,
+        literal: Option<Digits>,
     },
     Json,
     Date,
@@ -57,7 +66,7 @@ pub(crate) fn literal_text(chars: Option<u32>) -> Type {
 }
 
 pub(crate) fn bytes(length: Option<u32>) -> Type {
-    Type::Bytes { length, literal: false }
+    Type::Bytes { length, literal: None }
 }
 
 pub(crate) fn bigint() -> Type {
@@ -137,7 +146,7 @@ impl Type {
 
     /// `0x41`, `x'41'`, `b'101'` as such.
     pub(crate) fn is_byte_literal(&self) -> bool {
-        matches!(self, Type::Bytes { literal: true, .. })
+        matches!(self, Type::Bytes { literal: Some(_), .. })
     }
 
     /// DATE and DATETIME.

@@ -196,7 +196,7 @@ fn spelt_alike([left, right]: [Expr; 2]) -> Result<[Expr; 2]> {
 /// Literals of bytes beside a text that is no literal are of that text's character set. None if there are none.
 pub(crate) fn all_spelt(exprs: &[&Expr]) -> Result<Option<Vec<Expr>>> {
     let firm = |expr: &&Expr| matches!(&expr.ty, Type::Text { strength, .. } if *strength != Strength::Coercible);
-    let binary = |expr: &&Expr| matches!(expr.ty, Type::Bytes { literal: false, .. });
+    let binary = |expr: &&Expr| matches!(expr.ty, Type::Bytes { literal: None, .. });
     let literal = |expr: &&Expr| expr.ty.is_byte_literal();
     if !exprs.iter().any(firm) || exprs.iter().any(binary) || !exprs.iter().any(literal) {
         return Ok(None);

@@ -30,6 +30,18 @@ pub(crate) fn common(span: Span, exprs: &[&Expr]) -> Result<Type> {
             _ => types::decimal(u32::from(digits), 0),
         });
     }
+    if types.iter().any(|ty| ty.is_byte_literal()) {
+        if let Some(expr) = exprs.iter().find(|expr| matches!(expr.ty, Type::Int { .. } | Type::Decimal { .. } | Type::Double)) {
+            let message = "a number and a literal of bytes, which is a number or a text; \
+                           write CAST(… AS UNSIGNED) or CAST(… AS CHAR) around the literal";
+            return Err(BindError::new(expr.span, message));
+        }
+    }
+    let is_time = |ty: &&&Type| matches!(ty, Type::Time { .. });
+    if types.iter().any(|ty| is_time(&ty)) && types.iter().any(|ty| ty.is_date()) {
+        let message = "a TIME and a date have no common type (MySQL would add the current date, which changes from run to run)";
+        return Err(BindError::new(span, message));
+    }
     let numeric = |ty: &Type| ty.is_integer() || matches!(ty, Type::Decimal { .. } | Type::Double);
     if types.iter().all(|ty| numeric(ty)) {
         if types.iter().any(|ty| matches!(ty, Type::Double)) {
@@ -58,9 +70,10 @@ pub(crate) fn common(span: Span, exprs: &[&Expr]) -> Result<Type> {
     }
     let chars = types.iter().map(|ty| ty.chars()).try_fold(0, |most, chars| chars.map(|chars| most.max(chars)));
     if types.iter().any(|ty| matches!(ty, Type::Bytes { .. })) {
-        return Ok(types::bytes(chars));
+        let digits = |ty: &&Type| if let Type::Bytes { literal, .. } = ty { *literal } else { None };
+        let literal = types.iter().all(|ty| ty.is_byte_literal()).then(|| digits(first)).flatten();
+        return Ok(Type::Bytes { length: chars, literal });
     }
-    let _ = first;
     let mixed = Type::Text { chars, collation: Collation::mixed(), strength: Strength::Implicit };
     Ok(text_of(span, exprs, chars).unwrap_or(mixed))
 }

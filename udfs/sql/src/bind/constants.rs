@@ -45,7 +45,7 @@ pub(super) fn of_column(column: &Expr, constant: &Expr) -> Result<Option<Expr>> 
 fn bigint(column: &Expr, constant: &Expr) -> Option<Expr> {
     let value = constant.value()?;
     let (whole, double) = match constant.ty {
-        Type::Bytes { literal: true, .. } => {
+        Type::Bytes { literal: Some(_), .. } => {
             let bytes = value.bytes().get(0)?;
             let number = number::of_bytes(bytes);
             (bytes.len() <= 8).then_some((i128::from(number), number as f64))?

@@ -21,7 +21,7 @@ use crate::functions;
 use crate::parse::{BinaryOp, CastTarget, Node, NodeKind, TemporalKind, UnaryOp};
 use crate::types::{self, Type, literal_text};
 use crate::value::make_numbers;
-use crate::varies::Kind;
+use crate::varies::{self, Kind};
 
 pub(crate) type Result<T> = std::result::Result<T, BindError>;
 
@@ -29,7 +29,7 @@ pub(crate) type Result<T> = std::result::Result<T, BindError>;
 pub(crate) struct Binder<'a> {
     fields: &'a [Field],
     reads: Vec<usize>,
-    varies: Vec<(Span, Kind)>,
+    varies: Vec<varies::Found>,
 }
 
 impl<'a> Binder<'a> {
@@ -38,7 +38,7 @@ impl<'a> Binder<'a> {
     }
 
     /// Where MariaDB says something else, found since this was asked last.
-    pub(crate) fn take_varies(&mut self) -> Vec<(Span, Kind)> {
+    pub(crate) fn take_varies(&mut self) -> Vec<varies::Found> {
         std::mem::take(&mut self.varies)
     }
 
@@ -62,8 +62,8 @@ impl<'a> Binder<'a> {
             NodeKind::Bool(value) => Expr::literal(span, Type::Bool, Arc::new(BooleanArray::from(vec![*value]))),
             NodeKind::Number(text) => number_literal(span, text)?,
             NodeKind::Text(text) => text_literal(span, text),
-            NodeKind::Bytes(bytes) => {
-                let ty = Type::Bytes { length: Some(bytes.len() as u32), literal: true };
+            NodeKind::Bytes(bytes, digits) => {
+                let ty = Type::Bytes { length: Some(bytes.len() as u32), literal: Some(*digits) };
                 Expr::literal(span, ty, Arc::new(BinaryArray::from(vec![bytes.as_slice()])))
             }
             NodeKind::Temporal(kind, text) => temporal_literal(span, *kind, text)?,
@@ -80,10 +80,12 @@ impl<'a> Binder<'a> {
             NodeKind::In { node, list, negated } => {
                 let node = self.bind(node)?;
                 let list = list.iter().map(|item| self.bind(item)).collect::<Result<Vec<_>>>()?;
+                self.note(span, varies::several(&node, list.iter()));
                 sets::is_in(span, node, list, *negated)?
             }
             NodeKind::Between { node, low, high, negated } => {
                 let (node, low, high) = (self.bind(node)?, self.bind(low)?, self.bind(high)?);
+                self.note(span, varies::several(&node, [&low, &high].into_iter()));
                 sets::between(span, node, low, high, *negated)?
             }
             NodeKind::Like { node, pattern, escape, negated } => {
@@ -102,9 +104,15 @@ impl<'a> Binder<'a> {
                     .map(|(when, then)| Ok((self.bind(when)?, self.bind(then)?)))
                     .collect::<Result<Vec<_>>>()?;
                 let otherwise = otherwise.as_ref().map(|node| self.bind(node)).transpose()?;
+                let compared = operand.as_ref().and_then(|op| varies::several(op, whens.iter().map(|(when, _)| when)));
+                self.note(span, compared);
                 conditionals::case(span, operand, whens, otherwise)?
             }
-            NodeKind::Cast { node, target, .. } => cast(span, self.bind(node)?, *target)?,
+            NodeKind::Cast { node, target, .. } => {
+                let node = self.bind(node)?;
+                self.note(span, varies::cast(&node, *target));
+                cast(span, node, *target)?
+            }
             NodeKind::Collate { node, collation, name_span } => {
                 let inner = self.bind(node)?;
                 operators::collate(span, inner, collation, *name_span)?
@@ -118,6 +126,10 @@ impl<'a> Binder<'a> {
             }
             NodeKind::Unit(unit) => text_literal(span, &format!("{unit:?}")),
         })
+    }
+
+    fn note(&mut self, span: Span, kind: Option<Kind>) {
+        self.varies.extend(kind.map(|kind| (span, kind)));
     }
 
     fn column(&mut self, span: Span, name: &str) -> Result<Expr> {
@@ -154,10 +166,13 @@ impl<'a> Binder<'a> {
             };
             if let Some((date, amount, unit)) = interval {
                 let (date, amount) = (self.bind(date)?, self.bind(amount)?);
+                self.note(span, Some(varies::interval(&date)));
                 return functions::interval::add(span, date, amount, unit, op == BinaryOp::Subtract);
             }
         }
+        let nodes = [left, right];
         let (left, right) = (self.bind(left)?, self.bind(right)?);
+        self.note(span, varies::operands(op, &left, &right, nodes));
         operators::binary(span, op, left, right)
     }
 
@@ -169,6 +184,7 @@ impl<'a> Binder<'a> {
         ) = (upper.as_str(), args)
         {
             let (date, amount) = (self.bind(date)?, self.bind(amount)?);
+            self.note(span, Some(varies::interval(&date)));
             return functions::interval::add(span, date, amount, *unit, upper.contains("SUB"));
         }
         if let ("TIMESTAMPADD", [Node { kind: NodeKind::Unit(unit), .. }, amount, date]) = (upper.as_str(), args) {
@@ -177,6 +193,7 @@ impl<'a> Binder<'a> {
         }
         let function = functions::find(&upper, name_span)?;
         let args = args.iter().map(|arg| self.bind(arg)).collect::<Result<Vec<_>>>()?;
+        self.note(span, varies::call(&upper, &args));
         function.bind(&upper, span, name_span, args)
     }
 }

@@ -13,7 +13,7 @@ use crate::eval::compare::Op as Comparison;
 use crate::eval::{arithmetic, decimal, logic};
 use crate::expr::{Expr, Op};
 use crate::parse::BinaryOp;
-use crate::types::{self, PRECISION_MAX, SCALE_MAX, Type};
+use crate::types::{self, Digits, PRECISION_MAX, SCALE_MAX, Type};
 use crate::value::{make_bytes, make_numbers, make_texts};
 
 pub(crate) fn binary(span: Span, op: BinaryOp, left: Expr, right: Expr) -> Result<Expr> {
@@ -60,16 +60,20 @@ pub(crate) fn both(span: Span, decides: bool, left: Expr, right: Expr) -> Result
     Ok(Expr { ty: Type::Bool, data_type: Type::Bool.canonical(), nullable, span, op })
 }
 
-/// A hexadecimal or bit literal as the BIGINT UNSIGNED that it is beside numbers; anything else as it is.
+/// A literal of bytes as the integer that it is among numbers; anything else as it is.
 pub(crate) fn number_of_bytes(expr: Expr) -> Result<Expr> {
-    if expr.ty.is_byte_literal() { convert(expr, &Type::Int { unsigned: true, digits: 20 }) } else { Ok(expr) }
+    match expr.ty {
+        Type::Bytes { literal: Some(Digits::Hexadecimal), .. } => convert(expr, &Type::Int { unsigned: true, digits: 20 }),
+        Type::Bytes { literal: Some(Digits::Binary), .. } => convert(expr, &types::bigint()),
+        _ => Ok(expr),
+    }
 }
 
 /// The numeric type that stands for an operand: texts count as doubles, dates as YYYYMMDD.
 fn as_number(expr: Expr) -> Result<Expr> {
     match expr.ty.clone() {
         Type::Bool => convert(expr, &types::int(1)),
-        Type::Bytes { literal: true, .. } => number_of_bytes(expr),
+        Type::Bytes { literal: Some(_), .. } => number_of_bytes(expr),
         Type::Text { .. } | Type::Bytes { .. } => convert(expr, &Type::Double),
         Type::Date => convert(expr, &types::int(8)),
         Type::DateTime { fsp: 0 } => convert(expr, &types::int(14)),
@@ -262,7 +266,7 @@ pub(crate) fn negate(span: Span, expr: Expr) -> Result<Expr> {
 /// Bits of binary strings are a kind of their own, unless a literal says a number.
 fn refuse_bits_of_bytes(expr: &Expr) -> Result<()> {
     match expr.ty {
-        Type::Bytes { literal: false, .. } => {
+        Type::Bytes { literal: None, .. } => {
             let message = "this is a binary string, whose bits can't be computed with here; needed a number, write CAST(… AS UNSIGNED)";
             Err(BindError::new(expr.span, message))
         }

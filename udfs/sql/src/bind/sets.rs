@@ -2,10 +2,9 @@
 //! are compared, each of the four in its own way.
 //!
 //! - BETWEEN has one kind of comparison for all three. With a date among them all are moments.
-//! - IN of one item is `=`.
-//! - IN over several constants that have one kind with the operand is a set of that kind, of values of the operand's column
-//!   where all are such values. Otherwise each item is compared with the operand as the two kinds say, and not as `=`
-//!   would: a quoted number is a DOUBLE then.
+//! - IN of one item is `=`. Of several that have one kind with the operand, constants are values of the operand's column
+//!   if they can be, of a list of constants all or none; with a date among them all are moments, with a TIME times. Items
+//!   of several kinds are compared as each one's kind says, and not as `=` would: a quoted number is a DOUBLE then.
 //! - CASE compares each WHEN with the operand as the two kinds say. A text beside a date operand is a moment, a date
 //!   beside a text operand is a text.
 //! - FIELD has one kind for all, and dates are texts for it.
@@ -83,35 +82,52 @@ pub(crate) fn is_in(span: Span, expr: Expr, list: Vec<Expr>, negated: bool) -> R
     if negated { not(span, found) } else { Ok(found) }
 }
 
-/// `expr = item` for each item of an IN.
+/// `expr = item` for each item of an IN of several.
 fn equals_in_list(span: Span, expr: &Expr, list: Vec<Expr>) -> Result<Vec<Result<Expr>>> {
     let items: Vec<&Expr> = list.iter().filter(|item| item.ty != Type::Null).collect();
     let mut kinds: Vec<Kind> = items.iter().map(|item| Kind::of(&expr.ty).with(Kind::of(&item.ty))).collect();
     kinds.dedup();
     let all: Vec<&Expr> = items.iter().copied().chain([expr]).collect();
-    let one_kind = kinds.len() == 1;
-    if one_kind && kinds[0] == Kind::Texts && any_date(&all) {
+    let [kind] = kinds[..] else {
+        return Ok(list.into_iter().map(|item| equals_operand(expr, item)).collect());
+    };
+    if kind == Kind::Texts && any_date(&all) {
         refuse_time(span, &all)?;
         return Ok(list.into_iter().map(|item| moments_or_null(item.span, Op::Equal, expr, item)).collect());
     }
-    let constant = items.iter().all(|item| item.value().is_some());
-    if one_kind && constant && kinds[0] != Kind::Integers {
-        let values = items.iter().map(|item| constants::of_column(expr, item)).collect::<Result<Option<Vec<_>>>>()?;
-        if let Some(values) = values {
-            let equal = |value: Expr| {
-                let kind = Kind::of(&expr.ty).with(Kind::of(&value.ty));
-                of_kind(value.span, Op::Equal, kind, expr.clone(), value)
-            };
-            let nulls = list.iter().filter(|item| item.ty == Type::Null).map(|item| null_of(item.span));
-            return Ok(values.into_iter().map(equal).chain(nulls).collect());
-        }
+    if kind == Kind::Texts && all.iter().any(|expr| is_time(expr)) {
+        let equal = |item: Expr| match item.ty {
+            Type::Null => null_of(item.span),
+            _ => times_or_unequal(item.span, expr, item),
+        };
+        return Ok(list.into_iter().map(equal).collect());
     }
-    Ok(list.into_iter().map(|item| equals_operand(expr, item, one_kind && constant)).collect())
+    let constant = items.iter().all(|item| item.value().is_some());
+    let values = list.iter().map(|item| value_in_list(expr, item, kind, constant)).collect::<Result<Vec<_>>>()?;
+    let is_set = values.iter().zip(&list).all(|(value, item)| value.is_some() || item.ty == Type::Null);
+    let equal = |(item, value): (Expr, Option<Expr>)| match value.filter(|_| is_set || !constant) {
+        Some(value) => {
+            let kind = Kind::of(&expr.ty).with(Kind::of(&value.ty));
+            of_kind(value.span, Op::Equal, kind, expr.clone(), value)
+        }
+        None => of_kind(item.span, Op::Equal, kind, expr.clone(), item),
+    };
+    Ok(list.into_iter().zip(values).map(equal).collect())
+}
+
+/// An item as what MySQL makes of it, if all of them are such: a value of the operand's column, or, where all are
+/// constants and the operand is an integer, but no column, an integer.
+fn value_in_list(expr: &Expr, item: &Expr, kind: Kind, constant: bool) -> Result<Option<Expr>> {
+    let computed = !matches!(expr.op, crate::expr::Op::Column(_));
+    if item.ty != Type::Null && computed && constant && kind == Kind::Doubles && Kind::of(&expr.ty) == Kind::Integers {
+        return convert(item.clone(), &types::bigint()).map(Some);
+    }
+    if kind == Kind::Integers { Ok(None) } else { constants::of_column(expr, item) }
 }
 
 /// `operand = item` as CASE and an IN of several kinds have it: a temporal operand makes a text one of its kind, and a
-/// text makes a date one. `as_texts`: a TIME is a text.
-fn equals_operand(operand: &Expr, item: Expr, as_texts: bool) -> Result<Expr> {
+/// text makes a date one.
+fn equals_operand(operand: &Expr, item: Expr) -> Result<Expr> {
     let span = item.span;
     let kind = Kind::of(&operand.ty).with(Kind::of(&item.ty));
     if kind != Kind::Texts || item.ty == Type::Null {
@@ -119,7 +135,7 @@ fn equals_operand(operand: &Expr, item: Expr, as_texts: bool) -> Result<Expr> {
     }
     match operand.ty {
         Type::Date | Type::DateTime { .. } => moments_or_null(span, Op::Equal, operand, item),
-        Type::Time { .. } if !as_texts => times_or_unequal(span, operand, item),
+        Type::Time { .. } => times_or_unequal(span, operand, item),
         _ if item.ty.is_temporal() => of_kind(span, Op::Equal, kind, operand.clone(), text(item)?),
         _ => of_kind(span, Op::Equal, kind, operand.clone(), item),
     }
@@ -127,7 +143,7 @@ fn equals_operand(operand: &Expr, item: Expr, as_texts: bool) -> Result<Expr> {
 
 /// The conditions of `CASE operand WHEN …`.
 pub(crate) fn case_conditions(operand: &Expr, whens: Vec<Expr>) -> Result<Vec<Expr>> {
-    whens.into_iter().map(|when| equals_operand(operand, when, false)).collect()
+    whens.into_iter().map(|when| equals_operand(operand, when)).collect()
 }
 
 /// `wanted = item` for each item of a FIELD.
@@ -169,13 +185,13 @@ fn moments_or_null(span: Span, op: Op, left: &Expr, right: Expr) -> Result<Expr>
 
 /// A text that is no time equals none, and is not NULL.
 fn times_or_unequal(span: Span, operand: &Expr, item: Expr) -> Result<Expr> {
-    let item = if item.ty.is_date() { text(item)? } else { item };
+    let shown = |expr: Expr| if expr.ty.is_date() { text(expr) } else { Ok(expr) };
+    let (operand, item) = (shown(operand.clone())?, shown(item)?);
     let equal = times(span, Op::Equal, operand.clone(), item.clone())?;
-    if !item.ty.is_text() {
+    if is_time(&operand) && is_time(&item) {
         return Ok(equal);
     }
-    let is_null = |expr: &Expr| is(span, expr.clone(), Truth::Null, false);
-    let unknown = both(span, true, is_null(&item)?, is_null(operand)?)?;
+    let unknown = both(span, true, is(span, item, Truth::Null, false)?, is(span, operand, Truth::Null, false)?)?;
     let sure = is(span, equal, Truth::True, false)?;
     choose(span, vec![unknown], vec![null_of(span)?, sure])
 }

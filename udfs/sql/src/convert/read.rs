@@ -65,6 +65,8 @@ pub(crate) fn read_time(text: &str) -> Option<Read> {
     }
     if bytes.len() - start >= 12 {
         match scan(&bytes[start..], true) {
+            // A date that is followed by something that is no time.
+            Ok(found) if found.parts == 3 && !found.clean => return None,
             Ok(found) => {
                 let micros = (found.clock() - found.offset.unwrap_or(0)).rem_euclid(DAY);
                 return Some(Read { micros, offset: None, parts: found.parts, fsp: found.fsp, clean: found.clean });
@@ -143,7 +145,7 @@ impl Found {
     }
 }
 
-/// `for_time`: a text with delimiters needs a space before its time, and zeros for month and day will do.
+/// `for_time`: a text with delimiters needs a space before its time, and any month and day will do.
 fn scan(bytes: &[u8], for_time: bool) -> Result<Found, Unread> {
     const DAY_PART: usize = 2;
     const SECOND_PART: usize = 5;
@@ -217,7 +219,7 @@ fn scan(bytes: &[u8], for_time: bool) -> Result<Found, Unread> {
     let in_range = year <= 9999 && month <= 12 && day <= 31 && hour <= 23 && minute <= 59 && second <= 59;
     let zeros = month == 0 || day == 0;
     // MySQL's year 0 has no 29 February.
-    let no_such_day = month > 0 && (day > calendar::month_days(year, month) || (year, month, day) == (0, 2, 29));
+    let no_such_day = !for_time && (day > calendar::month_days(year, month) || (year, month, day) == (0, 2, 29));
     if part < 3 || !in_range || (zeros && !for_time) || no_such_day {
         return Err(Unread::Value);
     }
@@ -344,12 +346,14 @@ mod tests {
             ("2024-01-31 10:20:30", "10:20:30.000000"),
             ("20240131102030", "10:20:30.000000"),
             ("2024-01-31", "00:20:24.000000"),
+            ("2024-02-30 10:20:30", "10:20:30.000000"),
+            ("2024-01-31 10:20:30+02:00", "08:20:30.000000"),
         ] {
             let mut out = String::new();
             write_time(read_time(text).unwrap_or_else(|| panic!("{text}")).micros, 6, &mut out);
             assert_eq!(out, shown, "{text}");
         }
-        for text in ["", "-", "x", "10:61:00", "12e3", "99999999999", "2024-02-30 10:20:30"] {
+        for text in ["", "-", "x", "10:61:00", "12e3", "99999999999", "2024-13-01 10:20:30", "2024-02-29 xyz"] {
             assert_eq!(read_time(text), None, "{text}");
         }
     }

@@ -10,6 +10,7 @@ mod primary;
 mod tokens;
 
 use crate::error::{BindError, Span};
+use crate::types::Digits;
 
 /// The deepest nesting of an expression; twice as deep still fits the stack of a component.
 pub(crate) const DEPTH_MAX: usize = 200;
@@ -30,7 +31,7 @@ pub(crate) enum NodeKind {
     Number(String),
     Text(String),
     /// `0x…`, `x'…'`, `0b…` and `b'…'`.
-    Bytes(Vec<u8>),
+    Bytes(Vec<u8>, Digits),
     /// `DATE '…'`, `TIME '…'`, `TIMESTAMP '…'`.
     Temporal(TemporalKind, String),
     Column(String),

@@ -5,6 +5,7 @@ use sqlparser::tokenizer::Token;
 use super::grammar::Parser;
 use super::{CastTarget, Node, NodeKind, TemporalKind, UnaryOp, Unit};
 use crate::error::{BindError, Span};
+use crate::types::Digits;
 
 type Result<T> = std::result::Result<T, BindError>;
 
@@ -80,11 +81,11 @@ impl Parser {
             }
             Some(Token::HexStringLiteral(digits)) => {
                 self.next();
-                NodeKind::Bytes(bytes_of_digits(&digits, 16, span)?)
+                NodeKind::Bytes(bytes_of_digits(&digits, 16, span)?, Digits::Hexadecimal)
             }
             Some(Token::SingleQuotedByteStringLiteral(digits)) => {
                 self.next();
-                NodeKind::Bytes(bytes_of_digits(&digits, 2, span)?)
+                NodeKind::Bytes(bytes_of_digits(&digits, 2, span)?, Digits::Binary)
             }
             Some(Token::LParen) => {
                 self.next();
@@ -94,7 +95,8 @@ impl Parser {
             }
             Some(Token::Word(word)) if word.quote_style.is_none() && bit_digits(&word.value).is_some() => {
                 self.next();
-                NodeKind::Bytes(bytes_of_digits(bit_digits(&word.value).unwrap_or_default(), 2, span)?)
+                let digits = bit_digits(&word.value).unwrap_or_default();
+                NodeKind::Bytes(bytes_of_digits(digits, 2, span)?, Digits::Binary)
             }
             Some(Token::Word(word)) if word.quote_style.is_some() => {
                 self.next();
