@@ -10,7 +10,7 @@ source: { url: "${SOURCE}", tables: [t, u] }
 steps:
   - filter: "id > 0 AND due = closed"
   - map: { day: "CAST(closed AS DATE)", same: "id + 1" }
-sink: { url: "${TARGET}", table: "{table}_out", meta: "${META}" }
+sink: { url: "${TARGET}", table: "${table}_out", meta: "${META}" }
 "#;
 
 #[test]

@@ -99,9 +99,8 @@ pub(crate) fn operands(op: BinaryOp, left: &Expr, right: &Expr, nodes: [&Node; 2
 }
 
 /// A value and those that it is looked for among, as IN, BETWEEN, CASE and FIELD do.
-pub(crate) fn several<'a>(value: &Expr, others: impl Iterator<Item = &'a Expr>) -> Option<Kind> {
-    let mut others = others.peekable();
-    let all: Vec<&Expr> = std::iter::from_fn(|| others.next()).chain([value]).collect();
+pub(crate) fn several<'a>(value: &'a Expr, others: impl Iterator<Item = &'a Expr>) -> Option<Kind> {
+    let all: Vec<&Expr> = others.chain([value]).collect();
     let has = |is: fn(&Type) -> bool| all.iter().any(|expr| is(&expr.ty));
     let is_number = |ty: &Type| matches!(ty, Type::Int { .. } | Type::Decimal { .. } | Type::Double);
     if !has(Type::is_text) {

@@ -30,15 +30,15 @@ pub(crate) fn common(span: Span, exprs: &[&Expr]) -> Result<Type> {
             _ => types::decimal(u32::from(digits), 0),
         });
     }
-    if types.iter().any(|ty| ty.is_byte_literal()) {
-        if let Some(expr) = exprs.iter().find(|expr| matches!(expr.ty, Type::Int { .. } | Type::Decimal { .. } | Type::Double)) {
-            let message = "a number and a literal of bytes, which is a number or a text; \
-                           write CAST(… AS UNSIGNED) or CAST(… AS CHAR) around the literal";
-            return Err(BindError::new(expr.span, message));
-        }
+    let is_number = |expr: &&&Expr| matches!(expr.ty, Type::Int { .. } | Type::Decimal { .. } | Type::Double);
+    if types.iter().any(|ty| ty.is_byte_literal())
+        && let Some(number) = exprs.iter().find(is_number)
+    {
+        let message = "a number and a literal of bytes, which is a number or a text; \
+                       write CAST(… AS UNSIGNED) or CAST(… AS CHAR) around the literal";
+        return Err(BindError::new(number.span, message));
     }
-    let is_time = |ty: &&&Type| matches!(ty, Type::Time { .. });
-    if types.iter().any(|ty| is_time(&ty)) && types.iter().any(|ty| ty.is_date()) {
+    if types.iter().any(|ty| matches!(ty, Type::Time { .. })) && types.iter().any(|ty| ty.is_date()) {
         let message = "a TIME and a date have no common type (MySQL would add the current date, which changes from run to run)";
         return Err(BindError::new(span, message));
     }

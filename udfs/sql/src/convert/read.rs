@@ -65,8 +65,8 @@ pub(crate) fn read_time(text: &str) -> Option<Read> {
     }
     if bytes.len() - start >= 12 {
         match scan(&bytes[start..], true) {
-            // A date that is followed by something that is no time.
-            Ok(found) if found.parts == 3 && !found.clean => return None,
+            // A date and a space, and no time.
+            Ok(found) if found.parts <= 3 => return None,
             Ok(found) => {
                 let micros = (found.clock() - found.offset.unwrap_or(0)).rem_euclid(DAY);
                 return Some(Read { micros, offset: None, parts: found.parts, fsp: found.fsp, clean: found.clean });
@@ -353,7 +353,7 @@ mod tests {
             write_time(read_time(text).unwrap_or_else(|| panic!("{text}")).micros, 6, &mut out);
             assert_eq!(out, shown, "{text}");
         }
-        for text in ["", "-", "x", "10:61:00", "12e3", "99999999999", "2024-13-01 10:20:30", "2024-02-29 xyz"] {
+        for text in ["", "-", "x", "10:61:00", "12e3", "99999999999", "2024-13-01 10:20:30", "2024-02-29 xyz", "2024-02-29  "] {
             assert_eq!(read_time(text), None, "{text}");
         }
     }
