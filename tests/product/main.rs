@@ -7,6 +7,7 @@ mod harness;
 
 mod compiling;
 mod demo;
+mod differing;
 mod failing_rows;
 mod history;
 mod hostile;

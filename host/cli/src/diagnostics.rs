@@ -83,7 +83,15 @@ impl Diagnostics {
 
     /// Writes all problems to stderr, and a last line with their number.
     pub(crate) fn print(&self, document: Option<&Document>, problems: &[Problem]) {
-        let mut text = self.render(document, problems);
+        self.write(self.render(document, problems));
+    }
+
+    /// Writes what is no mistake, but should be known.
+    pub(crate) fn warn(&self, document: Option<&Document>, warnings: &[Problem]) {
+        self.write(self.rendered(document, warnings, true).join(self.between()));
+    }
+
+    fn write(&self, mut text: String) {
         if !text.is_empty() {
             text.push('\n');
         }
@@ -96,18 +104,26 @@ impl Diagnostics {
 
     /// What [`Self::print`] writes.
     pub(crate) fn render(&self, document: Option<&Document>, problems: &[Problem]) -> String {
-        let one = |problem: &Problem| match self.format {
-            LogFormat::Json => json(document, problem),
-            LogFormat::Text => self.text(document, problem),
-        };
-        let mut parts: Vec<String> = problems.iter().map(one).collect();
+        let mut parts = self.rendered(document, problems, false);
         if self.format == LogFormat::Text && problems.len() > 1 {
             parts.push(format!("{} problems", problems.len()));
         }
-        parts.join(if self.format == LogFormat::Json { "\n" } else { "\n\n" })
+        parts.join(self.between())
     }
 
-    fn text(&self, document: Option<&Document>, problem: &Problem) -> String {
+    fn between(&self) -> &'static str {
+        if self.format == LogFormat::Json { "\n" } else { "\n\n" }
+    }
+
+    fn rendered(&self, document: Option<&Document>, problems: &[Problem], warning: bool) -> Vec<String> {
+        let one = |problem: &Problem| match self.format {
+            LogFormat::Json => json(document, problem, warning),
+            LogFormat::Text => self.text(document, problem, warning),
+        };
+        problems.iter().map(one).collect()
+    }
+
+    fn text(&self, document: Option<&Document>, problem: &Problem, warning: bool) -> String {
         let place = document.and_then(|document| Some((document, document.locate(problem)?)));
         let path = place.as_ref().map(|(document, _)| shown(&document.path().display().to_string()));
         let source = place.as_ref().map(|(document, span)| {
@@ -116,7 +132,8 @@ impl Diagnostics {
             quoted(&text, &span)
         });
         let message = shown(&problem.message);
-        let mut group = Level::ERROR.primary_title(&message).elements(source.iter().map(|(source, span)| {
+        let level = if warning { Level::WARNING } else { Level::ERROR };
+        let mut group = level.primary_title(&message).elements(source.iter().map(|(source, span)| {
             Snippet::source(source.as_str())
                 .path(path.as_deref())
                 .annotation(AnnotationKind::Primary.span(span.clone()))
@@ -164,9 +181,9 @@ fn quoted(text: &str, span: &Range<usize>) -> (String, Range<usize>) {
     (out, span)
 }
 
-fn json(document: Option<&Document>, problem: &Problem) -> String {
+fn json(document: Option<&Document>, problem: &Problem, warning: bool) -> String {
     let mut object = serde_json::json!({
-        "level": "error",
+        "level": if warning { "warning" } else { "error" },
         "fault": problem.fault,
         "message": problem.message,
     });

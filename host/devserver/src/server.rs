@@ -124,6 +124,14 @@ impl Server {
     /// Runs a script through the command-line client as root; answers its output, a line per row,
     /// tab-separated, without headings.
     pub fn sql(&self, script: &str) -> anyhow::Result<String> {
+        let output = self.output(script)?;
+        if !output.status.success() {
+            bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    fn output(&self, script: &str) -> anyhow::Result<std::process::Output> {
         let mut client = self.client()?;
         client.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = client.spawn().context("starting the command-line client")?;
@@ -133,10 +141,12 @@ impl Server {
         let output = child.wait_with_output()?;
         // A client that stops at an error closes its input early; its own message says why.
         let _ = writer.join();
-        if !output.status.success() {
-            bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        Ok(String::from_utf8(output.stdout)?)
+        Ok(output)
+    }
+
+    /// What a script answers up to its first error, if it has one.
+    pub fn answers(&self, script: &str) -> anyhow::Result<String> {
+        Ok(String::from_utf8(self.output(script)?.stdout)?)
     }
 
     /// Opens a session of root's that stays open, for what has to hold a lock.

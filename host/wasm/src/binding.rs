@@ -44,7 +44,25 @@ pub struct Signature {
     pub facts: Vec<RowFact>,
     /// The fields of the results.
     pub results: Vec<Field>,
+    /// Where a MariaDB server would answer something else than the function.
+    pub mariadb: Vec<Differs>,
 }
+
+/// A place in a text of the configuration whose meaning a MariaDB server has otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Differs {
+    /// The result that the text makes.
+    pub result: String,
+    /// Bytes of the text.
+    pub start: usize,
+    /// One past the last.
+    pub end: usize,
+    /// In what, on one line.
+    pub what: String,
+}
+
+/// The attribute of a result that says so: a line for each place, `START END WHAT`.
+const DIFFERS: &str = "mariadb-differs";
 
 /// The arguments in the types in which they cross, kept to bind again after a trap.
 #[derive(Debug)]
@@ -157,7 +175,8 @@ pub(crate) fn refused(site: &Arc<Site>, error: types::BindError) -> Error {
 
 /// Checks a guest's signature; the error says what is wrong with it.
 pub(crate) fn signature(found: types::Signature, kind: Kind, args: &[Argument]) -> Result<Signature, String> {
-    let results = results(found.results, kind)?;
+    let mut results = results(found.results, kind)?;
+    let mariadb = results.iter_mut().flat_map(differs).collect();
     // Each at most once: so no more than there are. Whatever is read is copied with each batch.
     if found.reads.len() > args.len() {
         let (reads, count) = (found.reads.len(), args.len());
@@ -190,7 +209,19 @@ pub(crate) fn signature(found: types::Signature, kind: Kind, args: &[Argument]) 
         }
         facts.push(fact);
     }
-    Ok(Signature { reads, facts, results })
+    Ok(Signature { reads, facts, results, mariadb })
+}
+
+/// Takes out of a result what it says of MariaDB: that is of the call, and no fact of the column.
+fn differs(field: &mut Field) -> Vec<Differs> {
+    let Some(lines) = field.metadata_mut().remove(DIFFERS) else { return Vec::new() };
+    let read = |text: &str| {
+        let mut parts = text.splitn(3, ' ');
+        let (start, end) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let what = line(parts.next()?).into_owned();
+        Some(Differs { result: field.name().clone(), start, end, what })
+    };
+    lines.lines().filter_map(read).collect()
 }
 
 /// Checks the results of a signature.

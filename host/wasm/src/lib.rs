@@ -44,7 +44,7 @@ mod widen;
 mod world;
 
 pub use aggregate::{Aggregate, AggregateSignature};
-pub use binding::{Argument, RowFact, Signature};
+pub use binding::{Argument, Differs, RowFact, Signature};
 pub use catalog::{Arity, ConfigKey, Description, FunctionInfo, Kind, Parameter};
 pub use compile::Compiler;
 pub use compile::worker::{COMPILE_WORKER, compile_worker};

@@ -3,12 +3,12 @@
 use arrow_schema::Field as ArrowField;
 use rowmill_sdk::serde_json::Value as Json;
 use rowmill_sdk::{
-    Argument, Arity, Batch, BindError, Bound, ConfigKey, FlaggedRow, FunctionInfo, Kind, Output, Parameter, Place,
+    Argument, Arity, Attribute, Batch, BindError, Bound, ConfigKey, Field, FlaggedRow, FunctionInfo, Kind, Output, Parameter, Place,
     RowFunction, Signature, Span,
 };
 
 use crate::columns;
-use crate::program::Program;
+use crate::program::{Program, Varies};
 
 /// Keeps the rows for which the expression text in `where` is true.
 pub struct Filter;
@@ -119,7 +119,7 @@ fn bound(args: &[Argument], program: Program) -> Result<Box<dyn Bound>, BindErro
                     field.data_type()
                 ))
             })?;
-            Ok(columns::leaving(field, data_type))
+            Ok(with_varies(columns::leaving(field, data_type), &program))
         })
         .collect::<Result<Vec<_>, BindError>>()?;
     let reads = program.reads().to_vec();
@@ -131,6 +131,21 @@ fn bound(args: &[Argument], program: Program) -> Result<Box<dyn Bound>, BindErro
     };
     Ok(Box::new(Expressions { program, types, signature }))
 }
+
+/// The result with what the host may want to know of it: where a MariaDB server would answer something else, a line for
+/// each place, `START END WHAT` in bytes of the text.
+fn with_varies(mut result: Field, program: &Program) -> Field {
+    let line = |found: &Varies| format!("{} {} {}", found.span.start, found.span.end, found.kind);
+    let lines: Vec<String> = program.varies().iter().filter(|found| found.name == result.name).map(line).collect();
+    result.attributes.retain(|attribute| attribute.key != VARIES);
+    if !lines.is_empty() {
+        result.attributes.push(Attribute { key: VARIES.to_owned(), value: lines.join("\n") });
+    }
+    result
+}
+
+/// The key of that attribute.
+const VARIES: &str = "mariadb-differs";
 
 /// Bound expressions, and the fields of the columns they read.
 struct Expressions {

@@ -9,8 +9,9 @@
 //!
 //! Precedence; three-valued logic with short circuits (an error in a branch or side that a row doesn't need is no
 //! error); integer arithmetic in BIGINT and BIGINT UNSIGNED, exact decimals with MySQL's precision and scale, each
-//! quotient rounded; division by zero is NULL; texts as numbers by their prefix; dates as texts and
-//! numbers; comparison by collation (see `collation` for its extent); CAST, which never fails but gives 0, NULL or
+//! quotient rounded; division by zero is NULL; texts as numbers by their prefix; dates as texts (`convert::read`) and
+//! numbers; literals of bytes as numbers among numbers; what two sides are compared as (`bind::compare`, `bind::sets`);
+//! comparison by collation (see `collation` for its extent); CAST, which never fails but gives 0, NULL or
 //! the nearest value. Sessions are those of rowmill: UTC, strict, `utf8mb4`; `||` is OR.
 //!
 //! # Errors of rows
@@ -19,7 +20,10 @@
 //!
 //! # What differs from MySQL
 //!
-//! - A literal beside a date must be one: refused at binding, where old servers would compare with NULL.
+//! - A literal beside a TIME column must be a time; MySQL compares texts if it is none.
+//! - A number and a literal of bytes as results of one CASE or IF, and the bits of binary strings, are refused.
+//! - IN and CASE compare a signed and an unsigned integer by their values; MySQL takes -1 for 18446744073709551615 there.
+//! - A moment that its offset moves out of the years 0 to 9999 is NULL, and so is one with an offset before 1901.
 //! - NOW, RAND, UUID, USER and the like are refused: functions are pure. For the same reason a TIME is never made a
 //!   date.
 //! - `DATE_ADD` of a text gives a DATE or DATETIME, not a text; a text that is no literal counts as DATETIME(6).
@@ -30,6 +34,8 @@
 //! - CAST to FLOAT rounds to single precision but stays a double. No CAST to JSON or YEAR, no JSON functions, no REGEXP,
 //!   no MD5 and SHA, no compound interval units such as DAY_HOUR.
 //! - Zero dates (`0000-00-00`, `2024-00-10`) are NULL.
+//!
+//! Where MariaDB differs from MySQL is in `varies`.
 
 mod bind;
 mod collation;
@@ -44,10 +50,12 @@ mod parse;
 mod program;
 mod types;
 mod value;
+mod varies;
 
 pub use component::{Filter, Map};
 pub use error::{BindError, Span};
-pub use program::{Computed, Program};
+pub use program::{Computed, Program, Varies};
 pub use value::{Failure, RowError};
+pub use varies::Kind;
 
 rowmill_sdk::export!(Filter, Map);

@@ -6,18 +6,31 @@ use arrow_select::take::take;
 
 use crate::bind::Binder;
 use crate::convert;
-use crate::error::BindError;
+use crate::error::{BindError, Span};
 use crate::eval::decimal;
 use crate::expr::Expr;
 use crate::parse::{self, NodeKind};
 use crate::types::Type;
 use crate::value::{Failure, RowError, Rows};
+use crate::varies::Kind;
 
 /// Bound expressions: what they read, what they give.
 #[derive(Debug)]
 pub struct Program {
     reads: Vec<usize>,
     outputs: Vec<Output>,
+    varies: Vec<Varies>,
+}
+
+/// A place where a MariaDB server says something else.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Varies {
+    /// The text's name.
+    pub name: String,
+    /// Where in that text.
+    pub span: Span,
+    /// In what.
+    pub kind: Kind,
 }
 
 #[derive(Debug)]
@@ -41,12 +54,13 @@ impl Program {
     /// Binds named texts to the offered columns. The error carries the name of its text.
     pub fn bind(fields: &[Field], texts: &[(&str, &str)]) -> Result<Program, (String, BindError)> {
         let mut binder = Binder::new(fields);
-        let mut outputs = Vec::new();
+        let (mut outputs, mut varies) = (Vec::new(), Vec::new());
         for (name, text) in texts {
             let output = bind_one(&mut binder, name, text).map_err(|error| ((*name).to_owned(), error))?;
+            varies.extend(binder.take_varies().into_iter().map(|(span, kind)| Varies { name: (*name).to_owned(), span, kind }));
             outputs.push(output);
         }
-        Ok(Program { reads: binder.into_reads(), outputs })
+        Ok(Program { reads: binder.into_reads(), outputs, varies })
     }
 
     /// Binds one condition; its result is a boolean column.
@@ -55,7 +69,14 @@ impl Program {
         let expr = binder.bind(&parse::parse(text)?)?;
         let expr = convert::convert(expr, &Type::Bool)?;
         let field = Field::new(name, Type::Bool.leaving(), expr.nullable);
-        Ok(Program { reads: binder.into_reads(), outputs: vec![Output { expr, field, bare: false }] })
+        let found = binder.take_varies().into_iter();
+        let varies = found.map(|(span, kind)| Varies { name: name.to_owned(), span, kind }).collect();
+        Ok(Program { reads: binder.into_reads(), outputs: vec![Output { expr, field, bare: false }], varies })
+    }
+
+    /// Where a MariaDB server says something else, and what.
+    pub fn varies(&self) -> &[Varies] {
+        &self.varies
     }
 
     /// Positions among the offered columns, in the order in which `run` wants them.

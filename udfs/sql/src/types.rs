@@ -12,6 +12,15 @@ use crate::collation::{Collation, Strength};
 pub(crate) const PRECISION_MAX: u8 = 65;
 pub(crate) const SCALE_MAX: u8 = 30;
 
+/// How a literal of bytes is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Digits {
+    /// A BIGINT UNSIGNED among numbers.
+    Hexadecimal,
+    /// A BIGINT in MySQL 9.7's arithmetic, whatever its manual says.
+    Binary,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Type {
     /// The literal NULL, which is of every type.
@@ -35,8 +44,10 @@ pub(crate) enum Type {
         collation: Collation,
         strength: Strength,
     },
+    /// `literal`: written as `0x41` or `b'101'`, which is a number where one is needed.
     Bytes {
         length: Option<u32>,
+        literal: Option<Digits>,
     },
     Json,
     Date,
@@ -52,6 +63,10 @@ pub(crate) enum Type {
 /// A text computed from literals only.
 pub(crate) fn literal_text(chars: Option<u32>) -> Type {
     Type::Text { chars, collation: Collation::literal(), strength: Strength::Coercible }
+}
+
+pub(crate) fn bytes(length: Option<u32>) -> Type {
+    Type::Bytes { length, literal: None }
 }
 
 pub(crate) fn bigint() -> Type {
@@ -94,7 +109,7 @@ impl Type {
                 collation: attribute("collation").map_or(Collation::unknown(), |name| Collation::named(name)),
                 strength: Strength::Implicit,
             },
-            DataType::Binary => Type::Bytes { length: number("max-chars") },
+            DataType::Binary => bytes(number("max-chars")),
             DataType::Date32 => Type::Date,
             DataType::Timestamp(TimeUnit::Microsecond, _) => Type::DateTime { fsp: fsp(number("fsp")) },
             DataType::Duration(TimeUnit::Microsecond) => Type::Time { fsp: fsp(number("fsp")) },
@@ -127,6 +142,16 @@ impl Type {
 
     pub(crate) fn is_text(&self) -> bool {
         matches!(self, Type::Text { .. } | Type::Bytes { .. } | Type::Json)
+    }
+
+    /// `0x41`, `x'41'`, `b'101'` as such.
+    pub(crate) fn is_byte_literal(&self) -> bool {
+        matches!(self, Type::Bytes { literal: Some(_), .. })
+    }
+
+    /// DATE and DATETIME.
+    pub(crate) fn is_date(&self) -> bool {
+        matches!(self, Type::Date | Type::DateTime { .. })
     }
 
     pub(crate) fn is_temporal(&self) -> bool {
@@ -183,7 +208,7 @@ impl Type {
             Type::Decimal { precision, scale, .. } => u32::from(*precision) + 2 - u32::from(*scale == 0),
             Type::Double => 22,
             Type::Text { chars, .. } => return *chars,
-            Type::Bytes { length } => return *length,
+            Type::Bytes { length, .. } => return *length,
             Type::Json => return None,
             Type::Date => 10,
             Type::DateTime { fsp } => 19 + point(*fsp),
@@ -200,7 +225,7 @@ impl Type {
                 attributes.extend(collation.name().map(|name| ("collation", name.to_owned())));
                 attributes
             }
-            Type::Bytes { length } => length.iter().map(|l| ("max-chars", l.to_string())).collect(),
+            Type::Bytes { length, .. } => length.iter().map(|l| ("max-chars", l.to_string())).collect(),
             Type::DateTime { fsp } | Type::Time { fsp } => vec![("fsp", fsp.to_string())],
             _ => Vec::new(),
         }

@@ -124,14 +124,17 @@ impl Opened {
             Err(exit) => return exit,
         };
         match rowmill_flow::check(&self.pipeline, &environment).await {
-            Ok(plan) => report::print(&format!(
+            Ok(plan) => {
+                self.diagnostics.warn(Some(&self.document), &plan.warnings);
+                report::print(&format!(
                 "pipeline {} can run: {} table{}, {} step{}",
                 plan.pipeline,
                 plan.tables.len(),
                 plural(plan.tables.len()),
                 self.pipeline.steps.len(),
                 plural(self.pipeline.steps.len())
-            )),
+            ))
+            }
             Err(error) => self.failed(error),
         }
     }

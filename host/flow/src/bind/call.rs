@@ -25,6 +25,8 @@ pub(crate) struct Binder<'a> {
     pub(crate) components: &'a mut Components,
     /// What was bound, for people.
     pub(crate) calls: Vec<CallView>,
+    /// Where a MariaDB server would answer something else.
+    pub(crate) mariadb: Vec<Problem>,
     /// An aggregate follows.
     pub(crate) upstream: bool,
     /// The pipeline has an aggregate.
@@ -240,6 +242,11 @@ impl Binder<'_> {
             Some(place) => vec![request.locate(place, &error.message())],
             None => at(Problem::component(error.to_string())),
         })?;
+        self.mariadb.extend(function.signature().mariadb.iter().map(|differs| {
+            let key = differs.result.clone();
+            let place = Place::Text { key, start: differs.start, end: differs.end };
+            request.locate(&place, "a MariaDB server answers otherwise here than MySQL, whose rules std/sql follows").found(&*differs.what)
+        }));
         self.calls.push(CallView::new(&shown, component.digest(), function.signature(), &self.step.limits));
         let call =
             BoundCall::new(shown, component.digest().to_owned(), &identity, function, &request.sources, self.step);

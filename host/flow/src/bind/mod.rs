@@ -46,6 +46,8 @@ pub(crate) struct BoundTable {
     /// whose spelling depends on which row came first.
     pub(crate) group_columns: Vec<(usize, Option<Rule>)>,
     pub(crate) view: TableView,
+    /// Where a MariaDB server would answer something else than the steps do.
+    pub(crate) mariadb: Vec<Problem>,
 }
 
 impl BoundTable {
@@ -111,6 +113,7 @@ async fn bind_table(
     };
     let mut stages = Vec::new();
     let mut views = Vec::new();
+    let mut mariadb = Vec::new();
     let mut groups: Option<Vec<String>> = None;
     let is_aggregate = |step: &crate::plan::Step| matches!(step.kind, StepKind::Aggregate(_));
     let last_aggregate = plan.steps.iter().rposition(is_aggregate);
@@ -119,7 +122,8 @@ async fn bind_table(
         let before = columns.clone();
         let upstream = last_aggregate.is_some_and(|last| index <= last);
         let pure = last_aggregate.is_some();
-        let mut binder = Binder { plan, step, index, components, calls: Vec::new(), upstream, pure };
+        let mut binder =
+            Binder { plan, step, index, components, calls: Vec::new(), mariadb: Vec::new(), upstream, pure };
         let operator = match &step.kind {
             StepKind::Filter(call) => Operator::Filter(binder.filter(call, &columns).await?),
             StepKind::Map(entries) => {
@@ -146,6 +150,7 @@ async fn bind_table(
                 };
                 let bound = binder.aggregate(aggregate, &columns, &surroundings).await?;
                 views.push(StepView::new(step, &before, &bound.columns, binder.calls, Some(bound.view)));
+                mariadb.extend(binder.mariadb);
                 columns = bound.columns;
                 let key = (0..bound.key.len()).collect();
                 let next = Segment { input: columns.schema(), key, steps: Vec::new() };
@@ -156,6 +161,7 @@ async fn bind_table(
             }
         };
         views.push(StepView::new(step, &before, &columns, binder.calls, None));
+        mariadb.extend(binder.mariadb);
         segment.steps.push(Step { id: step.id.clone(), on_error: step.on_error, output: columns.schema(), operator });
     }
     let key = match &groups {
@@ -210,7 +216,7 @@ async fn bind_table(
     segment.key = key.source;
     let last = segment.chain(plan, table, hash).map_err(internal)?;
     let flow = Dataflow { stages, last };
-    Ok(BoundTable { source: table.clone(), flow, target, key: row_key, window, group_columns, view })
+    Ok(BoundTable { source: table.clone(), flow, target, key: row_key, window, group_columns, view, mariadb })
 }
 
 /// The steps between two aggregates, in the making.

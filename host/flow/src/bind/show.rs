@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::aggregate::shown;
 use super::columns::Columns;
 use crate::plan::{Aggregate, Emit, Late, Limits, Step, WindowShape};
+use crate::problem::Problem;
 
 /// A plan bound to its tables and components.
 #[derive(Clone, Debug, Serialize)]
@@ -19,6 +20,9 @@ pub struct PlanView {
     pub digest: String,
     /// One entry for each source table.
     pub tables: Vec<TableView>,
+    /// What is no mistake, but should be known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Problem>,
 }
 
 /// What happens to one source table.

@@ -3,7 +3,7 @@
 
 use rowmill_mysql::preflight::{self, CheckOptions, PreflightError, ServerInfo};
 use rowmill_mysql::sink::{self, Expected, Progress, Sink, SinkOptions, Target};
-use rowmill_mysql::{ANEW, Endpoint, SslMode, TableDef};
+use rowmill_mysql::{ANEW, Endpoint, Flavor, SslMode, TableDef};
 
 use super::digest::{difference, digest};
 use super::manifest::Manifest;
@@ -35,7 +35,17 @@ impl Prepared {
     }
 
     pub(crate) fn view(&self, plan: &Pipeline) -> PlanView {
+        let mut warnings: Vec<Problem> = Vec::new();
+        if self.server.flavor == Flavor::MariaDb {
+            // The same place says the same for each table.
+            for warning in self.tables.iter().flat_map(|table| &table.mariadb) {
+                if !warnings.contains(warning) {
+                    warnings.push(warning.clone());
+                }
+            }
+        }
         PlanView {
+            warnings,
             pipeline: plan.name.clone(),
             digest: self.digest.clone(),
             tables: self.tables.iter().map(|table| table.view.clone()).collect(),

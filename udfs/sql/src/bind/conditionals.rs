@@ -1,6 +1,6 @@
 //! CASE, IF, COALESCE and what else gives one of several values: the type that holds them all.
 
-use super::{Result, predicates};
+use super::{Result, compare, sets};
 use crate::collation::{Collation, Strength, agree};
 use crate::convert::convert;
 use crate::error::{BindError, Span};
@@ -9,6 +9,9 @@ use crate::types::{self, Type};
 
 /// The type of `CASE … THEN a ELSE b`, as MySQL aggregates types.
 pub(crate) fn common(span: Span, exprs: &[&Expr]) -> Result<Type> {
+    if let Some(spelt) = compare::all_spelt(exprs)? {
+        return common(span, &spelt.iter().collect::<Vec<_>>());
+    }
     let types: Vec<&Type> = exprs.iter().map(|expr| &expr.ty).filter(|ty| **ty != Type::Null).collect();
     let Some(first) = types.first() else { return Ok(Type::Null) };
     if types.iter().all(|ty| matches!(ty, Type::Bool)) {
@@ -26,6 +29,18 @@ pub(crate) fn common(span: Span, exprs: &[&Expr]) -> Result<Type> {
             }
             _ => types::decimal(u32::from(digits), 0),
         });
+    }
+    let is_number = |expr: &&&Expr| matches!(expr.ty, Type::Int { .. } | Type::Decimal { .. } | Type::Double);
+    if types.iter().any(|ty| ty.is_byte_literal())
+        && let Some(number) = exprs.iter().find(is_number)
+    {
+        let message = "a number and a literal of bytes, which is a number or a text; \
+                       write CAST(… AS UNSIGNED) or CAST(… AS CHAR) around the literal";
+        return Err(BindError::new(number.span, message));
+    }
+    if types.iter().any(|ty| matches!(ty, Type::Time { .. })) && types.iter().any(|ty| ty.is_date()) {
+        let message = "a TIME and a date have no common type (MySQL would add the current date, which changes from run to run)";
+        return Err(BindError::new(span, message));
     }
     let numeric = |ty: &Type| ty.is_integer() || matches!(ty, Type::Decimal { .. } | Type::Double);
     if types.iter().all(|ty| numeric(ty)) {
@@ -55,9 +70,10 @@ pub(crate) fn common(span: Span, exprs: &[&Expr]) -> Result<Type> {
     }
     let chars = types.iter().map(|ty| ty.chars()).try_fold(0, |most, chars| chars.map(|chars| most.max(chars)));
     if types.iter().any(|ty| matches!(ty, Type::Bytes { .. })) {
-        return Ok(Type::Bytes { length: chars });
+        let digits = |ty: &&Type| if let Type::Bytes { literal, .. } = ty { *literal } else { None };
+        let literal = types.iter().all(|ty| ty.is_byte_literal()).then(|| digits(first)).flatten();
+        return Ok(Type::Bytes { length: chars, literal });
     }
-    let _ = first;
     let mixed = Type::Text { chars, collation: Collation::mixed(), strength: Strength::Implicit };
     Ok(text_of(span, exprs, chars).unwrap_or(mixed))
 }
@@ -85,15 +101,11 @@ pub(crate) fn case(
     whens: Vec<(Expr, Expr)>,
     otherwise: Option<Expr>,
 ) -> Result<Expr> {
-    let mut conditions = Vec::new();
-    let mut results = Vec::new();
-    for (when, then) in whens {
-        conditions.push(match &operand {
-            Some(operand) => predicates::compare(when.span, crate::eval::compare::Op::Equal, operand.clone(), when)?,
-            None => when,
-        });
-        results.push(then);
-    }
+    let (whens, mut results): (Vec<Expr>, Vec<Expr>) = whens.into_iter().unzip();
+    let conditions = match &operand {
+        Some(operand) => sets::case_conditions(operand, whens)?,
+        None => whens,
+    };
     results.push(otherwise.unwrap_or_else(|| Expr::null(span)));
     choose(span, conditions, results)
 }

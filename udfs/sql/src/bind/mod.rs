@@ -1,16 +1,19 @@
 //! From the parsed text to a typed expression: columns found, functions found, types decided, conversions written out.
 //! Everything that can be wrong about a text is found here, with its place.
 
+pub(crate) mod compare;
 pub(crate) mod conditionals;
+mod constants;
 pub(crate) mod operators;
 pub(crate) mod predicates;
+pub(crate) mod sets;
 
 use std::sync::Arc;
 
 use arrow_array::{BinaryArray, BooleanArray, Float64Array, Int64Array, StringArray, UInt64Array};
 use arrow_schema::Field;
 
-use crate::convert::{self, number, temporal};
+use crate::convert::{self, number, read};
 use crate::error::{BindError, Span, nearest};
 use crate::eval::decimal;
 use crate::expr::{Expr, Op};
@@ -18,6 +21,7 @@ use crate::functions;
 use crate::parse::{BinaryOp, CastTarget, Node, NodeKind, TemporalKind, UnaryOp};
 use crate::types::{self, Type, literal_text};
 use crate::value::make_numbers;
+use crate::varies::{self, Kind};
 
 pub(crate) type Result<T> = std::result::Result<T, BindError>;
 
@@ -25,11 +29,17 @@ pub(crate) type Result<T> = std::result::Result<T, BindError>;
 pub(crate) struct Binder<'a> {
     fields: &'a [Field],
     reads: Vec<usize>,
+    varies: Vec<varies::Found>,
 }
 
 impl<'a> Binder<'a> {
     pub(crate) fn new(fields: &'a [Field]) -> Self {
-        Self { fields, reads: Vec::new() }
+        Self { fields, reads: Vec::new(), varies: Vec::new() }
+    }
+
+    /// Where MariaDB says something else, found since this was asked last.
+    pub(crate) fn take_varies(&mut self) -> Vec<varies::Found> {
+        std::mem::take(&mut self.varies)
     }
 
     /// Positions of the columns to read, in the order of `Op::Column`.
@@ -52,8 +62,8 @@ impl<'a> Binder<'a> {
             NodeKind::Bool(value) => Expr::literal(span, Type::Bool, Arc::new(BooleanArray::from(vec![*value]))),
             NodeKind::Number(text) => number_literal(span, text)?,
             NodeKind::Text(text) => text_literal(span, text),
-            NodeKind::Hex(bytes) => {
-                let ty = Type::Bytes { length: Some(bytes.len() as u32) };
+            NodeKind::Bytes(bytes, digits) => {
+                let ty = Type::Bytes { length: Some(bytes.len() as u32), literal: Some(*digits) };
                 Expr::literal(span, ty, Arc::new(BinaryArray::from(vec![bytes.as_slice()])))
             }
             NodeKind::Temporal(kind, text) => temporal_literal(span, *kind, text)?,
@@ -70,11 +80,13 @@ impl<'a> Binder<'a> {
             NodeKind::In { node, list, negated } => {
                 let node = self.bind(node)?;
                 let list = list.iter().map(|item| self.bind(item)).collect::<Result<Vec<_>>>()?;
-                predicates::is_in(span, node, list, *negated)?
+                self.note(span, varies::several(&node, list.iter()));
+                sets::is_in(span, node, list, *negated)?
             }
             NodeKind::Between { node, low, high, negated } => {
                 let (node, low, high) = (self.bind(node)?, self.bind(low)?, self.bind(high)?);
-                predicates::between(span, node, low, high, *negated)?
+                self.note(span, varies::several(&node, [&low, &high].into_iter()));
+                sets::between(span, node, low, high, *negated)?
             }
             NodeKind::Like { node, pattern, escape, negated } => {
                 let (node, pattern) = (self.bind(node)?, self.bind(pattern)?);
@@ -92,9 +104,15 @@ impl<'a> Binder<'a> {
                     .map(|(when, then)| Ok((self.bind(when)?, self.bind(then)?)))
                     .collect::<Result<Vec<_>>>()?;
                 let otherwise = otherwise.as_ref().map(|node| self.bind(node)).transpose()?;
+                let compared = operand.as_ref().and_then(|op| varies::several(op, whens.iter().map(|(when, _)| when)));
+                self.note(span, compared);
                 conditionals::case(span, operand, whens, otherwise)?
             }
-            NodeKind::Cast { node, target, .. } => cast(span, self.bind(node)?, *target)?,
+            NodeKind::Cast { node, target, .. } => {
+                let node = self.bind(node)?;
+                self.note(span, varies::cast(&node, *target));
+                cast(span, node, *target)?
+            }
             NodeKind::Collate { node, collation, name_span } => {
                 let inner = self.bind(node)?;
                 operators::collate(span, inner, collation, *name_span)?
@@ -108,6 +126,10 @@ impl<'a> Binder<'a> {
             }
             NodeKind::Unit(unit) => text_literal(span, &format!("{unit:?}")),
         })
+    }
+
+    fn note(&mut self, span: Span, kind: Option<Kind>) {
+        self.varies.extend(kind.map(|kind| (span, kind)));
     }
 
     fn column(&mut self, span: Span, name: &str) -> Result<Expr> {
@@ -144,10 +166,13 @@ impl<'a> Binder<'a> {
             };
             if let Some((date, amount, unit)) = interval {
                 let (date, amount) = (self.bind(date)?, self.bind(amount)?);
+                self.note(span, Some(varies::interval(&date)));
                 return functions::interval::add(span, date, amount, unit, op == BinaryOp::Subtract);
             }
         }
+        let nodes = [left, right];
         let (left, right) = (self.bind(left)?, self.bind(right)?);
+        self.note(span, varies::operands(op, &left, &right, nodes));
         operators::binary(span, op, left, right)
     }
 
@@ -159,6 +184,7 @@ impl<'a> Binder<'a> {
         ) = (upper.as_str(), args)
         {
             let (date, amount) = (self.bind(date)?, self.bind(amount)?);
+            self.note(span, Some(varies::interval(&date)));
             return functions::interval::add(span, date, amount, *unit, upper.contains("SUB"));
         }
         if let ("TIMESTAMPADD", [Node { kind: NodeKind::Unit(unit), .. }, amount, date]) = (upper.as_str(), args) {
@@ -167,6 +193,7 @@ impl<'a> Binder<'a> {
         }
         let function = functions::find(&upper, name_span)?;
         let args = args.iter().map(|arg| self.bind(arg)).collect::<Result<Vec<_>>>()?;
+        self.note(span, varies::call(&upper, &args));
         function.bind(&upper, span, name_span, args)
     }
 }
@@ -215,25 +242,28 @@ fn number_literal(span: Span, text: &str) -> Result<Expr> {
     Ok(Expr::literal(span, ty, array))
 }
 
+/// As strict as MySQL's: all of the text has to be of that kind.
 fn temporal_literal(span: Span, kind: TemporalKind, text: &str) -> Result<Expr> {
     use arrow_array::types::{Date32Type, DurationMicrosecondType, TimestampMicrosecondType};
-    let fsp = text.rsplit_once('.').map_or(0, |(_, f)| f.bytes().take_while(u8::is_ascii_digit).count().min(6)) as u8;
-    let literal = match kind {
-        TemporalKind::Date => {
-            temporal::read_datetime(text).filter(|r| r.clean && r.value % convert::calendar::DAY == 0).map(|read| {
-                let days = read.value.div_euclid(convert::calendar::DAY) as i32;
-                Expr::literal(span, Type::Date, make_numbers::<Date32Type>(1, |_| Some(days)))
-            })
-        }
-        TemporalKind::DateTime => temporal::read_datetime(text).filter(|r| r.clean).map(|read| {
-            let ty = Type::DateTime { fsp };
-            Expr::literal(span, ty, make_numbers::<TimestampMicrosecondType>(1, |_| Some(read.value)))
-        }),
-        TemporalKind::Time => temporal::read_time(text).filter(|r| r.clean).map(|read| {
-            let ty = Type::Time { fsp };
-            Expr::literal(span, ty, make_numbers::<DurationMicrosecondType>(1, |_| Some(read.value)))
-        }),
+    let read = match kind {
+        TemporalKind::Time => read::read_time(text).filter(|read| read.parts == 0),
+        TemporalKind::Date => read::read_datetime(text).filter(|read| read.parts <= 3),
+        TemporalKind::DateTime => read::read_datetime(text).filter(|read| read.parts > 3),
     };
+    let literal = read.filter(|read| read.clean && read.utc().is_some()).map(|read| match kind {
+        TemporalKind::Date => {
+            let days = read.micros.div_euclid(convert::calendar::DAY) as i32;
+            Expr::literal(span, Type::Date, make_numbers::<Date32Type>(1, |_| Some(days)))
+        }
+        TemporalKind::DateTime => {
+            let ty = Type::DateTime { fsp: read.fsp };
+            Expr::literal(span, ty, make_numbers::<TimestampMicrosecondType>(1, |_| read.utc()))
+        }
+        TemporalKind::Time => {
+            let ty = Type::Time { fsp: read.fsp };
+            Expr::literal(span, ty, make_numbers::<DurationMicrosecondType>(1, |_| Some(read.micros)))
+        }
+    });
     literal.ok_or_else(|| {
         let example = match kind {
             TemporalKind::Date => "a date such as '2024-01-31'",

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
 
-use super::{Result, predicates};
+use super::{Result, compare};
 use crate::collation::{Collation, Strength};
 use crate::convert::convert;
 use crate::error::{BindError, Span};
 use crate::eval::decimal::Op as Arithmetic;
-use crate::eval::{arithmetic, compare, decimal, logic};
+use crate::eval::compare::Op as Comparison;
+use crate::eval::{arithmetic, decimal, logic};
 use crate::expr::{Expr, Op};
 use crate::parse::BinaryOp;
-use crate::types::{self, PRECISION_MAX, SCALE_MAX, Type};
+use crate::types::{self, Digits, PRECISION_MAX, SCALE_MAX, Type};
 use crate::value::{make_bytes, make_numbers, make_texts};
 
 pub(crate) fn binary(span: Span, op: BinaryOp, left: Expr, right: Expr) -> Result<Expr> {
@@ -31,15 +32,15 @@ pub(crate) fn binary(span: Span, op: BinaryOp, left: Expr, right: Expr) -> Resul
         BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor | BinaryOp::ShiftLeft | BinaryOp::ShiftRight => {
             return bits(span, op, left, right);
         }
-        BinaryOp::Equal => compare::Op::Equal,
-        BinaryOp::NullSafeEqual => compare::Op::NullSafeEqual,
-        BinaryOp::NotEqual => compare::Op::NotEqual,
-        BinaryOp::Less => compare::Op::Less,
-        BinaryOp::LessEqual => compare::Op::LessEqual,
-        BinaryOp::Greater => compare::Op::Greater,
-        BinaryOp::GreaterEqual => compare::Op::GreaterEqual,
+        BinaryOp::Equal => Comparison::Equal,
+        BinaryOp::NullSafeEqual => Comparison::NullSafeEqual,
+        BinaryOp::NotEqual => Comparison::NotEqual,
+        BinaryOp::Less => Comparison::Less,
+        BinaryOp::LessEqual => Comparison::LessEqual,
+        BinaryOp::Greater => Comparison::Greater,
+        BinaryOp::GreaterEqual => Comparison::GreaterEqual,
     };
-    predicates::compare(span, comparison, left, right)
+    compare::compare(span, comparison, left, right)
 }
 
 /// AND and OR; a side known beforehand decides or drops out.
@@ -59,10 +60,20 @@ pub(crate) fn both(span: Span, decides: bool, left: Expr, right: Expr) -> Result
     Ok(Expr { ty: Type::Bool, data_type: Type::Bool.canonical(), nullable, span, op })
 }
 
+/// A literal of bytes as the integer that it is among numbers; anything else as it is.
+pub(crate) fn number_of_bytes(expr: Expr) -> Result<Expr> {
+    match expr.ty {
+        Type::Bytes { literal: Some(Digits::Hexadecimal), .. } => convert(expr, &Type::Int { unsigned: true, digits: 20 }),
+        Type::Bytes { literal: Some(Digits::Binary), .. } => convert(expr, &types::bigint()),
+        _ => Ok(expr),
+    }
+}
+
 /// The numeric type that stands for an operand: texts count as doubles, dates as YYYYMMDD.
 fn as_number(expr: Expr) -> Result<Expr> {
     match expr.ty.clone() {
         Type::Bool => convert(expr, &types::int(1)),
+        Type::Bytes { literal: Some(_), .. } => number_of_bytes(expr),
         Type::Text { .. } | Type::Bytes { .. } => convert(expr, &Type::Double),
         Type::Date => convert(expr, &types::int(8)),
         Type::DateTime { fsp: 0 } => convert(expr, &types::int(14)),
@@ -252,7 +263,25 @@ pub(crate) fn negate(span: Span, expr: Expr) -> Result<Expr> {
     Expr::call(span, ty, false, args, Arc::new(kernel))
 }
 
+/// Bits of binary strings are a kind of their own, unless a literal says a number.
+fn refuse_bits_of_bytes(expr: &Expr) -> Result<()> {
+    match expr.ty {
+        Type::Bytes { literal: None, .. } => {
+            let message = "this is a binary string, whose bits can't be computed with here; needed a number, write CAST(… AS UNSIGNED)";
+            Err(BindError::new(expr.span, message))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn bits(span: Span, op: BinaryOp, left: Expr, right: Expr) -> Result<Expr> {
+    let both_bytes = matches!((&left.ty, &right.ty), (Type::Bytes { .. }, Type::Bytes { .. }));
+    if both_bytes || matches!(op, BinaryOp::ShiftLeft | BinaryOp::ShiftRight) {
+        refuse_bits_of_bytes(&left)?;
+    }
+    if both_bytes {
+        refuse_bits_of_bytes(&right)?;
+    }
     let unsigned = Type::Int { unsigned: true, digits: 20 };
     let args = vec![convert(left, &unsigned)?, convert(right, &unsigned)?];
     Expr::call(
@@ -278,6 +307,7 @@ fn bits(span: Span, op: BinaryOp, left: Expr, right: Expr) -> Result<Expr> {
 }
 
 pub(crate) fn bit_not(span: Span, expr: Expr) -> Result<Expr> {
+    refuse_bits_of_bytes(&expr)?;
     let unsigned = Type::Int { unsigned: true, digits: 20 };
     let args = vec![convert(expr, &unsigned)?];
     Expr::call(
@@ -338,7 +368,7 @@ pub(crate) fn cast_char(span: Span, expr: Expr, size: Option<u32>) -> Result<Exp
 pub(crate) fn cast_binary(span: Span, expr: Expr, size: Option<u32>) -> Result<Expr> {
     // A character takes at most four bytes.
     let length = size.or(expr.ty.chars().map(|chars| chars.saturating_mul(4)));
-    let ty = Type::Bytes { length };
+    let ty = types::bytes(length);
     let expr = Expr { span, ..convert(expr, &ty)? };
     let Some(size) = size else { return Ok(expr) };
     Expr::call(

@@ -3,11 +3,14 @@
 
 pub(crate) mod calendar;
 pub(crate) mod number;
+pub(crate) mod read;
 pub(crate) mod temporal;
 
 mod to_number;
 mod to_temporal;
 mod to_text;
+
+pub(crate) use to_temporal::Compared;
 
 use std::sync::Arc;
 
@@ -81,6 +84,17 @@ pub(crate) fn convert(expr: Expr, to: &Type) -> Result<Expr, BindError> {
     let from = expr.ty.clone();
     let (kernel, nullable) = kernel(&from, to).ok_or_else(|| no_way(span, &from, to))?;
     Expr::call(span, to.clone(), nullable, vec![expr], kernel)
+}
+
+/// A date, or a text that may be none, as what MySQL compares dates by.
+pub(crate) fn comparable(expr: Expr, what: Compared) -> Result<Expr, BindError> {
+    let (span, from) = (expr.span, expr.ty.clone());
+    let to = if what == Compared::Day { Type::Date } else { Type::DateTime { fsp: 6 } };
+    if !from.is_text() {
+        return convert(expr, &to);
+    }
+    let kernel: Kernel = Arc::new(move |args, rows| Ok(to_temporal::comparable(&from, &args[0], what, rows.count)));
+    Expr::call(span, to, false, vec![canonical(expr)?], kernel)
 }
 
 /// Nothing to compute between the two.

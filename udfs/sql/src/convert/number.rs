@@ -35,6 +35,11 @@ pub(crate) fn read_double(text: &str) -> f64 {
     value.clamp(f64::MIN, f64::MAX)
 }
 
+/// The number that the bytes of a hexadecimal or bit literal are: its last eight, the highest first.
+pub(crate) fn of_bytes(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
 /// Digits up to the first other character, as CAST AS SIGNED takes them.
 pub(crate) fn read_integer(text: &str) -> i128 {
     let text = text.trim_start();
@@ -52,6 +57,22 @@ pub(crate) fn read_integer(text: &str) -> i128 {
 
 /// The number times 10 to the `scale`, rounded half away from zero; the largest number if there are too many digits.
 pub(crate) fn read_decimal(text: &str, scale: u8) -> i256 {
+    let (cut, rest, negative) = cut_decimal(text, scale);
+    let value = if rest.first().is_some_and(|digit| *digit >= 5) { cut.wrapping_add(i256::ONE) } else { cut };
+    if negative { -value } else { value }
+}
+
+/// The number at one digit more than `scale`: that digit is 5 if anything but zeros comes after the others. So it
+/// compares with any number of `scale` digits as the whole text does.
+pub(crate) fn read_marked(text: &str, scale: u8) -> i256 {
+    let (cut, rest, negative) = cut_decimal(text, scale);
+    let mark = if rest.iter().any(|digit| *digit != 0) { 5 } else { 0 };
+    let value = cut.checked_mul(i256::from(10)).unwrap_or(largest(76)).wrapping_add(i256::from(mark));
+    if negative { -value } else { value }
+}
+
+/// Without its sign: the number times 10 to the `scale`, cut, and the digits that were cut off.
+fn cut_decimal(text: &str, scale: u8) -> (i256, Vec<u8>, bool) {
     let text = prefix(text);
     let (mantissa, exponent) = match text.find(['e', 'E']) {
         Some(at) => (
@@ -64,7 +85,7 @@ pub(crate) fn read_decimal(text: &str, scale: u8) -> i256 {
     let mantissa = mantissa.trim_start_matches(['+', '-']);
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).map(|b| b - b'0').collect();
-    // The digits before this index are kept, the next one rounds.
+    // The digits before this index are kept.
     let keep = whole.len() as i64 + exponent.clamp(-999, 999) + i64::from(scale);
     let ten = i256::from(10);
     let mut value = i256::ZERO;
@@ -74,14 +95,14 @@ pub(crate) fn read_decimal(text: &str, scale: u8) -> i256 {
             break;
         }
         let Some(next) = value.checked_mul(ten).and_then(|v| v.checked_add(i256::from(i64::from(digit)))) else {
-            return if negative { -largest(76) } else { largest(76) };
+            return (largest(76), Vec::new(), negative);
         };
         value = next;
     }
-    if keep >= 0 && digits.get(keep as usize).is_some_and(|d| *d >= 5) {
-        value = value.wrapping_add(i256::ONE);
-    }
-    if negative { -value } else { value }
+    // A number smaller than the last place has zeros before its digits.
+    let zeros = if keep < 0 { vec![0] } else { Vec::new() };
+    let rest = digits.into_iter().skip(keep.max(0) as usize);
+    (value, zeros.into_iter().chain(rest).collect(), negative)
 }
 
 /// 10 to the `exponent`, at most 76.
@@ -203,6 +224,18 @@ mod tests {
         assert_eq!(read_decimal("1.5e2x", 1), i256::from(1500));
         assert_eq!(read_decimal("0.004", 2), i256::ZERO);
         assert_eq!(read_decimal(".5", 0), i256::from(1));
+        assert_eq!(read_decimal("9e-2", 0), i256::ZERO);
+        assert_eq!(of_bytes(&[0x12, 0x34]), 0x1234);
+        assert_eq!(of_bytes(&[1; 9]), u64::from_be_bytes([1; 8]));
+    }
+
+    #[test]
+    fn a_marked_number_is_between_its_neighbours() {
+        assert_eq!(read_marked("1.25", 2), i256::from(1250));
+        assert_eq!(read_marked("1.2500001", 2), i256::from(1255));
+        assert_eq!(read_marked("-1.2500001", 2), i256::from(-1255));
+        assert_eq!(read_marked("1e-9", 2), i256::from(5));
+        assert_eq!(read_marked("abc", 2), i256::ZERO);
     }
 
     #[test]

@@ -60,6 +60,10 @@ fn reader<'a, T: 'a>(
             let values = value.numbers::<Float64Type>();
             Box::new(move |row| values.get(row).map(|x| bits(clamp(x.round_ties_even() as i128))))
         }
+        Type::Bytes { literal: Some(_), .. } => {
+            let values = value.bytes();
+            Box::new(move |row| values.get(row).map(|b| bits(i128::from(number::of_bytes(b)))))
+        }
         Type::Text { .. } | Type::Json | Type::Bytes { .. } | Type::Null => {
             let values = value.bytes();
             Box::new(move |row| {
@@ -108,6 +112,10 @@ pub(super) fn doubles(from: &Type, value: &Value, rows: usize) -> ArrayRef {
             make_numbers::<Float64Type>(rows, |row| values.get(row).map(|n| number::decimal_to_double(n, *held)))
         }
         Type::Double => value.array.clone(),
+        Type::Bytes { literal: Some(_), .. } => {
+            let values = value.bytes();
+            make_numbers::<Float64Type>(rows, |row| values.get(row).map(|b| number::of_bytes(b) as f64))
+        }
         Type::Text { .. } | Type::Json | Type::Bytes { .. } | Type::Null => {
             let values = value.bytes();
             make_numbers::<Float64Type>(rows, |row| {
@@ -159,6 +167,10 @@ pub(super) fn decimals(from: &Type, value: &Value, to: &Type, rows: usize) -> Ar
         Type::Double => {
             let values = value.numbers::<Float64Type>();
             decimal::make(rows, to, |row| values.get(row).map(|x| fit(number::read_decimal(&format!("{x:e}"), held))))
+        }
+        Type::Bytes { literal: Some(_), .. } => {
+            let values = value.bytes();
+            decimal::make(rows, to, |row| values.get(row).map(|b| up(i128::from(number::of_bytes(b)), 0)))
         }
         Type::Text { .. } | Type::Json | Type::Bytes { .. } | Type::Null => {
             let values = value.bytes();

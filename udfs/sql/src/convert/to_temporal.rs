@@ -5,7 +5,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, DurationMicrosecondType, Float64Type, TimestampMicrosecondType};
 
 use super::calendar::{self, DAY, TIME_MAX};
-use super::{number, temporal};
+use super::{number, read, temporal};
 use crate::eval::decimal::Decimals;
 use crate::types::Type;
 use crate::value::{Value, make_numbers};
@@ -39,14 +39,15 @@ fn numbers<'a>(from: &Type, value: &'a Value, rows: usize) -> Box<dyn Fn(usize) 
     }
 }
 
-/// Microseconds since 1970, not rounded.
-fn moments<'a>(from: &Type, value: &'a Value, rows: usize) -> Reader<'a> {
+/// Microseconds since 1970, not rounded. `written`: of texts as they are written, whatever offset follows.
+fn moments<'a>(from: &Type, value: &'a Value, written: bool, rows: usize) -> Reader<'a> {
     match from {
         Type::Text { .. } | Type::Bytes { .. } | Type::Json | Type::Null => {
             let values = value.bytes();
             Box::new(move |row| {
                 let text = std::str::from_utf8(values.get(row)?).ok()?;
-                temporal::read_datetime(text).map(|read| read.value)
+                let read = read::read_datetime(text)?;
+                if written { Some(read.micros) } else { read.utc() }
             })
         }
         Type::Date => {
@@ -69,15 +70,37 @@ fn moments<'a>(from: &Type, value: &'a Value, rows: usize) -> Reader<'a> {
 }
 
 pub(super) fn dates(from: &Type, value: &Value, rows: usize) -> ArrayRef {
-    let moments = moments(from, value, rows);
+    let moments = moments(from, value, false, rows);
     make_numbers::<Date32Type>(rows, |row| moments(row).map(|t| t.div_euclid(DAY) as i32))
 }
 
 pub(super) fn datetimes(from: &Type, value: &Value, fsp: u8, rows: usize) -> ArrayRef {
-    let moments = moments(from, value, rows);
+    let moments = moments(from, value, false, rows);
     make_numbers::<TimestampMicrosecondType>(rows, |row| {
         calendar::in_range_micros(calendar::round_to(moments(row)?, fsp))
     })
+}
+
+/// What of a text is compared with dates.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Compared {
+    /// The moment as it is written, whatever offset follows.
+    Written,
+    /// The moment in UTC.
+    Utc,
+    /// The day of that.
+    Day,
+}
+
+/// Texts to compare dates by: one that is no date is before all dates, and is not NULL.
+pub(super) fn comparable(from: &Type, value: &Value, what: Compared, rows: usize) -> ArrayRef {
+    let moments = moments(from, value, what == Compared::Written, rows);
+    let known = |row: usize| !value.is_null(row);
+    if what == Compared::Day {
+        let day = |row| moments(row).map_or(i32::MIN, |t| t.div_euclid(DAY) as i32);
+        return make_numbers::<Date32Type>(rows, |row| known(row).then(|| day(row)));
+    }
+    make_numbers::<TimestampMicrosecondType>(rows, |row| known(row).then(|| moments(row).unwrap_or(i64::MIN)))
 }
 
 pub(super) fn times(from: &Type, value: &Value, fsp: u8, rows: usize) -> ArrayRef {
@@ -86,7 +109,7 @@ pub(super) fn times(from: &Type, value: &Value, fsp: u8, rows: usize) -> ArrayRe
             let values = value.bytes();
             Box::new(move |row| {
                 let text = std::str::from_utf8(values.get(row)?).ok()?;
-                temporal::read_time(text).map(|read| read.value)
+                read::read_time(text).map(|read| read.micros)
             })
         }
         Type::Date => Box::new(move |row| (!value.is_null(row)).then_some(0)),

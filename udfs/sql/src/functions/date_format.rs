@@ -9,7 +9,7 @@ use super::dates::{DAYS, MONTHS};
 use super::interval::datetime;
 use super::{Call, Function, function};
 use crate::bind::Result;
-use crate::bind::predicates::text;
+use crate::bind::compare::text;
 use crate::convert::calendar::{self, DAY, HOUR, MINUTE, SECOND};
 use crate::convert::convert;
 use crate::error::{BindError, Span};

@@ -7,6 +7,7 @@ use arrow_array::types::{Date32Type, DurationMicrosecondType, Int64Type, Timesta
 use super::{Call, Function, function, int};
 use crate::bind::Result;
 use crate::convert::calendar::{self, DAY, HOUR, MINUTE, SECOND, TIME_MAX};
+use crate::convert::read::read_datetime;
 use crate::convert::{canonical, convert};
 use crate::error::{BindError, Span};
 use crate::expr::Expr;
@@ -147,9 +148,9 @@ pub(crate) fn text_as_date(expr: Expr) -> Result<Expr> {
     if !matches!(expr.ty, Type::Text { .. }) {
         return Ok(expr);
     }
-    let target = match expr.literal_text().map(str::trim) {
-        Some(text) if text.len() <= 10 => Type::Date,
-        Some(text) => Type::DateTime { fsp: text.rsplit_once('.').map_or(0, |(_, digits)| digits.len().min(6) as u8) },
+    let target = match expr.literal_text().map(read_datetime) {
+        Some(Some(read)) if read.parts > 3 => Type::DateTime { fsp: read.fsp },
+        Some(_) => Type::Date,
         None => Type::DateTime { fsp: 6 },
     };
     convert(expr, &target)

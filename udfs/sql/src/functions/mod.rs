@@ -12,7 +12,7 @@ mod texts;
 use std::sync::Arc;
 
 use crate::bind::Result;
-use crate::bind::predicates::text;
+use crate::bind::compare::text;
 use crate::convert::convert;
 use crate::error::{BindError, Span, nearest};
 use crate::expr::Expr;

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use arrow_array::types::Int64Type;
 
 use super::{ANY, Call, Function, function, int};
-use crate::bind::predicates::{as_texts, compare, text};
-use crate::bind::{Result, conditionals};
+use crate::bind::compare::{as_texts, text};
+use crate::bind::{Result, conditionals, sets};
 use crate::convert::canonical;
 use crate::error::BindError;
-use crate::eval::compare::Op;
 use crate::expr::Expr;
 use crate::types::{self, Type};
 use crate::value::make_numbers;
@@ -130,12 +129,8 @@ fn field(call: Call) -> Result<Expr> {
         let array = Arc::new(arrow_array::Int64Array::from(vec![n]));
         Expr::literal(span, types::int(4), array)
     };
-    let mut conditions = Vec::new();
-    let mut results = Vec::new();
-    for (index, arg) in args.enumerate() {
-        conditions.push(compare(span, Op::Equal, wanted.clone(), arg)?);
-        results.push(number(index as i64 + 1));
-    }
+    let conditions = sets::field_conditions(&wanted, args.collect())?;
+    let mut results: Vec<Expr> = (1..=conditions.len()).map(|index| number(index as i64)).collect();
     results.push(number(0));
     conditionals::choose(span, conditions, results)
 }

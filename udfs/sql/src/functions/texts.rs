@@ -6,11 +6,11 @@ use arrow_array::types::Int64Type;
 
 use super::{ANY, Call, Function, from_text, function, int, texts_at, to_text};
 use crate::bind::Result;
-use crate::bind::predicates::text;
+use crate::bind::compare::{all_spelt, text};
 use crate::convert::convert;
 use crate::error::BindError;
 use crate::expr::Expr;
-use crate::types::{Type, literal_text};
+use crate::types::{self, Type, literal_text};
 use crate::value::{make_bytes, make_texts};
 
 /// The most bytes that REPEAT, LPAD, RPAD and SPACE make of one value (`max_allowed_packet` of a default server).
@@ -149,13 +149,15 @@ fn sum_chars(args: &[Expr]) -> Option<u32> {
 
 fn concat(call: Call) -> Result<Expr> {
     let span = call.span;
+    let spelt = all_spelt(&call.args.iter().collect::<Vec<_>>())?;
+    let call = Call { args: spelt.unwrap_or(call.args), ..call };
     if call.args.iter().any(|arg| matches!(arg.ty, Type::Bytes { .. })) {
         let length = sum_chars(&call.args);
-        let bytes = Type::Bytes { length: None };
+        let bytes = types::bytes(None);
         let args = call.args.into_iter().map(|arg| convert(arg, &bytes)).collect::<Result<Vec<_>>>()?;
         return Expr::call(
             span,
-            Type::Bytes { length },
+            types::bytes(length),
             false,
             args,
             Arc::new(|args, rows| {
@@ -509,7 +511,7 @@ fn hex(call: Call) -> Result<Expr> {
 fn unhex(call: Call) -> Result<Expr> {
     let span = call.span;
     let [a] = call.exactly()?;
-    let ty = Type::Bytes { length: a.ty.chars().map(|chars| chars.div_ceil(2)) };
+    let ty = types::bytes(a.ty.chars().map(|chars| chars.div_ceil(2)));
     Expr::call(
         span,
         ty,

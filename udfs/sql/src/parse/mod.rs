@@ -10,6 +10,7 @@ mod primary;
 mod tokens;
 
 use crate::error::{BindError, Span};
+use crate::types::Digits;
 
 /// The deepest nesting of an expression; twice as deep still fits the stack of a component.
 pub(crate) const DEPTH_MAX: usize = 200;
@@ -29,8 +30,8 @@ pub(crate) enum NodeKind {
     /// As written: integer, decimal or with an exponent.
     Number(String),
     Text(String),
-    /// `0x…` and `x'…'`.
-    Hex(Vec<u8>),
+    /// `0x…`, `x'…'`, `0b…` and `b'…'`.
+    Bytes(Vec<u8>, Digits),
     /// `DATE '…'`, `TIME '…'`, `TIMESTAMP '…'`.
     Temporal(TemporalKind, String),
     Column(String),

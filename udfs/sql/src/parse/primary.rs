@@ -5,6 +5,7 @@ use sqlparser::tokenizer::Token;
 use super::grammar::Parser;
 use super::{CastTarget, Node, NodeKind, TemporalKind, UnaryOp, Unit};
 use crate::error::{BindError, Span};
+use crate::types::Digits;
 
 type Result<T> = std::result::Result<T, BindError>;
 
@@ -80,13 +81,22 @@ impl Parser {
             }
             Some(Token::HexStringLiteral(digits)) => {
                 self.next();
-                NodeKind::Hex(hex(&digits, span)?)
+                NodeKind::Bytes(bytes_of_digits(&digits, 16, span)?, Digits::Hexadecimal)
+            }
+            Some(Token::SingleQuotedByteStringLiteral(digits)) => {
+                self.next();
+                NodeKind::Bytes(bytes_of_digits(&digits, 2, span)?, Digits::Binary)
             }
             Some(Token::LParen) => {
                 self.next();
                 let inner = self.expression()?;
                 self.need(&Token::RParen, "`)`")?;
                 return Ok(Node { span: span.to(self.before()), kind: inner.kind });
+            }
+            Some(Token::Word(word)) if word.quote_style.is_none() && bit_digits(&word.value).is_some() => {
+                self.next();
+                let digits = bit_digits(&word.value).unwrap_or_default();
+                NodeKind::Bytes(bytes_of_digits(digits, 2, span)?, Digits::Binary)
             }
             Some(Token::Word(word)) if word.quote_style.is_some() => {
                 self.next();
@@ -406,12 +416,21 @@ impl Parser {
     }
 }
 
-fn hex(digits: &str, span: Span) -> Result<Vec<u8>> {
-    let padded = if digits.len() % 2 == 1 { format!("0{digits}") } else { digits.to_owned() };
-    padded
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()))
-        .collect::<Option<Vec<u8>>>()
-        .ok_or_else(|| BindError::new(span, "found other characters than hexadecimal digits"))
+/// The digits of `0b101`, which the tokenizer takes for a name, as MySQL does with `0B101` and `0b102`.
+fn bit_digits(word: &str) -> Option<&str> {
+    word.strip_prefix("0b").filter(|digits| !digits.is_empty() && digits.bytes().all(|b| matches!(b, b'0' | b'1')))
+}
+
+/// The bytes that digits of base 16 or 2 write, filled up with zeros at the front.
+fn bytes_of_digits(digits: &str, base: u32, span: Span) -> Result<Vec<u8>> {
+    let per_byte = if base == 16 { 2 } else { 8 };
+    let values = digits.chars().map(|c| c.to_digit(base)).collect::<Option<Vec<u32>>>().ok_or_else(|| {
+        let needed = if base == 16 { "hexadecimal digits" } else { "the digits 0 and 1" };
+        BindError::new(span, format!("found other characters than {needed} in this literal"))
+    })?;
+    let first = values.len() % per_byte;
+    let (head, tail) = values.split_at(first);
+    let byte = |digits: &[u32]| digits.iter().fold(0, |byte, digit| byte * base + digit) as u8;
+    let head = (!head.is_empty()).then(|| byte(head));
+    Ok(head.into_iter().chain(tail.chunks(per_byte).map(byte)).collect())
 }

@@ -24,14 +24,29 @@ pub(crate) fn read(text: &str) -> Result<Vec<Placed>, BindError> {
         };
         BindError::new(span, message)
     })?;
-    Ok(tokens
+    tokens
         .into_iter()
         .filter(|t| !matches!(t.token, Token::Whitespace(_) | Token::EOF))
-        .map(|t| Placed {
-            span: Span { start: places.byte(t.span.start), end: places.byte(t.span.end) },
-            token: t.token,
+        .map(|t| {
+            let span = Span { start: places.byte(t.span.start), end: places.byte(t.span.end) };
+            check_hex(text, span, &t.token)?;
+            Ok(Placed { span, token: t.token })
         })
-        .collect())
+        .collect()
+}
+
+/// `x'…'` has whole bytes; only `0x…` is filled up.
+fn check_hex(text: &str, span: Span, token: &Token) -> Result<(), BindError> {
+    let quoted = text.get(span.start..).is_some_and(|rest| rest.starts_with(['x', 'X']));
+    match token {
+        Token::HexStringLiteral(digits) if !quoted && digits.is_empty() => {
+            Err(BindError::new(span, "found no hexadecimal digits after 0x"))
+        }
+        Token::HexStringLiteral(digits) if quoted && digits.len() % 2 == 1 => {
+            Err(BindError::new(span, "found an odd number of hexadecimal digits; needed two for each byte"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The tokenizer counts lines and characters from 1; messages need bytes from 0.

@@ -1,0 +1,1 @@
+SELECT id, u, d, above, listed, within, exact, known FROM `out` ORDER BY id;

@@ -1,0 +1,1 @@
+SELECT id, due, closed, later, noted, within, said FROM `out` ORDER BY id;

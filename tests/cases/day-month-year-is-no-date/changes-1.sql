@@ -1,0 +1,1 @@
+UPDATE t SET s = '31-12-2024' WHERE id = 6;

@@ -1,0 +1,1 @@
+SELECT id, d, y, df, `at` FROM `out` ORDER BY id;

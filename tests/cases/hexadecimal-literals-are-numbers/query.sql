@@ -1,0 +1,1 @@
+SELECT letter, flagged, codes FROM `out` ORDER BY letter;
