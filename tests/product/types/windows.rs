@@ -44,22 +44,23 @@ impl Shape {
     fn windows(&self, table: &str, of: &Type) -> String {
         let floor = |size: &str| format!("(s - MOD(MOD(s, {size}) + {size}, {size}))");
         let rows = self.rows.replace("{hour}", &floor("3600000000")).replace("{slide}", &floor("1200000000"));
-        rows.replace("{rows}", &fitting(table, of))
+        rows.replace("{rows}", &self.fitting(table, of))
+    }
+
+    /// The rows whose windows fit: a window of an aligned shape begins before its row, and the first TIMESTAMP
+    /// is a second after the start of one.
+    fn fitting(&self, table: &str, of: &Type) -> String {
+        let (from, to) = match of.sql.starts_with("TIMESTAMP") {
+            true if self.name == "session" => ("1970-01-01 00:00:01", "2038-01-19 02:00:00"),
+            true => ("1970-01-01 01:00:01", "2038-01-19 02:00:00"),
+            false => ("0001-01-01 00:00:00", "9999-12-31 22:59:59"),
+        };
+        format!("(SELECT k, v, {} AS s FROM {table} WHERE c BETWEEN '{from}' AND '{to}') w", micros("c"))
     }
 }
 
 fn micros(time: &str) -> String {
     format!("TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {time})")
-}
-
-/// The rows whose windows fit.
-fn fitting(table: &str, of: &Type) -> String {
-    // A window of one of the shapes begins or ends up to its size beyond its row.
-    let (from, to) = match of.sql.starts_with("TIMESTAMP") {
-        true => ("1970-01-01 01:00:01", "2038-01-19 02:00:00"),
-        false => ("0001-01-01 00:00:00", "9999-12-31 22:59:59"),
-    };
-    format!("(SELECT k, v, {} AS s FROM {table} WHERE c BETWEEN '{from}' AND '{to}') w", micros("c"))
 }
 
 #[test]
