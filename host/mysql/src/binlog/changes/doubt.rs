@@ -16,6 +16,7 @@
 //! The question is asked by a task of its own: whoever waits for the stream may stop waiting and come back.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
@@ -81,12 +82,20 @@ impl Drop for Doubt {
 }
 
 async fn answer(asked: &Asked, effects: &Effects, start: Position) -> Result<Answer> {
-    let mut conn = asked.endpoint.connect().await?;
-    if let Some(reason) = objection(&mut conn, effects).await? {
+    /// A few look-ups take milliseconds; on servers with very many tables, seconds.
+    const ANSWER_MAX: Duration = Duration::from_secs(60);
+    let asking = tokio::time::timeout(ANSWER_MAX, async {
+        let mut conn = asked.endpoint.connect().await?;
+        let objection = objection(&mut conn, effects).await?;
+        Ok::<_, Error>((objection, current_position(&mut conn, asked.flavor).await?))
+    });
+    let (objection, end) = asking.await.map_err(|_| Error::Disconnected {
+        server: asked.endpoint.server(),
+        reason: format!("no answer within {} s to what a statement in its log can change", ANSWER_MAX.as_secs()),
+    })??;
+    if let Some(reason) = objection {
         return Ok(Answer::Unknown(reason));
     }
-    let end = current_position(&mut conn, asked.flavor).await?;
-    drop(conn);
     let from = asked.seen.clone().filter(|seen| seen.reached(&start)).unwrap_or(start);
     Ok(match rewiring(&asked.endpoint, asked.flavor, &asked.charsets, &from, &end).await? {
         None => Answer::Harmless(end),

@@ -5,7 +5,7 @@
 //! if all that it can write to is known and not read: tables that `ignore_statements` names, temporary tables that
 //! this pass of the log has seen made, or what the server shows to be harmless (`doubt`).
 
-use super::super::client_charset::UNREADABLE;
+use super::super::client_charset::{Readings, UNREADABLE};
 use super::super::query::Query;
 use super::super::sql::{Definition, Effects, Statement, classify};
 use super::doubt::{Answer, Asked, Doubt, Settled};
@@ -16,7 +16,7 @@ use crate::table::TableName;
 impl Changes {
     /// Takes a statement in.
     pub(super) fn query(&mut self, query: &Query<'_>, start: u64, seconds: u32) -> Result<()> {
-        let mut readings = self.readings(query);
+        let (mut readings, decoded) = self.readings(query);
         let begun = self.transaction.as_ref().is_some_and(|t| t.begun);
         match readings.swap_remove(0) {
             Statement::Begin => {
@@ -39,6 +39,7 @@ impl Changes {
             Statement::XaFinish => self.commit(),
             Statement::Harmless if begun => {}
             Statement::Harmless => self.commit(),
+            _ if !decoded => return Err(self.unclear(query, "it is in a character set that can't be decoded")),
             first => {
                 let mut doubt: Option<Effects> = None;
                 for reading in [first].into_iter().chain(readings) {
@@ -64,12 +65,13 @@ impl Changes {
         Ok(())
     }
 
-    /// Everything that the statement may mean; at least one.
-    fn readings(&self, query: &Query<'_>) -> Vec<Statement> {
+    /// Everything that the statement may mean, at least one thing, and whether its text could be decoded.
+    fn readings(&self, query: &Query<'_>) -> (Vec<Statement>, bool) {
+        let Readings { texts, decoded } = self.charsets.readings(query);
         let mut readings = Vec::new();
-        for text in self.charsets.readings(query) {
+        for text in texts {
             // What SET STATEMENT sets is in the event, too: then it doesn't say how the text was read.
-            let unsure = text.to_ascii_lowercase().contains("sql_mode") && text.contains(['"', '\\']);
+            let unsure = text.contains(['"', '\\', '[']) && text.to_ascii_lowercase().contains("sql_mode");
             let syntaxes = if unsure { query.syntax.under_every_mode().collect() } else { vec![query.syntax] };
             for syntax in syntaxes {
                 let reading = classify(&text, &query.schema, syntax);
@@ -78,7 +80,7 @@ impl Changes {
                 }
             }
         }
-        readings
+        (readings, decoded)
     }
 
     fn in_transaction(&mut self, change: impl FnOnce(&mut Transaction)) {
@@ -173,7 +175,13 @@ impl Changes {
                 charsets: self.charsets.clone(),
                 seen: self.settled.seen.clone(),
             };
-            self.doubt = Some(Doubt::raise(asked, effects, self.shown(query), self.here()));
+            let (statement, position) = (self.shown(query), self.here());
+            tracing::info!(
+                statement = %rowmill_foreign::line(&statement),
+                %position,
+                "a statement was logged instead of rows: asking the source what it can have changed"
+            );
+            self.doubt = Some(Doubt::raise(asked, effects, statement, position));
         }
         Ok(())
     }
@@ -221,7 +229,7 @@ impl Changes {
     /// The statement's beginning, for messages.
     fn shown(&self, query: &Query<'_>) -> String {
         const CHARS_MAX: usize = 1_000;
-        let text = self.charsets.readings(query).into_iter().next().unwrap_or_default();
+        let text = self.charsets.readings(query).texts.into_iter().next().unwrap_or_default();
         let mut shown: String = text.chars().take(CHARS_MAX).collect();
         if shown.len() < text.len() {
             shown.push('…');

@@ -161,7 +161,7 @@ fn what_statements_write_read_and_call() {
             "LOAD DATA INFILE 'x' INTO TABLE `t` FIELDS TERMINATED BY ',' (`a`, @b) SET c = f(@b)",
             &["shop.t"],
             &[],
-            &["BY", "f"],
+            &["f"],
         ),
         (
             "UPDATE a AS x JOIN b.c y ON x.id = LEFT(y.id, 2) SET x.v = (SELECT MAX(v) FROM d)",
