@@ -11,6 +11,7 @@ use super::super::sql::{Definition, Effects, Statement, classify};
 use super::doubt::{Answer, Asked, Doubt, Settled};
 use super::{Changes, Transaction};
 use crate::error::{Error, Result};
+use crate::position::Position;
 use crate::table::TableName;
 
 impl Changes {
@@ -41,6 +42,7 @@ impl Changes {
             Statement::Harmless => self.commit(),
             _ if !decoded => return Err(self.unclear(query, "it is in a character set that can't be decoded")),
             first => {
+                let is_definition = matches!(first, Statement::Definition(_));
                 let mut doubt: Option<Effects> = None;
                 for reading in [first].into_iter().chain(readings) {
                     let effects = match reading {
@@ -55,7 +57,7 @@ impl Changes {
                     }
                 }
                 if let Some(effects) = doubt {
-                    self.data(query, effects)?;
+                    self.data(query, effects, is_definition)?;
                 }
                 if !self.transaction.as_ref().is_some_and(|t| t.begun) {
                     self.commit();
@@ -113,14 +115,15 @@ impl Changes {
         }
         if definition.is_temporary {
             let (names, session) = (&self.names, query.thread);
-            definition.created.iter().for_each(|name| self.temporary.add(session, names.fold(name)));
             definition.changed.iter().for_each(|name| self.temporary.remove(session, names.fold(name)));
+            definition.created.iter().for_each(|name| self.temporary.add(session, names.fold(name)));
         } else {
             for name in &definition.changed {
                 let folded = self.names.fold(name);
                 if self.temporary.contains(query.thread, folded.clone()) {
-                    // Dropped, or renamed, or as it was: in no case it hides more than it did.
-                    self.temporary.remove(query.thread, folded);
+                    if definition.removes {
+                        self.temporary.remove(query.thread, folded);
+                    }
                 } else if let Some(index) = self.names.find(name) {
                     return Err(self.changed(query, index));
                 }
@@ -147,7 +150,7 @@ impl Changes {
 
     /// A statement that changes rows: refused if it changes a table that is read, a question to the server
     /// if it may.
-    fn data(&mut self, query: &Query<'_>, mut effects: Effects) -> Result<()> {
+    fn data(&mut self, query: &Query<'_>, mut effects: Effects, is_definition: bool) -> Result<()> {
         let read = effects.targets.iter().filter(|name| !self.is_temporary(query, name));
         if let Some(index) = read.clone().find_map(|name| self.names.find(name)) {
             return Err(self.changed(query, index));
@@ -181,7 +184,9 @@ impl Changes {
                 %position,
                 "a statement was logged instead of rows: asking the source what it can have changed"
             );
-            self.doubt = Some(Doubt::raise(asked, effects, statement, position));
+            let offset = if is_definition { self.offset } else { position.offset };
+            let from = Position { offset, rows: 0, ..position.clone() };
+            self.doubt = Some(Doubt::raise(asked, effects, statement, position, from));
         }
         Ok(())
     }

@@ -119,6 +119,7 @@ fn definitions_of_no_table() {
         ("CREATE DEFINER=`root`@`localhost` TRIGGER t BEFORE INSERT ON orders FOR EACH ROW DROP TABLE orders", true),
         ("CREATE DEFINER=`table`@`view` EVENT e ON SCHEDULE EVERY 1 DAY DO TRUNCATE TABLE orders", false),
         ("CREATE OR REPLACE ALGORITHM=MERGE DEFINER=`a`@`b` SQL SECURITY DEFINER VIEW v AS SELECT * FROM orders", true),
+        ("CREATE OR REPLACE ALGORITHM = UNDEFINED SQL SECURITY INVOKER VIEW v AS SELECT * FROM orders", true),
         ("CREATE UNIQUE INDEX i ON orders (table_id)", false),
         ("DROP INDEX i ON orders", false),
         ("DROP TRIGGER IF EXISTS orders", true),
