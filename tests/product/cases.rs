@@ -5,7 +5,8 @@
 //! the output of `query.sql` on the target must be `expected.tsv`, and `rowmill verify` must say
 //! equal. Then the same changes are made again from the start while rowmill is running. A case with
 //! `error.txt` must fail: the first line is `exit N`, each further line must occur in the message,
-//! or must not if it begins with `!`; and nothing may be left behind in the target. A case with `source.txt` is
+//! or must not if it begins with `!`; and nothing may be left behind in the target. If it has changes, the run
+//! after the last of them must fail, and the target be as `expected.tsv` says. A case with `source.txt` is
 //! for sources of the product named there, `mysql` or `mariadb`.
 
 #![allow(clippy::unwrap_used)]
@@ -53,20 +54,29 @@ fn run(folder: &Path, name: &str, pair: Pair) {
     if let Some(target) = &target {
         case.target_sql(target);
     }
-    if let Some(error) = text("error.txt") {
-        return expect_error(&case, &error, target.is_some());
-    }
     let changes: Vec<String> = (1..).map_while(|n| text(&format!("changes-{n}.sql"))).collect();
+    let error = text("error.txt");
+    if let (Some(error), true) = (&error, changes.is_empty()) {
+        return expect_error(&case, error, target.is_some());
+    }
     let expected = text("expected.tsv").expect("expected.tsv");
     let query = text("query.sql").expect("query.sql");
 
     case.catch_up();
-    for script in &changes {
+    for (i, script) in changes.iter().enumerate() {
         case.source_sql(script);
-        case.catch_up();
+        if error.is_none() || i + 1 < changes.len() {
+            case.catch_up();
+        }
+    }
+    if let Some(error) = &error {
+        let outcome = case.run(&["run", "pipeline.yaml", "--until-caught-up", "--color", "never"]);
+        expect_message(error, Some(outcome.code), &outcome.stderr);
     }
     assert_eq!(case.target_sql(&query), expected, "after runs one after the other");
-    case.verify();
+    if error.is_none() {
+        case.verify();
+    }
 
     let live = Workspace::new(shared(pair.source), shared(pair.target), &format!("{name}_{}_live", short(pair)));
     live.write_pipeline(&text("pipeline.yaml").expect("pipeline.yaml"));
@@ -74,10 +84,19 @@ fn run(folder: &Path, name: &str, pair: Pair) {
     if let Some(target) = &target {
         live.target_sql(target);
     }
+    // What a stop leaves undone is not known: the changes before the last ones are in the snapshot then.
+    let (before, after) = changes.split_at(if error.is_some() { changes.len() - 1 } else { 0 });
+    before.iter().for_each(|script| drop(live.source_sql(script)));
     let mut running = live.start();
     live.wait("snapshot", || live.progress("position IS NOT NULL AND snapshot IS NULL") == "1");
-    for script in &changes {
+    for script in after {
         live.source_sql(script);
+    }
+    if let Some(error) = &error {
+        live.wait("the end of the run", || !running.is_running());
+        expect_message(error, running.child.wait().unwrap().code(), &live.log_text());
+        assert_eq!(live.target_sql(&query), expected, "while running\n{}", live.log_text());
+        return;
     }
     live.wait("equality with expected.tsv", || !running.is_running() || live.target_sql(&query) == expected);
     assert_eq!(live.target_sql(&query), expected, "while running\n{}", live.log_text());
@@ -89,20 +108,25 @@ fn short(pair: Pair) -> String {
     pair.name.split('-').map(|product| &product[..2]).collect()
 }
 
-fn expect_error(case: &Workspace<'_>, error: &str, has_target: bool) {
+/// The exit code and the lines of `error.txt`.
+fn expect_message(error: &str, code: Option<i32>, text: &str) {
     let mut lines = error.lines();
-    let code: i32 = lines.next().and_then(|line| line.strip_prefix("exit ")).expect("exit N").parse().unwrap();
-    let outcome = case.run(&["run", "pipeline.yaml", "--until-caught-up", "--color", "never"]);
-    assert_eq!(outcome.code, code, "{}", outcome.stderr);
-    let message = outcome.stderr.to_lowercase();
+    let expected: i32 = lines.next().and_then(|line| line.strip_prefix("exit ")).expect("exit N").parse().unwrap();
+    assert_eq!(code, Some(expected), "{text}");
+    let message = text.to_lowercase();
     for line in lines {
         match line.strip_prefix('!') {
-            Some(absent) => assert!(!message.contains(&absent.to_lowercase()), "{absent:?} in {}", outcome.stderr),
-            None => assert!(message.contains(&line.to_lowercase()), "no {line:?} in {}", outcome.stderr),
+            Some(absent) => assert!(!message.contains(&absent.to_lowercase()), "{absent:?} in {text}"),
+            None => assert!(message.contains(&line.to_lowercase()), "no {line:?} in {text}"),
         }
     }
+}
+
+fn expect_error(case: &Workspace<'_>, error: &str, has_target: bool) {
+    let outcome = case.run(&["run", "pipeline.yaml", "--until-caught-up", "--color", "never"]);
+    expect_message(error, Some(outcome.code), &outcome.stderr);
     // A failing check moves no row and creates nothing; a row that fails later leaves what was committed before.
-    if code != 1 && !has_target {
+    if outcome.code != 1 && !has_target {
         assert_eq!(case.target_sql("SHOW TABLES"), "", "something was left in the target");
     }
 }

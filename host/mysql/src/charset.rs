@@ -75,18 +75,6 @@ impl Charset {
         }
         Ok(())
     }
-
-    /// The text, with U+FFFD where bytes mean nothing.
-    pub(crate) fn decode_lossy(&self, bytes: &[u8]) -> String {
-        if let Charset::Multi(encoding) = self {
-            return encoding.decode_without_bom_handling(bytes).0.into_owned();
-        }
-        let mut out = Vec::new();
-        match self.decode(bytes, &mut out) {
-            Ok(()) => String::from_utf8_lossy(&out).into_owned(),
-            Err(_) => char::REPLACEMENT_CHARACTER.to_string(),
-        }
-    }
 }
 
 /// The character sets of some tables.

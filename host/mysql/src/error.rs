@@ -371,6 +371,8 @@ impl Error {
             | Error::Tls { .. }
             | Error::IdentityChanged { .. }
             | Error::UnsupportedType { .. }
+            | Error::UnclearStatement { .. }
+            | Error::RowImage { .. }
             | Error::NotAnInsert { .. }
             | Error::Target { .. }
             | Error::TableMissing { .. } => Fault::Configuration,

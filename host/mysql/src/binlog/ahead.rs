@@ -29,14 +29,14 @@ pub(crate) async fn rewiring(
         match kind {
             code::ROTATE => {
                 let (start, name) = events::rotate(event.data()).map_err(Error::malformed)?;
-                // The first one repeats where the stream begins, with bytes of a checksum behind the name.
+                // The first one repeats where the stream begins; bytes of a checksum can follow its name.
                 if !name.starts_with(&file) {
                     (file, offset) = (name, start);
                 }
             }
             code::QUERY | code::EXECUTE_LOAD_QUERY | code::MARIA_QUERY_COMPRESSED => {
                 let query = Query::parse(flavor, kind, event.data()).map_err(Error::malformed)?;
-                for text in charsets.readings(&query) {
+                for text in charsets.readings(&query).texts {
                     if let Statement::Definition(definition) = classify(&text, &query.schema, query.syntax)
                         && definition.rewires
                     {

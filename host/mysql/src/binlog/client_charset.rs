@@ -6,6 +6,8 @@
 //! A server also writes statements itself (CREATE TABLE … SELECT, CREATE OR REPLACE): in UTF-8, in an event that
 //! says the client's set. Nothing in the event tells the two apart. So a text that is UTF-8 as well as
 //! something else has two readings, and what either of them concerns is concerned.
+//!
+//! Of a text in an unknown set, or with letters that its set does not have, not even the words are known.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -76,21 +78,37 @@ impl ClientCharsets {
         Ok(ClientCharsets { sets: numbered.collect() })
     }
 
-    /// What a statement's text may say: one reading, or two. Bytes that mean nothing are [`UNREADABLE`].
-    pub(crate) fn readings<'q>(&self, query: &'q Query<'_>) -> Vec<Cow<'q, str>> {
-        let utf8 = std::str::from_utf8(&query.text).ok().map(Cow::Borrowed);
+    /// What a statement's text may say.
+    pub(crate) fn readings<'q>(&self, query: &'q Query<'_>) -> Readings<'q> {
+        let lossy = || String::from_utf8_lossy(&query.text);
         if query.text.is_ascii() {
-            return utf8.into_iter().collect();
+            return Readings { texts: vec![lossy()], decoded: true };
         }
-        match query.charset.and_then(|id| self.sets.get(&id)) {
-            Some(Charset::Utf8) => vec![String::from_utf8_lossy(&query.text)],
-            Some(set) => [Cow::Owned(set.decode_lossy(&query.text))].into_iter().chain(utf8).collect(),
-            None => {
-                let one = |&byte: &u8| if byte.is_ascii() { char::from(byte) } else { UNREADABLE };
-                vec![Cow::Owned(query.text.iter().map(one).collect())]
-            }
+        let utf8 = std::str::from_utf8(&query.text).ok().map(Cow::Borrowed);
+        let set = query.charset.and_then(|id| self.sets.get(&id));
+        if let Some(Charset::Utf8) = set {
+            // No byte of a letter is that of a sign, so that what is no letter hides no words.
+            return Readings { texts: vec![lossy()], decoded: true };
+        }
+        let mut bytes = Vec::new();
+        let decoded = set.filter(|set| set.decode(&query.text, &mut bytes).is_ok());
+        let decoded = decoded.and_then(|_| String::from_utf8(bytes).ok()).map(Cow::Owned);
+        // Without a set it may be anything, also if it happens to be UTF-8.
+        let texts: Vec<_> = decoded.into_iter().chain(utf8.filter(|_| set.is_some())).collect();
+        match texts.is_empty() {
+            true => Readings { texts: vec![lossy()], decoded: false },
+            false => Readings { texts, decoded: true },
         }
     }
+}
+
+/// What a text may say.
+#[derive(Debug)]
+pub(crate) struct Readings<'q> {
+    /// One reading or two. Bytes that mean nothing are [`UNREADABLE`].
+    pub(crate) texts: Vec<Cow<'q, str>>,
+    /// False if it could not be decoded, and so may say something else.
+    pub(crate) decoded: bool,
 }
 
 #[cfg(test)]
@@ -103,7 +121,9 @@ mod tests {
         let sets = [(8, "latin1"), (13, "sjis"), (28, "gbk"), (45, "utf8mb4")];
         let sets = sets.map(|(id, name)| (id, built_in.get(name).unwrap())).into();
         let query = Query { thread: 1, schema: "".into(), text: text.into(), charset, syntax: Syntax::default() };
-        ClientCharsets { sets }.readings(&query).into_iter().map(Cow::into_owned).collect()
+        let readings = ClientCharsets { sets }.readings(&query);
+        let mark = if readings.decoded { "" } else { "? " };
+        readings.texts.into_iter().map(|text| format!("{mark}{text}")).collect()
     }
 
     #[test]
@@ -122,10 +142,24 @@ mod tests {
     }
 
     #[test]
-    fn without_a_known_set_only_ascii_is_readable() {
+    fn what_has_no_letters_of_a_known_set_is_not_decoded() {
         for charset in [None, Some(9999)] {
-            assert_eq!(readings(charset, "`ö` a".as_bytes()), ["`\u{fffd}\u{fffd}` a"]);
+            assert_eq!(readings(charset, "`ö` a".as_bytes()), ["? `ö` a"]);
             assert_eq!(readings(charset, b"BEGIN"), ["BEGIN"]);
+        }
+        // A lead byte and a backslash that are no letter.
+        assert_eq!(readings(Some(13), b"'\x85\x5c' t"), ["? '\u{fffd}\\' t"]);
+        // The server wrote it itself.
+        assert_eq!(readings(Some(13), "`表`, '\u{85}\\'".as_bytes()), ["`表`, '\u{85}\\'"]);
+    }
+
+    #[test]
+    fn hostile_bytes_are_no_panics() {
+        use rand::prelude::*;
+        let mut random = StdRng::seed_from_u64(1);
+        for _ in 0..20_000 {
+            let bytes: Vec<u8> = (0..random.random_range(0..40)).map(|_| random.random()).collect();
+            assert!(!readings([8, 13, 28, 45, 1].map(Some)[random.random_range(0..5)], &bytes).is_empty());
         }
     }
 }

@@ -109,7 +109,11 @@ fn map_key(name: &TableName) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use rowmill_devserver::{Kind, Server};
+
     use super::*;
+    use crate::endpoint::Endpoint;
+    use crate::statement::Statement;
 
     fn map(schema: &str, table: &str) -> Vec<u8> {
         [&[1, 0, 0, 0, 0, 0, 1, 0][..], &map_key(&TableName::new(schema, table)), &[0, 2, 3, 3]].concat()
@@ -141,6 +145,24 @@ mod tests {
     fn folding_is_by_letter() {
         let fold = |text: &str| folded(&TableName::new("", text)).name;
         assert_eq!(fold("ÀΣİſẞ"), "àσiſß");
+    }
+
+    /// Folding may take more for equal than a server does, never less.
+    #[tokio::test]
+    async fn what_a_server_folds_is_folded() {
+        for kind in [Kind::MySql, Kind::MariaDb] {
+            let server = Server::start(kind).unwrap();
+            let mut conn = Endpoint::parse(&server.url("mysql")).unwrap().connect().await.unwrap();
+            let letters: String = (1..=0xffff).filter_map(char::from_u32).collect();
+            let select = Statement::new("SELECT LOWER(CONVERT(").literal(&letters);
+            let select = select.text(" USING utf8mb3) COLLATE utf8mb3_general_ci)");
+            let lower: String = conn.query_first(select).await.unwrap().unwrap();
+            assert_eq!(lower.chars().count(), letters.chars().count(), "{kind:?}");
+            let fold = |c: char| folded(&TableName::new("", c)).name;
+            for (letter, lower) in letters.chars().zip(lower.chars()) {
+                assert_eq!(fold(letter), fold(lower), "{kind:?}: {letter:?} {lower:?}");
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,15 @@
 use super::*;
 
 #[test]
+fn tables_whose_statements_are_ignored_have_a_database() {
+    one(
+        "  tables: [orders]",
+        "  tables: [orders]\n  ignore_statements: [\"percona.*\", checksums]",
+        "6:36: \"checksums\" names no database; needed db.table, also with * and ?; fix: write db.checksums",
+    );
+}
+
+#[test]
 fn misspelt_keys_name_the_nearest() {
     one(
         "  tables: [orders]",

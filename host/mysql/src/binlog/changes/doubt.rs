@@ -4,7 +4,8 @@
 //!
 //! The server says how things are now: which names are tables, which triggers, foreign keys and functions
 //! there are. Definitions that could make that differ from what was when the statement ran are in the log
-//! behind it. So the log is read on from the statement's transaction to where it ended when the server had
+//! behind it. So the log is read on from the start of the statement's transaction, or from the end of the statement
+//! if it is a definition itself, to where it ended when the server had
 //! been asked; if such a definition is there, nothing is shown, and the stream stops. With none, what was
 //! found holds at every place in between, and on from there until the stream itself meets such a
 //! definition. So an answer is kept until then, and what lies before the end of a look ahead need not be
@@ -16,6 +17,7 @@
 //! The question is asked by a task of its own: whoever waits for the stream may stop waiting and come back.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
@@ -61,10 +63,11 @@ pub(super) struct Asked {
 }
 
 impl Doubt {
-    /// Begins to ask. `effects` has neither temporary nor ignored tables, nor any that is read as a target.
-    pub(super) fn raise(asked: Asked, effects: Effects, text: String, position: Position) -> Doubt {
-        let (known, start) = (effects.clone(), Position { rows: 0, ..position.clone() });
-        let task = tokio::spawn(async move { answer(&asked, &known, start).await });
+    /// Begins to ask. `effects` has neither temporary nor ignored tables, nor any that is read as a target; `from` is
+    /// where the log is read on.
+    pub(super) fn raise(asked: Asked, effects: Effects, text: String, position: Position, from: Position) -> Doubt {
+        let known = effects.clone();
+        let task = tokio::spawn(async move { answer(&asked, &known, from).await });
         Doubt { effects, text, position, task }
     }
 
@@ -80,14 +83,22 @@ impl Drop for Doubt {
     }
 }
 
-async fn answer(asked: &Asked, effects: &Effects, start: Position) -> Result<Answer> {
-    let mut conn = asked.endpoint.connect().await?;
-    if let Some(reason) = objection(&mut conn, effects).await? {
+async fn answer(asked: &Asked, effects: &Effects, from: Position) -> Result<Answer> {
+    /// A few look-ups take milliseconds; on servers with very many tables, seconds.
+    const ANSWER_MAX: Duration = Duration::from_secs(60);
+    let asking = tokio::time::timeout(ANSWER_MAX, async {
+        let mut conn = asked.endpoint.connect().await?;
+        let objection = objection(&mut conn, effects).await?;
+        Ok::<_, Error>((objection, current_position(&mut conn, asked.flavor).await?))
+    });
+    let (objection, end) = asking.await.map_err(|_| Error::Disconnected {
+        server: asked.endpoint.server(),
+        reason: format!("no answer within {} s to what a statement in its log can change", ANSWER_MAX.as_secs()),
+    })??;
+    if let Some(reason) = objection {
         return Ok(Answer::Unknown(reason));
     }
-    let end = current_position(&mut conn, asked.flavor).await?;
-    drop(conn);
-    let from = asked.seen.clone().filter(|seen| seen.reached(&start)).unwrap_or(start);
+    let from = asked.seen.clone().filter(|seen| seen.reached(&from)).unwrap_or(from);
     Ok(match rewiring(&asked.endpoint, asked.flavor, &asked.charsets, &from, &end).await? {
         None => Answer::Harmless(end),
         Some(later) => Answer::Unknown(format!(

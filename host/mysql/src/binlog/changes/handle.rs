@@ -231,13 +231,7 @@ impl Changes {
     }
 
     fn rotate(&mut self, body: &[u8]) -> Result<()> {
-        let (offset, name) = match events::rotate(body) {
-            Ok(rotate) => rotate,
-            // The very first one comes before the driver knows of checksums: its four bytes
-            // follow the name and may be anything.
-            Err(_) if body.len() > 12 => events::rotate(&body[..body.len() - 4]).map_err(Error::malformed)?,
-            Err(e) => return Err(Error::malformed(format!("Rotate event {e}"))),
-        };
+        let (offset, name) = events::rotate(body).map_err(|e| Error::malformed(format!("Rotate event {e}")))?;
         let known = self.files.iter().filter(|f| name.starts_with(f.as_str())).max_by_key(|f| f.len());
         let file = if self.file.is_empty() || name.starts_with(&self.file) {
             if self.file.is_empty() { known.cloned().unwrap_or(name) } else { self.file.clone() }

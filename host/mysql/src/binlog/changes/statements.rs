@@ -5,18 +5,19 @@
 //! if all that it can write to is known and not read: tables that `ignore_statements` names, temporary tables that
 //! this pass of the log has seen made, or what the server shows to be harmless (`doubt`).
 
-use super::super::client_charset::UNREADABLE;
+use super::super::client_charset::{Readings, UNREADABLE};
 use super::super::query::Query;
 use super::super::sql::{Definition, Effects, Statement, classify};
 use super::doubt::{Answer, Asked, Doubt, Settled};
 use super::{Changes, Transaction};
 use crate::error::{Error, Result};
+use crate::position::Position;
 use crate::table::TableName;
 
 impl Changes {
     /// Takes a statement in.
     pub(super) fn query(&mut self, query: &Query<'_>, start: u64, seconds: u32) -> Result<()> {
-        let mut readings = self.readings(query);
+        let (mut readings, decoded) = self.readings(query);
         let begun = self.transaction.as_ref().is_some_and(|t| t.begun);
         match readings.swap_remove(0) {
             Statement::Begin => {
@@ -39,7 +40,9 @@ impl Changes {
             Statement::XaFinish => self.commit(),
             Statement::Harmless if begun => {}
             Statement::Harmless => self.commit(),
+            _ if !decoded => return Err(self.unclear(query, "it is in a character set that can't be decoded")),
             first => {
+                let is_definition = matches!(first, Statement::Definition(_));
                 let mut doubt: Option<Effects> = None;
                 for reading in [first].into_iter().chain(readings) {
                     reading.creates().iter().for_each(|name| self.options.unread.note(&name.schema, &name.name));
@@ -55,7 +58,7 @@ impl Changes {
                     }
                 }
                 if let Some(effects) = doubt {
-                    self.data(query, effects)?;
+                    self.data(query, effects, is_definition)?;
                 }
                 if !self.transaction.as_ref().is_some_and(|t| t.begun) {
                     self.commit();
@@ -65,12 +68,13 @@ impl Changes {
         Ok(())
     }
 
-    /// Everything that the statement may mean; at least one.
-    fn readings(&self, query: &Query<'_>) -> Vec<Statement> {
+    /// Everything that the statement may mean, at least one thing, and whether its text could be decoded.
+    fn readings(&self, query: &Query<'_>) -> (Vec<Statement>, bool) {
+        let Readings { texts, decoded } = self.charsets.readings(query);
         let mut readings = Vec::new();
-        for text in self.charsets.readings(query) {
+        for text in texts {
             // What SET STATEMENT sets is in the event, too: then it doesn't say how the text was read.
-            let unsure = text.to_ascii_lowercase().contains("sql_mode") && text.contains(['"', '\\']);
+            let unsure = text.contains(['"', '\\', '[']) && text.to_ascii_lowercase().contains("sql_mode");
             let syntaxes = if unsure { query.syntax.under_every_mode().collect() } else { vec![query.syntax] };
             for syntax in syntaxes {
                 let reading = classify(&text, &query.schema, syntax);
@@ -79,7 +83,7 @@ impl Changes {
                 }
             }
         }
-        readings
+        (readings, decoded)
     }
 
     fn in_transaction(&mut self, change: impl FnOnce(&mut Transaction)) {
@@ -112,14 +116,15 @@ impl Changes {
         }
         if definition.is_temporary {
             let (names, session) = (&self.names, query.thread);
-            definition.created.iter().for_each(|name| self.temporary.add(session, names.fold(name)));
             definition.changed.iter().for_each(|name| self.temporary.remove(session, names.fold(name)));
+            definition.created.iter().for_each(|name| self.temporary.add(session, names.fold(name)));
         } else {
             for name in &definition.changed {
                 let folded = self.names.fold(name);
                 if self.temporary.contains(query.thread, folded.clone()) {
-                    // Dropped, or renamed, or as it was: in no case it hides more than it did.
-                    self.temporary.remove(query.thread, folded);
+                    if definition.removes {
+                        self.temporary.remove(query.thread, folded);
+                    }
                 } else if let Some(index) = self.names.find(name) {
                     return Err(self.changed(query, index));
                 }
@@ -146,7 +151,7 @@ impl Changes {
 
     /// A statement that changes rows: refused if it changes a table that is read, a question to the server
     /// if it may.
-    fn data(&mut self, query: &Query<'_>, mut effects: Effects) -> Result<()> {
+    fn data(&mut self, query: &Query<'_>, mut effects: Effects, is_definition: bool) -> Result<()> {
         let read = effects.targets.iter().filter(|name| !self.is_temporary(query, name));
         if let Some(index) = read.clone().find_map(|name| self.names.find(name)) {
             return Err(self.changed(query, index));
@@ -174,7 +179,15 @@ impl Changes {
                 charsets: self.charsets.clone(),
                 seen: self.settled.seen.clone(),
             };
-            self.doubt = Some(Doubt::raise(asked, effects, self.shown(query), self.here()));
+            let (statement, position) = (self.shown(query), self.here());
+            tracing::info!(
+                statement = %rowmill_foreign::line(&statement),
+                %position,
+                "a statement was logged instead of rows: asking the source what it can have changed"
+            );
+            let offset = if is_definition { self.offset } else { position.offset };
+            let from = Position { offset, rows: 0, ..position.clone() };
+            self.doubt = Some(Doubt::raise(asked, effects, statement, position, from));
         }
         Ok(())
     }
@@ -222,7 +235,7 @@ impl Changes {
     /// The statement's beginning, for messages.
     fn shown(&self, query: &Query<'_>) -> String {
         const CHARS_MAX: usize = 1_000;
-        let text = self.charsets.readings(query).into_iter().next().unwrap_or_default();
+        let text = self.charsets.readings(query).texts.into_iter().next().unwrap_or_default();
         let mut shown: String = text.chars().take(CHARS_MAX).collect();
         if shown.len() < text.len() {
             shown.push('…');

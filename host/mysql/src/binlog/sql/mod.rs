@@ -48,6 +48,8 @@ pub(crate) enum Statement {
 pub(crate) struct Definition {
     /// Tables that have other rows, another structure or another name afterwards.
     pub(crate) changed: Vec<TableName>,
+    /// They are gone, or have another name.
+    pub(crate) removes: bool,
     /// Tables that come into being, if only under this name.
     pub(crate) created: Vec<TableName>,
     /// What is created was not there before.
@@ -102,6 +104,7 @@ pub(crate) fn classify(text: &str, schema: &str, syntax: Syntax) -> Statement {
             Statement::Definition(Definition {
                 created: list.iter().filter(|(_, to)| *to).map(|(name, _)| name.clone()).collect(),
                 changed: list.into_iter().map(|(name, _)| name).collect(),
+                removes: true,
                 rewires: true,
                 ..Definition::default()
             })
@@ -168,21 +171,49 @@ const KINDS: &[(&str, bool)] = &[
     ("REFERENCE", false),
 ];
 
-/// The word of CREATE, ALTER or DROP that says of what kind the object is.
+/// Words between CREATE, ALTER or DROP and the kind of the object.
+const MODIFIERS: &[&str] = &[
+    "OR",
+    "REPLACE",
+    "TEMPORARY",
+    "ONLINE",
+    "OFFLINE",
+    "IGNORE",
+    "UNIQUE",
+    "FULLTEXT",
+    "SPATIAL",
+    "VECTOR",
+    "UNDO",
+    "AGGREGATE",
+    "JSON",
+    "RELATIONAL",
+    "DUALITY",
+    "MATERIALIZED",
+    "ALGORITHM",
+    "MERGE",
+    "TEMPTABLE",
+    "UNDEFINED",
+    "SQL",
+    "SECURITY",
+    "INVOKER",
+    "DEFINER",
+];
+
+/// The place of the word that says of what kind the object is; `None` if something unknown stands before it.
 fn kind(names: Names<'_>) -> Option<usize> {
-    // A definer is a name, of however many words; otherwise the kind is among the first words.
-    let is_defined = names.words.iter().take(8).any(|word| word.is("DEFINER"));
-    let among = if is_defined { 40 } else { 6 };
-    names
-        .words
-        .iter()
-        .take(among)
-        .skip(1)
-        .position(|word| {
-            let others = ["TABLE", "TABLES", "SEQUENCE", "DATABASE", "SCHEMA"];
-            word.is_any(&others) || KINDS.iter().any(|(kind, _)| word.is(kind))
-        })
-        .map(|i| i + 1)
+    const OTHERS: &[&str] = &["TABLE", "TABLES", "SEQUENCE", "DATABASE", "SCHEMA"];
+    // A definer is an account, of several words.
+    let mut is_defined = false;
+    for (i, word) in names.words.iter().enumerate().skip(1) {
+        if word.is_any(OTHERS) || KINDS.iter().any(|(kind, _)| word.is(kind)) {
+            return Some(i);
+        }
+        is_defined |= word.is("DEFINER");
+        if !(is_defined || word.is_any(MODIFIERS) || word.is_sign('=')) {
+            break;
+        }
+    }
+    None
 }
 
 /// A definition of something other than tables and schemas.
@@ -267,6 +298,7 @@ fn alter(names: Names<'_>) -> Definition {
             definition.changed.push(name);
         }
     }
+    definition.removes = !definition.created.is_empty();
     definition.rewires = definition.changed.len() > 1 || has_foreign_key(&names.words[after..]);
     definition
 }
@@ -281,7 +313,8 @@ fn drop(names: Names<'_>) -> Definition {
         return other(names, kind);
     }
     let is_temporary = names.words[1..at].iter().any(|word| word.is("TEMPORARY"));
-    Definition { changed: changed(names, at + 1), is_temporary, rewires: !is_temporary, ..Definition::default() }
+    let changed = changed(names, at + 1);
+    Definition { changed, removes: true, is_temporary, rewires: !is_temporary, ..Definition::default() }
 }
 
 fn changed(names: Names<'_>, from: usize) -> Vec<TableName> {

@@ -119,6 +119,7 @@ fn definitions_of_no_table() {
         ("CREATE DEFINER=`root`@`localhost` TRIGGER t BEFORE INSERT ON orders FOR EACH ROW DROP TABLE orders", true),
         ("CREATE DEFINER=`table`@`view` EVENT e ON SCHEDULE EVERY 1 DAY DO TRUNCATE TABLE orders", false),
         ("CREATE OR REPLACE ALGORITHM=MERGE DEFINER=`a`@`b` SQL SECURITY DEFINER VIEW v AS SELECT * FROM orders", true),
+        ("CREATE OR REPLACE ALGORITHM = UNDEFINED SQL SECURITY INVOKER VIEW v AS SELECT * FROM orders", true),
         ("CREATE UNIQUE INDEX i ON orders (table_id)", false),
         ("DROP INDEX i ON orders", false),
         ("DROP TRIGGER IF EXISTS orders", true),
@@ -161,7 +162,7 @@ fn what_statements_write_read_and_call() {
             "LOAD DATA INFILE 'x' INTO TABLE `t` FIELDS TERMINATED BY ',' (`a`, @b) SET c = f(@b)",
             &["shop.t"],
             &[],
-            &["BY", "f"],
+            &["f"],
         ),
         (
             "UPDATE a AS x JOIN b.c y ON x.id = LEFT(y.id, 2) SET x.v = (SELECT MAX(v) FROM d)",

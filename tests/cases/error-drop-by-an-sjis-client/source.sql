@@ -1,0 +1,2 @@
+CREATE TABLE `表` (id INT PRIMARY KEY, v INT);
+INSERT INTO `表` VALUES (1, 1), (2, 2);

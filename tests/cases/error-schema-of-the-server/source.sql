@@ -1,0 +1,1 @@
+CREATE TABLE IF NOT EXISTS mysql.rows_of_mine (id INT PRIMARY KEY);

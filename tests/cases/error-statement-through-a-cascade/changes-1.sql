@@ -1,0 +1,2 @@
+SET SESSION binlog_format = 'STATEMENT';
+DELETE FROM parent WHERE id = 1;

@@ -1,0 +1,2 @@
+SET SESSION binlog_format = 'STATEMENT';
+INSERT INTO log (id, x) VALUES (1, 5);

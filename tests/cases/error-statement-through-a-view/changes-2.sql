@@ -1,0 +1,2 @@
+SET SESSION binlog_format = 'STATEMENT';
+UPDATE v SET v = v + 1;

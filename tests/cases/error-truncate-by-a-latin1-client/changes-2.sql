@@ -1,0 +1,4 @@
+SET NAMES latin1;
+SET @s = CONVERT(_utf8mb4'TRUNCATE TABLE `größe`' USING latin1);
+PREPARE s FROM @s;
+EXECUTE s;

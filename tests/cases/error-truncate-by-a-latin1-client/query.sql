@@ -1,0 +1,1 @@
+SELECT * FROM `out` ORDER BY id;

@@ -1,0 +1,2 @@
+CREATE TABLE `größe` (id INT PRIMARY KEY, v INT);
+INSERT INTO `größe` VALUES (1, 1), (2, 2);
