@@ -16,6 +16,7 @@ mod measure;
 mod restart;
 mod security;
 mod signals;
+mod silent;
 mod slow;
 mod starts;
 mod state;

@@ -10,6 +10,7 @@ mod lost;
 mod model;
 mod preflight;
 mod rebuild;
+mod silent;
 mod sql_type;
 mod support;
 mod types;

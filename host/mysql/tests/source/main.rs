@@ -4,6 +4,7 @@
 
 mod changes;
 mod preflight;
+mod silent;
 mod snapshot;
 mod types;
 mod until;
