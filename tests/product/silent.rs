@@ -73,7 +73,7 @@ impl<'s> Case<'s> {
 
 /// The last line about how it is going.
 fn progress_line(log: &str) -> String {
-    log.lines().rfind(|line| line.contains("\"progress\"") || line.contains(" progress ")).unwrap_or_default().to_owned()
+    log.lines().rfind(|line| line.contains(" progress pipeline=")).unwrap_or_default().to_owned()
 }
 
 fn number(line: &str, field: &str) -> Option<u64> {

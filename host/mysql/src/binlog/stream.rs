@@ -102,13 +102,7 @@ impl Stream {
         }
         let (stream, watch) = request(conn, flavor, from).await?;
         Ok(Opened {
-            stream: Stream {
-                events: Box::pin(stream),
-                server: endpoint.server(),
-                from: from.clone(),
-                silence,
-                watch,
-            },
+            stream: Stream { events: Box::pin(stream), server: endpoint.server(), from: from.clone(), silence, watch },
             flavor,
             names_fold: names_fold != 0,
             files,

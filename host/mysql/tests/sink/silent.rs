@@ -68,7 +68,8 @@ async fn a_connection_that_hangs_at_any_step_is_noticed_and_nothing_is_lost_or_d
 async fn the_look_up_of_a_lost_commit_may_hang_itself() {
     for kind in BOTH {
         let server = server(kind);
-        for (commit, look_up) in [(Hang::After, Hang::After), (Hang::Before, Hang::After), (Hang::After, Hang::Before)] {
+        for (commit, look_up) in [(Hang::After, Hang::After), (Hang::Before, Hang::After), (Hang::After, Hang::Before)]
+        {
             let direct = options(server, "looks");
             let proxy = Proxy::start(server.port()).unwrap();
             let (mut sink, _) = claim(&through(&proxy, "looks", &direct), &people("looks")).await;
