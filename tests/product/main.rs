@@ -20,6 +20,7 @@ mod recovery;
 mod restart;
 mod security;
 mod signals;
+mod silent;
 mod slow;
 mod starts;
 mod state;

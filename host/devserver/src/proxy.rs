@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// When a connection hangs that sends a certain statement.
+/// Where a connection hangs that sends a certain statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hang {
     /// The statement does not reach the server.
@@ -34,7 +34,7 @@ struct State {
     /// Connections with a lower number hang.
     hang_below: u64,
     new_ones_hang: bool,
-    statement: Option<(Vec<u8>, Hang, usize)>,
+    statements: Vec<(Vec<u8>, Hang)>,
     hung: usize,
     over: bool,
 }
@@ -81,9 +81,9 @@ impl Proxy {
         self.shared.lock().new_ones_hang = hang;
     }
 
-    /// Each connection hangs that sends this statement, as often as said.
-    pub fn hang_at(&self, statement: &str, hang: Hang, times: usize) {
-        self.shared.lock().statement = Some((statement.as_bytes().to_vec(), hang, times));
+    /// The next connection hangs that sends this statement; once for each call.
+    pub fn hang_at(&self, statement: &str, hang: Hang) {
+        self.shared.lock().statements.push((statement.as_bytes().to_vec(), hang));
     }
 
     /// How often something was made to hang.
@@ -141,12 +141,12 @@ impl Shared {
             let mut state = self.lock();
             *hang |= number < state.hang_below;
             let mut passes = !*hang;
-            if is_client && let Some((statement, when, times)) = &mut state.statement
-                && *times > 0
-                && bytes[..read].windows(statement.len()).any(|found| found == statement)
+            let sent = |statement: &[u8]| bytes[..read].windows(statement.len()).any(|found| found == statement);
+            if is_client
+                && !*hang
+                && let Some(hit) = state.statements.iter().position(|(statement, _)| sent(statement))
             {
-                *times -= 1;
-                passes = *when == Hang::After;
+                passes = state.statements.remove(hit).1 == Hang::After;
                 *hang = true;
                 state.hung += 1;
             }

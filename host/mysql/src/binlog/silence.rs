@@ -104,7 +104,7 @@ mod tests {
     async fn time_in_which_nobody_waits_does_not_count() {
         let mut silence = Silence::new(MAX);
         assert!(timeout(MAX / 20, silence.over(pending::<()>())).await.is_err());
-        tokio::time::sleep(MAX * 2).await;
+        sleep(MAX * 2).await;
         let began = Instant::now();
         assert_eq!(silence.over(pending::<()>()).await, None);
         assert!(began.elapsed() >= MAX / 2);
@@ -117,7 +117,7 @@ mod tests {
         let (mut far, _) = listener.accept().await.unwrap();
         let server = tokio::spawn(async move {
             for _ in 0..4 {
-                tokio::time::sleep(MAX / 2).await;
+                sleep(MAX / 2).await;
                 far.write_all(b"x").await.unwrap();
             }
             far

@@ -4,6 +4,8 @@
 //! its number *and* by the address that the server saw it come from: after a restart of the server, or
 //! behind a name that now means another one, the number may be somebody else's.
 
+use mysql_async::Row;
+
 use crate::connection::Conn;
 use crate::error::{Doing, Error, Result};
 use crate::statement::Statement;
@@ -32,24 +34,16 @@ pub(crate) enum Standing {
 impl Session {
     /// The session of this connection.
     pub(crate) async fn of(conn: &mut Conn) -> Result<Session> {
-        let statement = "SELECT ID, HOST FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID()";
-        let found: Option<(u64, String)> = conn.query_first(statement).await.doing("setting up the session")?;
-        let (id, host) =
-            found.ok_or_else(|| Error::malformed("the server's process list lacks the session that asks for it"))?;
-        Ok(Session { id, host })
+        let id: Option<u64> = conn.query_first("SELECT CONNECTION_ID()").await.doing(DOING)?;
+        let found = listed(conn, id.unwrap_or_default()).await?;
+        let found = found.ok_or_else(|| Error::malformed("the server's process list lacks the session that asks"))?;
+        Ok(found.session)
     }
 
     /// Asks on another connection.
     pub(crate) async fn find(&self, conn: &mut Conn) -> Result<Standing> {
-        let statement =
-            Statement::new("SELECT HOST, COMMAND, STATE FROM information_schema.PROCESSLIST WHERE ID = ").number(self.id);
-        let found: Option<(String, Option<String>, Option<String>)> = conn.query_first(statement).await.doing(DOING)?;
-        Ok(match found {
-            Some((host, command, state)) if host == self.host => {
-                standing(&command.unwrap_or_default(), &state.unwrap_or_default())
-            }
-            _ => Standing::Gone,
-        })
+        let found = listed(conn, self.id).await?.filter(|found| found.session == *self);
+        Ok(found.map_or(Standing::Gone, |found| standing(&found.command, &found.state)))
     }
 
     /// Ends it, if it is still there.
@@ -63,6 +57,27 @@ impl Session {
             ended => ended.doing("ending a lost session"),
         }
     }
+}
+
+/// A line of the process list.
+struct Listed {
+    session: Session,
+    command: String,
+    state: String,
+}
+
+/// The line with this number. MySQL is about to remove the table of the same content.
+async fn listed(conn: &mut Conn, id: u64) -> Result<Option<Listed>> {
+    let rows: Vec<Row> = conn.query("SHOW PROCESSLIST").await.doing(DOING)?;
+    let text = |row: &Row, column: &str| {
+        row.get_opt::<Option<String>, _>(column).and_then(std::result::Result::ok).flatten().unwrap_or_default()
+    };
+    let row = rows.iter().find(|row| matches!(row.get_opt::<u64, _>("Id"), Some(Ok(found)) if found == id));
+    Ok(row.map(|row| Listed {
+        session: Session { id, host: text(row, "Host") },
+        command: text(row, "Command"),
+        state: text(row, "State"),
+    }))
 }
 
 fn standing(command: &str, state: &str) -> Standing {

@@ -11,6 +11,7 @@ mod model;
 mod preflight;
 mod rebuild;
 mod removal;
+mod silent;
 mod sql_type;
 mod support;
 mod takeover;

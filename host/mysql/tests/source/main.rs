@@ -5,6 +5,7 @@
 mod changes;
 mod history;
 mod preflight;
+mod silent;
 mod snapshot;
 mod statements;
 mod types;

@@ -102,8 +102,9 @@ impl Flow {
                 Instant::now().checked_sub(silent).max(Some(since))
             }
         };
+        let turned = before.1 != freshness.caught_up;
         let news = before != (freshness.shown, freshness.caught_up, freshness.silent_since);
-        if news && freshness.published_at.elapsed() >= PUBLISH_EVERY {
+        if turned || (news && freshness.published_at.elapsed() >= PUBLISH_EVERY) {
             self.publish();
         }
     }
