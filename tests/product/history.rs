@@ -33,7 +33,9 @@ fn start(server: &Server, name: &str, kind: Kind) -> Workspace<'_> {
 }
 
 fn says_why(text: &str) -> bool {
-    (text.contains("is not the one that position") || text.contains("no longer holds position") || text.contains("the log was reset"))
+    (text.contains("is not the one that position")
+        || text.contains("no longer holds position")
+        || text.contains("the log was reset"))
         && text.contains("--rebuild")
 }
 
@@ -64,7 +66,8 @@ fn a_reset_while_running(kind: Kind, inserts: std::ops::Range<i32>) {
     let mut running = workspace.start();
     workspace.source_sql(&insert(0..5));
     let rows = "0\t0\n1\t1\n2\t2\n3\t3\n4\t4\n";
-    workspace.wait("rows", || workspace.run(&["status", "pipeline.yaml"]).code == 0 && workspace.target_sql(ROWS) == rows);
+    workspace
+        .wait("rows", || workspace.run(&["status", "pipeline.yaml"]).code == 0 && workspace.target_sql(ROWS) == rows);
     workspace.source_sql(&format!("{} {}", reset(kind), insert(inserts)));
     workspace.wait("a stop", || !running.is_running());
     assert!(says_why(&workspace.log_text()), "{}", workspace.log_text());

@@ -31,5 +31,5 @@ pub use endpoint::{Endpoint, Flavor, Identity, SslMode, TlsDiffers};
 pub use error::{ANEW, Error, Fault, Problem, Result};
 pub use liveness::PATIENCE;
 pub use position::Position;
-pub use witness::Witness;
 pub use table::{Column, ColumnData, TableDef, TableName, UniqueKey};
+pub use witness::Witness;

@@ -2,7 +2,7 @@
 
 use rowmill_mysql::preflight::unread_tables;
 use rowmill_mysql::sink::{self, Progress, Reset, Sink, TargetNames};
-use rowmill_mysql::{TableName, binlog, endpoint};
+use rowmill_mysql::{binlog, endpoint};
 use serde::Serialize;
 
 use super::prepare::{endpoints, server_problem};

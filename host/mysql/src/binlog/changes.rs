@@ -47,8 +47,8 @@ use crate::error::{Error, Result};
 use crate::position::Position;
 use crate::table::{TableDef, TableName};
 use crate::witness::{Mark, Witness};
-use idle::Look;
 use doubt::{Doubt, Settled};
+use idle::Look;
 use until::Until;
 
 /// Positions that moved without rows of ours are reported at most this often while other tables'

@@ -81,9 +81,9 @@ impl GtidSet {
     pub(crate) fn is_in_state(set: &str, state: &str) -> bool {
         let Some(GtidSet::MariaDb(domains)) = GtidSet::parse_mariadb(set) else { return false };
         let written: Vec<GtidSet> = state.split(',').filter_map(GtidSet::parse_mariadb).collect();
-        domains.iter().all(|(&domain, &(server, last))| {
-            written.iter().any(|one| one.contains_of_server(domain, server, last))
-        })
+        domains
+            .iter()
+            .all(|(&domain, &(server, last))| written.iter().any(|one| one.contains_of_server(domain, server, last)))
     }
 
     /// Whether every transaction of `other` is in this set.

@@ -28,11 +28,7 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(30);
 
 /// Makes sure that the server's binary log is the one that `position` belongs to, and answers the
 /// position with its witness. Changes nothing on the server.
-pub(crate) async fn recognise(
-    endpoint: &Endpoint,
-    identity: &Identity,
-    position: &Position,
-) -> Result<Position> {
+pub(crate) async fn recognise(endpoint: &Endpoint, identity: &Identity, position: &Position) -> Result<Position> {
     const HEARTBEAT: Duration = Duration::from_secs(1);
     let opened = Stream::open(endpoint, identity, position, HEARTBEAT).await?;
     let mut found = position.clone();

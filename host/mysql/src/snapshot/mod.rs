@@ -24,9 +24,9 @@ use rand::Rng;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::binlog::recognise;
 use crate::endpoint::{self, Conn, Endpoint, Flavor};
 use crate::error::{Doing, Error, Result};
-use crate::binlog::recognise;
 use crate::position::{Position, current_position};
 use crate::statement::Statement;
 use crate::table::{TableDef, read_definition};

@@ -99,7 +99,8 @@ async fn a_log_that_was_reset_is_not_read_on() {
         // One that was found and not read has its file's time.
         let found = shop.position().await;
         let start = Start::Stored(found);
-        let (info, _) = check_source(&shop.endpoint, &["shop.t".into()], &start, &CheckOptions::default()).await.unwrap();
+        let (info, _) =
+            check_source(&shop.endpoint, &["shop.t".into()], &start, &CheckOptions::default()).await.unwrap();
         let found = info.start.unwrap();
         assert!(found.witness.is_some());
         // A file's time has seconds.
@@ -237,9 +238,7 @@ async fn another_server_with_the_same_id_is_another_history() {
 #[tokio::test(flavor = "multi_thread")]
 async fn transactions_that_the_server_lacks_are_noticed() {
     // The witness is there and the file is the same, but not what was executed.
-    for (kind, set) in
-        [(Kind::MySql, "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-7"), (Kind::MariaDb, "0-4294967295-3")]
-    {
+    for (kind, set) in [(Kind::MySql, "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-7"), (Kind::MariaDb, "0-4294967295-3")] {
         let shop = Shop::start(kind, &[], TABLE);
         let from = shop.position().await;
         insert(&shop, 0..2);
@@ -368,17 +367,18 @@ async fn a_replica_as_a_source_goes_on() {
 
 fn follow(replica: &Server, primary: &Server) {
     let port = primary.port();
-    replica.sql(&match replica.kind() {
-        Kind::MySql => format!(
-            "CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT={port}, SOURCE_USER='root', \
+    replica
+        .sql(&match replica.kind() {
+            Kind::MySql => format!(
+                "CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT={port}, SOURCE_USER='root', \
              SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1; START REPLICA"
-        ),
-        Kind::MariaDb => format!(
-            "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={port}, MASTER_USER='root', \
+            ),
+            Kind::MariaDb => format!(
+                "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={port}, MASTER_USER='root', \
              MASTER_USE_GTID=slave_pos; START SLAVE"
-        ),
-    })
-    .unwrap();
+            ),
+        })
+        .unwrap();
 }
 
 /// Until the replica has applied everything before the primary's position.
@@ -390,7 +390,11 @@ async fn caught_up(replica: &Server, end: &Position) {
         Kind::MariaDb => format!("SELECT MASTER_GTID_WAIT('{set}', 1) = 0"),
     };
     while replica.sql(&question).unwrap().trim() != "1" {
-        assert!(std::time::Instant::now() < deadline, "the replica did not catch up: {}", replica.sql("SHOW PROCESSLIST").unwrap());
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the replica did not catch up: {}",
+            replica.sql("SHOW PROCESSLIST").unwrap()
+        );
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }

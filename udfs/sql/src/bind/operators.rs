@@ -8,8 +8,8 @@ use super::{Result, compare};
 use crate::collation::{Collation, Strength};
 use crate::convert::convert;
 use crate::error::{BindError, Span};
-use crate::eval::decimal::Op as Arithmetic;
 use crate::eval::compare::Op as Comparison;
+use crate::eval::decimal::Op as Arithmetic;
 use crate::eval::{arithmetic, decimal, logic};
 use crate::expr::{Expr, Op};
 use crate::parse::BinaryOp;
@@ -63,7 +63,9 @@ pub(crate) fn both(span: Span, decides: bool, left: Expr, right: Expr) -> Result
 /// A literal of bytes as the integer that it is among numbers; anything else as it is.
 pub(crate) fn number_of_bytes(expr: Expr) -> Result<Expr> {
     match expr.ty {
-        Type::Bytes { literal: Some(Digits::Hexadecimal), .. } => convert(expr, &Type::Int { unsigned: true, digits: 20 }),
+        Type::Bytes { literal: Some(Digits::Hexadecimal), .. } => {
+            convert(expr, &Type::Int { unsigned: true, digits: 20 })
+        }
         Type::Bytes { literal: Some(Digits::Binary), .. } => convert(expr, &types::bigint()),
         _ => Ok(expr),
     }

@@ -25,7 +25,6 @@ use rowmill_state::Store;
 use tokio::sync::watch;
 
 use super::freshness::Freshness;
-use super::freshness::Freshness;
 use super::{Flow, RunOptions, micros_now};
 use crate::aggregate::state::State;
 use crate::error::Error;
