@@ -70,11 +70,14 @@ impl<'a> Binder<'a> {
             NodeKind::Column(name) => self.column(span, name)?,
             NodeKind::Unary(UnaryOp::Minus, inner) => match &inner.kind {
                 NodeKind::Number(text) => number_literal(span, &format!("-{text}"))?,
-                _ => operators::negate(span, self.bind(inner)?)?,
+                _ => {
+                    let inner = self.operand(span, inner)?;
+                    operators::negate(span, inner)?
+                }
             },
             NodeKind::Unary(UnaryOp::Plus, inner) => Expr { span, ..self.bind(inner)? },
-            NodeKind::Unary(UnaryOp::Not, inner) => predicates::not(span, self.bind(inner)?)?,
-            NodeKind::Unary(UnaryOp::BitNot, inner) => operators::bit_not(span, self.bind(inner)?)?,
+            NodeKind::Unary(UnaryOp::Not, inner) => predicates::not(span, self.operand(span, inner)?)?,
+            NodeKind::Unary(UnaryOp::BitNot, inner) => operators::bit_not(span, self.operand(span, inner)?)?,
             NodeKind::Binary(op, left, right) => self.binary(span, *op, left, right)?,
             NodeKind::Is { node, what, negated } => predicates::is(span, self.bind(node)?, *what, *negated)?,
             NodeKind::In { node, list, negated } => {
@@ -126,6 +129,13 @@ impl<'a> Binder<'a> {
             }
             NodeKind::Unit(unit) => text_literal(span, &format!("{unit:?}")),
         })
+    }
+
+    /// Of a sign or NOT.
+    fn operand(&mut self, span: Span, node: &Node) -> Result<Expr> {
+        let expr = self.bind(node)?;
+        self.note(span, varies::unary(&expr));
+        Ok(expr)
     }
 
     fn note(&mut self, span: Span, kind: Option<Kind>) {
