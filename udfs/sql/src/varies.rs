@@ -6,8 +6,11 @@
 
 use std::fmt;
 
+use arrow_schema::DataType;
+
+use crate::bind::constants;
 use crate::error::Span;
-use crate::expr::Expr;
+use crate::expr::{Expr, Op};
 use crate::parse::{BinaryOp, CastTarget, Node, NodeKind};
 use crate::types::{Digits, Type};
 
@@ -22,8 +25,8 @@ pub enum Kind {
     TextBesideTime,
     /// A quoted number among several values.
     QuotedAmongSeveral,
-    /// A quoted number beside an integer or decimal that is no column.
-    QuotedBesideComputed,
+    /// A quoted number beside an integer or decimal that is no column, or one that is no value of its column.
+    QuotedBesideOther,
     /// `b'101'` in arithmetic.
     BitLiteral,
     /// `x'41'` as a number.
@@ -65,7 +68,10 @@ impl fmt::Display for Kind {
                 "a quoted number in IN, BETWEEN, CASE or FIELD: MariaDB compares a column exactly where MySQL compares \
                  doubles, and a computed integer as a double where MySQL takes the text's integer"
             }
-            Kind::QuotedBesideComputed => "a quoted number beside a computed one: only one of the two compares exactly",
+            Kind::QuotedBesideOther => {
+                "a quoted number beside a computed one, or beyond the column's values: one server compares doubles, the other \
+                 exactly"
+            }
             Kind::BitLiteral => "a literal such as b'101' in arithmetic: unsigned in MariaDB, signed in MySQL",
             Kind::QuotedHexadecimal => "a literal such as x'41' as a number: MariaDB reads its text, and so mostly 0; write 0x41",
             Kind::BytesAmongOthers => "a literal such as 0x41 where it is a text or a number by what is beside it",
@@ -132,8 +138,9 @@ fn pair(left: &Expr, right: &Expr) -> Option<Kind> {
             Type::Date | Type::DateTime { .. } => Some(Kind::TextBesideDate),
             Type::Time { .. } => Some(Kind::TextBesideTime),
             Type::Int { .. } | Type::Decimal { .. } | Type::Double if is_quoted(&b.ty) => Some(Kind::QuotedHexadecimal),
-            Type::Int { .. } | Type::Decimal { .. } if !matches!(a.op, crate::expr::Op::Column(_)) => {
-                Some(Kind::QuotedBesideComputed)
+            Type::Int { .. } | Type::Decimal { .. } if !matches!(a.op, Op::Column(_)) => Some(Kind::QuotedBesideOther),
+            Type::Int { .. } if b.value().is_some() && !matches!(constants::of_column(a, b), Ok(Some(_))) => {
+                matches!(a.data_type, DataType::Int64 | DataType::UInt64).then_some(Kind::QuotedBesideOther)
             }
             Type::Text { .. } if b.ty.is_byte_literal() => Some(Kind::BytesAmongOthers),
             _ => None,

@@ -3,7 +3,7 @@
 
 pub(crate) mod compare;
 pub(crate) mod conditionals;
-mod constants;
+pub(crate) mod constants;
 pub(crate) mod operators;
 pub(crate) mod predicates;
 pub(crate) mod sets;
