@@ -114,13 +114,13 @@ impl<'a> Binder<'a> {
             NodeKind::Cast { node, target, .. } => {
                 let node = self.bind(node)?;
                 self.note(span, varies::cast(&node, *target));
-                cast(span, node, *target)?
+                computed(cast(span, node, *target)?)?
             }
             NodeKind::Collate { node, collation, name_span } => {
                 let inner = self.bind(node)?;
                 operators::collate(span, inner, collation, *name_span)?
             }
-            NodeKind::Call { name, name_span, args } => self.call(span, name, *name_span, args)?,
+            NodeKind::Call { name, name_span, args } => computed(self.call(span, name, *name_span, args)?)?,
             NodeKind::Interval(..) => {
                 return Err(BindError::new(
                     span,
@@ -205,6 +205,17 @@ impl<'a> Binder<'a> {
         let args = args.iter().map(|arg| self.bind(arg)).collect::<Result<Vec<_>>>()?;
         self.note(span, varies::call(&upper, &args));
         function.bind(&upper, span, name_span, args)
+    }
+}
+
+/// What a function gives is no column, even if it gives one as it is.
+fn computed(expr: Expr) -> Result<Expr> {
+    match expr.op {
+        Op::Column(_) => {
+            let (span, ty, expr) = (expr.span, expr.ty.clone(), convert::canonical(expr)?);
+            Expr::call(span, ty, false, vec![expr], Arc::new(|args, _| Ok(args[0].array.clone())))
+        }
+        _ => Ok(expr),
     }
 }
 
