@@ -3,8 +3,8 @@
 use arrow_schema::Field as ArrowField;
 use rowmill_sdk::serde_json::Value as Json;
 use rowmill_sdk::{
-    Argument, Arity, Attribute, Batch, BindError, Bound, ConfigKey, Field, FlaggedRow, FunctionInfo, Kind, Output, Parameter, Place,
-    RowFunction, Signature, Span,
+    Argument, Arity, Attribute, Batch, BindError, Bound, ConfigKey, Field, FlaggedRow, FunctionInfo, Kind, Output,
+    Parameter, Place, RowFunction, Signature, Span,
 };
 
 use crate::columns;

@@ -57,7 +57,11 @@ impl Program {
         let (mut outputs, mut varies) = (Vec::new(), Vec::new());
         for (name, text) in texts {
             let output = bind_one(&mut binder, name, text).map_err(|error| ((*name).to_owned(), error))?;
-            varies.extend(binder.take_varies().into_iter().map(|(span, kind)| Varies { name: (*name).to_owned(), span, kind }));
+            varies.extend(binder.take_varies().into_iter().map(|(span, kind)| Varies {
+                name: (*name).to_owned(),
+                span,
+                kind,
+            }));
             outputs.push(output);
         }
         Ok(Program { reads: binder.into_reads(), outputs, varies })

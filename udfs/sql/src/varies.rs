@@ -89,8 +89,8 @@ impl fmt::Display for Kind {
 /// Operands of `=` and its like, or of arithmetic.
 pub(crate) fn operands(op: BinaryOp, left: &Expr, right: &Expr, nodes: [&Node; 2]) -> Option<Kind> {
     use BinaryOp::{
-        Add, BitAnd, BitOr, BitXor, Divide, Equal, Greater, GreaterEqual, IntegerDivide, Less, LessEqual, Modulo, Multiply,
-        NotEqual, NullSafeEqual, ShiftLeft, ShiftRight, Subtract,
+        Add, BitAnd, BitOr, BitXor, Divide, Equal, Greater, GreaterEqual, IntegerDivide, Less, LessEqual, Modulo,
+        Multiply, NotEqual, NullSafeEqual, ShiftLeft, ShiftRight, Subtract,
     };
     let any = |is: fn(&Type) -> bool| is(&left.ty) || is(&right.ty);
     match op {
@@ -155,7 +155,9 @@ pub(crate) fn cast(expr: &Expr, target: CastTarget) -> Option<Kind> {
         _ => 0,
     };
     match target {
-        CastTarget::Date | CastTarget::DateTime(_) | CastTarget::Time(_) if expr.ty.is_text() => Some(Kind::TextAsMoment),
+        CastTarget::Date | CastTarget::DateTime(_) | CastTarget::Time(_) if expr.ty.is_text() => {
+            Some(Kind::TextAsMoment)
+        }
         _ if is_quoted(&expr.ty) => Some(Kind::QuotedHexadecimal),
         CastTarget::Char(_) if expr.ty.is_byte_literal() => Some(Kind::BytesAmongOthers),
         CastTarget::DateTime(to) | CastTarget::Time(to) => (fsp > to).then_some(Kind::Fraction),
@@ -168,10 +170,39 @@ pub(crate) fn cast(expr: &Expr, target: CastTarget) -> Option<Kind> {
 
 /// Functions that make dates and times of texts.
 const OF_MOMENTS: [&str; 33] = [
-    "DATE", "TIMESTAMP", "TIME", "YEAR", "MONTH", "DAY", "DAYOFMONTH", "QUARTER", "DAYOFWEEK", "WEEKDAY", "DAYOFYEAR",
-    "WEEKOFYEAR", "WEEK", "YEARWEEK", "TO_DAYS", "LAST_DAY", "DAYNAME", "MONTHNAME", "HOUR", "MINUTE", "SECOND",
-    "MICROSECOND", "EXTRACT", "TIME_TO_SEC", "UNIX_TIMESTAMP", "DATE_FORMAT", "TIME_FORMAT", "DATEDIFF", "TIMESTAMPDIFF",
-    "DATE_ADD", "DATE_SUB", "ADDDATE", "SUBDATE",
+    "DATE",
+    "TIMESTAMP",
+    "TIME",
+    "YEAR",
+    "MONTH",
+    "DAY",
+    "DAYOFMONTH",
+    "QUARTER",
+    "DAYOFWEEK",
+    "WEEKDAY",
+    "DAYOFYEAR",
+    "WEEKOFYEAR",
+    "WEEK",
+    "YEARWEEK",
+    "TO_DAYS",
+    "LAST_DAY",
+    "DAYNAME",
+    "MONTHNAME",
+    "HOUR",
+    "MINUTE",
+    "SECOND",
+    "MICROSECOND",
+    "EXTRACT",
+    "TIME_TO_SEC",
+    "UNIX_TIMESTAMP",
+    "DATE_FORMAT",
+    "TIME_FORMAT",
+    "DATEDIFF",
+    "TIMESTAMPDIFF",
+    "DATE_ADD",
+    "DATE_SUB",
+    "ADDDATE",
+    "SUBDATE",
 ];
 
 pub(crate) fn call(name: &str, args: &[Expr]) -> Option<Kind> {

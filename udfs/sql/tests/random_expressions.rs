@@ -54,7 +54,9 @@ fn equal(kind: Kind) {
         for ((seed, tree), difference) in block.iter().zip(table.differences(&asked)) {
             let ours = table.ours(&tree.to_string());
             match (&ours.ours, difference) {
-                (Ours::Refused(message), Some(_)) if REFUSED.iter().any(|known| message.contains(known)) => refused += 1,
+                (Ours::Refused(message), Some(_)) if REFUSED.iter().any(|known| message.contains(known)) => {
+                    refused += 1
+                }
                 (_, None) => compared += 1,
                 (_, Some(_)) if kind == Kind::MariaDb && ours.varies => differing += 1,
                 (_, Some(difference)) => {

@@ -126,13 +126,13 @@ impl Opened {
             Ok(plan) => {
                 self.diagnostics.warn(Some(&self.document), &plan.warnings);
                 report::print(&format!(
-                "pipeline {} can run: {} table{}, {} step{}",
-                plan.pipeline,
-                plan.tables.len(),
-                plural(plan.tables.len()),
-                self.pipeline.steps.len(),
-                plural(self.pipeline.steps.len())
-            ))
+                    "pipeline {} can run: {} table{}, {} step{}",
+                    plan.pipeline,
+                    plan.tables.len(),
+                    plural(plan.tables.len()),
+                    self.pipeline.steps.len(),
+                    plural(self.pipeline.steps.len())
+                ))
             }
             Err(error) => self.failed(error),
         }

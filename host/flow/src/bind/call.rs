@@ -245,7 +245,9 @@ impl Binder<'_> {
         self.mariadb.extend(function.signature().mariadb.iter().map(|differs| {
             let key = differs.result.clone();
             let place = Place::Text { key, start: differs.start, end: differs.end };
-            request.locate(&place, "a MariaDB server answers otherwise here than MySQL, whose rules std/sql follows").found(&*differs.what)
+            request
+                .locate(&place, "a MariaDB server answers otherwise here than MySQL, whose rules std/sql follows")
+                .found(&*differs.what)
         }));
         self.calls.push(CallView::new(&shown, component.digest(), function.signature(), &self.step.limits));
         let call =

@@ -39,7 +39,8 @@ pub(crate) fn common(span: Span, exprs: &[&Expr]) -> Result<Type> {
         return Err(BindError::new(number.span, message));
     }
     if types.iter().any(|ty| matches!(ty, Type::Time { .. })) && types.iter().any(|ty| ty.is_date()) {
-        let message = "a TIME and a date have no common type (MySQL would add the current date, which changes from run to run)";
+        let message =
+            "a TIME and a date have no common type (MySQL would add the current date, which changes from run to run)";
         return Err(BindError::new(span, message));
     }
     let numeric = |ty: &Type| ty.is_integer() || matches!(ty, Type::Decimal { .. } | Type::Double);

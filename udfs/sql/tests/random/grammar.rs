@@ -90,15 +90,53 @@ const OPERATORS: [&str; 7] = ["=", "<>", "<=>", "<", "<=", ">", ">="];
 
 /// Numbers that are close to what a DOUBLE, a BIGINT or a DECIMAL just holds.
 const QUOTED: [&str; 30] = [
-    "0", "1", "-1", "65", "66", "-5", "100", "1.5", "2.5", "0.1", "1e2", "abc", "", " 65", "65abc", "9007199254740992",
-    "9007199254740993", "9007199254740993.4", "1295772036504131620", "1295772036504131621", "1295772036504131620.0",
-    "9223372036854775807", "9223372036854775808", "-9223372036854775808", "18446744073709551614",
-    "18446744073709551616", "123456789012345678901", "123456789012345678901.5", "-0.0001", "9999999999999999.9999",
+    "0",
+    "1",
+    "-1",
+    "65",
+    "66",
+    "-5",
+    "100",
+    "1.5",
+    "2.5",
+    "0.1",
+    "1e2",
+    "abc",
+    "",
+    " 65",
+    "65abc",
+    "9007199254740992",
+    "9007199254740993",
+    "9007199254740993.4",
+    "1295772036504131620",
+    "1295772036504131621",
+    "1295772036504131620.0",
+    "9223372036854775807",
+    "9223372036854775808",
+    "-9223372036854775808",
+    "18446744073709551614",
+    "18446744073709551616",
+    "123456789012345678901",
+    "123456789012345678901.5",
+    "-0.0001",
+    "9999999999999999.9999",
 ];
 
 const BYTES: [&str; 14] = [
-    "0x41", "x'41'", "X'4142'", "0b1000001", "b'1000001'", "0x00", "x''", "0x05", "0xFF", "0x10", "b'101'", "0x3432",
-    "0x11FBAE8FF2F1D024", "x'61'",
+    "0x41",
+    "x'41'",
+    "X'4142'",
+    "0b1000001",
+    "b'1000001'",
+    "0x00",
+    "x''",
+    "0x05",
+    "0xFF",
+    "0x10",
+    "b'101'",
+    "0x3432",
+    "0x11FBAE8FF2F1D024",
+    "x'61'",
 ];
 
 /// An expression from this seed.
@@ -195,15 +233,37 @@ fn bytes(random: &mut Random) -> Tree {
             let template = random.of(&["@ & @", "@ | @", "@ ^ @", "@ << @", "@ >> @"]);
             node(template, vec![leaf(random.of(&["i", "u", "ub", "0x0F", "s"])), literal(random)])
         }
-        2 => node(random.of(&["~@", "@ + 0", "ABS(@)", "ROUND(@)", "CEIL(@)", "SIGN(@)", "SQRT(@)"]), vec![literal(random)]),
-        3 => node(
-            random.of(&["CAST(@ AS UNSIGNED)", "CAST(@ AS SIGNED)", "CAST(@ AS DECIMAL(20,2))", "CAST(@ AS DOUBLE)", "CAST(@ AS CHAR)"]),
+        2 => node(
+            random.of(&["~@", "@ + 0", "ABS(@)", "ROUND(@)", "CEIL(@)", "SIGN(@)", "SQRT(@)"]),
             vec![literal(random)],
         ),
-        4 => node(random.of(&["HEX(@)", "LENGTH(@)", "CONCAT(@, 'b')", "CONCAT(s, @)", "NOT @", "@ AND 1"]), vec![literal(random)]),
-        5 => node(random.of(&["LEFT('abcdefgh', @)", "SUBSTRING('abcdefgh', @)", "ELT(@, 'a', 'b', 'c', 'd', 'e')"]), vec![literal(random)]),
-        6 => node(random.of(&["IF(i > 0, @, @)", "COALESCE(NULL, @, @)", "CASE WHEN u > 5 THEN @ ELSE @ END"]), vec![literal(random), leaf(random.of(&["s", "i", "'z'", "0x42"]))]),
-        7 => beside(random, |random| leaf(random.of(&["s", "x", "bin", "n", "'A'", "'5'"])), |random| leaf(random.of(&BYTES))),
+        3 => node(
+            random.of(&[
+                "CAST(@ AS UNSIGNED)",
+                "CAST(@ AS SIGNED)",
+                "CAST(@ AS DECIMAL(20,2))",
+                "CAST(@ AS DOUBLE)",
+                "CAST(@ AS CHAR)",
+            ]),
+            vec![literal(random)],
+        ),
+        4 => node(
+            random.of(&["HEX(@)", "LENGTH(@)", "CONCAT(@, 'b')", "CONCAT(s, @)", "NOT @", "@ AND 1"]),
+            vec![literal(random)],
+        ),
+        5 => node(
+            random.of(&["LEFT('abcdefgh', @)", "SUBSTRING('abcdefgh', @)", "ELT(@, 'a', 'b', 'c', 'd', 'e')"]),
+            vec![literal(random)],
+        ),
+        6 => node(
+            random.of(&["IF(i > 0, @, @)", "COALESCE(NULL, @, @)", "CASE WHEN u > 5 THEN @ ELSE @ END"]),
+            vec![literal(random), leaf(random.of(&["s", "i", "'z'", "0x42"]))],
+        ),
+        7 => beside(
+            random,
+            |random| leaf(random.of(&["s", "x", "bin", "n", "'A'", "'5'"])),
+            |random| leaf(random.of(&BYTES)),
+        ),
         _ => beside(random, number, |random| leaf(random.of(&BYTES))),
     }
 }
@@ -211,12 +271,46 @@ fn bytes(random: &mut Random) -> Tree {
 /// A text that may be a date, a time, or nearly one.
 fn moment_text(random: &mut Random) -> String {
     const TEXTS: [&str; 40] = [
-        "2024-02-29", "29-02-2024", "13-12-2024", "12/31/2024", "31.12.2024", "1-2-2024", "2024-12-311", "20241231",
-        "12-31-24", "24-2-29", "4-2-29", "4.2.29", "240229", "20240229102030", "240229102030", "2024-02-29T10:20:30",
-        "2024-02-29 10:20:30", "2024-02-29 10:20", "2024-02-29 10", "2024-02-29  10:20:30", "2024-02-29 10:20:30.5",
-        "2024-02-29 10:20:30.1234567", "2024-02-29 23:59:59.9999999", "2024-02-29 10:20:30+02:00",
-        "2024-02-29 10:20:30.5-05:30", "2024-02-29xyz", "2024-02-29 xyz", "2024-02-30", "2023-02-29", "n/a", "", "10:20:30",
-        "10:20", "-10:20:30", "1 02:03:04", "838:59:59.5", "900:00:00", "102030", "10:61:00", "99991231",
+        "2024-02-29",
+        "29-02-2024",
+        "13-12-2024",
+        "12/31/2024",
+        "31.12.2024",
+        "1-2-2024",
+        "2024-12-311",
+        "20241231",
+        "12-31-24",
+        "24-2-29",
+        "4-2-29",
+        "4.2.29",
+        "240229",
+        "20240229102030",
+        "240229102030",
+        "2024-02-29T10:20:30",
+        "2024-02-29 10:20:30",
+        "2024-02-29 10:20",
+        "2024-02-29 10",
+        "2024-02-29  10:20:30",
+        "2024-02-29 10:20:30.5",
+        "2024-02-29 10:20:30.1234567",
+        "2024-02-29 23:59:59.9999999",
+        "2024-02-29 10:20:30+02:00",
+        "2024-02-29 10:20:30.5-05:30",
+        "2024-02-29xyz",
+        "2024-02-29 xyz",
+        "2024-02-30",
+        "2023-02-29",
+        "n/a",
+        "",
+        "10:20:30",
+        "10:20",
+        "-10:20:30",
+        "1 02:03:04",
+        "838:59:59.5",
+        "900:00:00",
+        "102030",
+        "10:61:00",
+        "99991231",
     ];
     if random.chance(50) {
         return random.of(&TEXTS).to_owned();
@@ -263,10 +357,29 @@ fn date_text(random: &mut Random) -> Tree {
 /// A text where a date or a time is needed.
 fn as_date(random: &mut Random) -> Tree {
     const FORMS: [&str; 24] = [
-        "CAST(@ AS DATE)", "CAST(@ AS DATETIME)", "CAST(@ AS DATETIME(3))", "CAST(@ AS DATETIME(6))", "CAST(@ AS TIME)",
-        "CAST(@ AS TIME(2))", "CAST(@ AS TIME(6))", "DATE(@)", "YEAR(@)", "MONTH(@)", "DAY(@)", "QUARTER(@)", "DAYOFWEEK(@)",
-        "DAYOFYEAR(@)", "LAST_DAY(@)", "TO_DAYS(@)", "HOUR(@)", "MINUTE(@)", "SECOND(@)", "MICROSECOND(@)",
-        "DATE_FORMAT(@, '%Y-%m-%d %H:%i:%s.%f')", "DATEDIFF(@, '2024-01-01')", "TIMESTAMPDIFF(SECOND, @, '2024-03-01 10:00:00')",
+        "CAST(@ AS DATE)",
+        "CAST(@ AS DATETIME)",
+        "CAST(@ AS DATETIME(3))",
+        "CAST(@ AS DATETIME(6))",
+        "CAST(@ AS TIME)",
+        "CAST(@ AS TIME(2))",
+        "CAST(@ AS TIME(6))",
+        "DATE(@)",
+        "YEAR(@)",
+        "MONTH(@)",
+        "DAY(@)",
+        "QUARTER(@)",
+        "DAYOFWEEK(@)",
+        "DAYOFYEAR(@)",
+        "LAST_DAY(@)",
+        "TO_DAYS(@)",
+        "HOUR(@)",
+        "MINUTE(@)",
+        "SECOND(@)",
+        "MICROSECOND(@)",
+        "DATE_FORMAT(@, '%Y-%m-%d %H:%i:%s.%f')",
+        "DATEDIFF(@, '2024-01-01')",
+        "TIMESTAMPDIFF(SECOND, @, '2024-03-01 10:00:00')",
         "CAST(DATE_ADD(@, INTERVAL 1 DAY) AS DATE)",
     ];
     node(random.of(&FORMS), vec![date_text(random)])
@@ -274,15 +387,32 @@ fn as_date(random: &mut Random) -> Tree {
 
 fn beside_date(random: &mut Random) -> Tree {
     if random.chance(20) {
-        return beside(random, |_| leaf("tm"), |random| match random.below(10) {
-            0..7 => leaf(format!("'{}'", random.of(&["10:20:30", "12:34:56.789", "12:34:56.7891", "102030", "00:00:05", "-838:59:59", "99:59:59.999"]))),
-            _ => leaf(random.of(&["s", "x", "tm"])),
-        });
+        return beside(
+            random,
+            |_| leaf("tm"),
+            |random| match random.below(10) {
+                0..7 => leaf(format!(
+                    "'{}'",
+                    random.of(&[
+                        "10:20:30",
+                        "12:34:56.789",
+                        "12:34:56.7891",
+                        "102030",
+                        "00:00:05",
+                        "-838:59:59",
+                        "99:59:59.999"
+                    ])
+                )),
+                _ => leaf(random.of(&["s", "x", "tm"])),
+            },
+        );
     }
     beside(random, date, |random| match random.below(10) {
         0..4 => leaf(random.of(&TEXTS)),
         4..9 => leaf(format!("'{}'", moment_text(random))),
-        _ => leaf(random.of(&["DATE '2024-02-29'", "TIMESTAMP '2024-02-29 10:20:30'", "x'323032342D30322D3239'", "bin"])),
+        _ => {
+            leaf(random.of(&["DATE '2024-02-29'", "TIMESTAMP '2024-02-29 10:20:30'", "x'323032342D30322D3239'", "bin"]))
+        }
     })
 }
 
@@ -291,5 +421,8 @@ fn date(random: &mut Random) -> Tree {
     if random.chance(80) {
         return column;
     }
-    node(random.of(&["DATE(@)", "COALESCE(@, DATE '2000-01-01')", "LAST_DAY(@)", "CAST(@ AS DATETIME(6))"]), vec![column])
+    node(
+        random.of(&["DATE(@)", "COALESCE(@, DATE '2000-01-01')", "LAST_DAY(@)", "CAST(@ AS DATETIME(6))"]),
+        vec![column],
+    )
 }

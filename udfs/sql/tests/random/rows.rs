@@ -42,6 +42,7 @@ const COLUMNS: [(&str, Form); 15] = [
 ];
 
 /// One text for each column; `~` is NULL.
+#[rustfmt::skip]
 const ROWS: [[&str; 15]; 12] = [
     ["0", "0", "0", "0", "0", "0.0000", "0", "", "", "0", "", "1970-01-01", "1970-01-01 00:00:00.000000", "1970-01-01 00:00:00", "00:00:00.000"],
     ["1", "1", "9007199254740993", "9007199254740993", "9007199254740993", "1.5000", "9007199254740992", "2024-02-29", "2024-02-29", "9007199254740993", "A", "2024-02-29", "2024-02-29 23:59:59.999999", "2024-02-29 10:20:30", "10:20:30.000"],
@@ -150,9 +151,7 @@ fn array(form: Form, texts: &[Option<&str>]) -> ArrayRef {
             assert_eq!(values.data_type(), &DataType::Timestamp(TimeUnit::Microsecond, None));
             Arc::new(values)
         }
-        Form::Time(_) => {
-            Arc::new(texts.iter().map(|text| text.map(time_of)).collect::<DurationMicrosecondArray>())
-        }
+        Form::Time(_) => Arc::new(texts.iter().map(|text| text.map(time_of)).collect::<DurationMicrosecondArray>()),
     }
 }
 
