@@ -144,9 +144,9 @@ impl Server {
         Ok(output)
     }
 
-    /// What a script answers up to its first error, if it has one.
+    /// What a script answers up to its first error, if it has one; bytes that are no UTF-8 are replaced.
     pub fn answers(&self, script: &str) -> anyhow::Result<String> {
-        Ok(String::from_utf8(self.output(script)?.stdout)?)
+        Ok(String::from_utf8_lossy(&self.output(script)?.stdout).into_owned())
     }
 
     /// Opens a session of root's that stays open, for what has to hold a lock.

@@ -15,9 +15,11 @@ pub(crate) const SCALE_MAX: u8 = 30;
 /// How a literal of bytes is written.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Digits {
-    /// A BIGINT UNSIGNED among numbers.
+    /// `0x41`, a BIGINT UNSIGNED among numbers.
     Hexadecimal,
-    /// A BIGINT in MySQL 9.7's arithmetic, whatever its manual says.
+    /// `x'41'`, the same.
+    QuotedHexadecimal,
+    /// `0b101` and `b'101'`, a BIGINT in MySQL 9.7's arithmetic, whatever its manual says.
     Binary,
 }
 

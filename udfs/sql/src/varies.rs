@@ -6,8 +6,11 @@
 
 use std::fmt;
 
+use arrow_schema::DataType;
+
+use crate::bind::constants;
 use crate::error::Span;
-use crate::expr::Expr;
+use crate::expr::{Expr, Op};
 use crate::parse::{BinaryOp, CastTarget, Node, NodeKind};
 use crate::types::{Digits, Type};
 
@@ -22,10 +25,12 @@ pub enum Kind {
     TextBesideTime,
     /// A quoted number among several values.
     QuotedAmongSeveral,
-    /// A quoted number beside an integer or decimal that is no column.
-    QuotedBesideComputed,
+    /// A quoted number beside an integer or decimal that is no column, or one that is no value of its column.
+    QuotedBesideOther,
     /// `b'101'` in arithmetic.
     BitLiteral,
+    /// `x'41'` as a number.
+    QuotedHexadecimal,
     /// A binary string among texts or numbers.
     BytesAmongOthers,
     /// A fraction of a second is cut off.
@@ -63,8 +68,12 @@ impl fmt::Display for Kind {
                 "a quoted number in IN, BETWEEN, CASE or FIELD: MariaDB compares a column exactly where MySQL compares \
                  doubles, and a computed integer as a double where MySQL takes the text's integer"
             }
-            Kind::QuotedBesideComputed => "a quoted number beside a computed one: only one of the two compares exactly",
+            Kind::QuotedBesideOther => {
+                "a quoted number beside a computed one, or beyond the column's values: one server compares doubles, the other \
+                 exactly"
+            }
             Kind::BitLiteral => "a literal such as b'101' in arithmetic: unsigned in MariaDB, signed in MySQL",
+            Kind::QuotedHexadecimal => "a literal such as x'41' as a number: MariaDB reads its text, and so mostly 0; write 0x41",
             Kind::BytesAmongOthers => "a literal such as 0x41 where it is a text or a number by what is beside it",
             Kind::Fraction => "fractions of a second are cut in MariaDB and rounded in MySQL",
             Kind::Quotient => "a quotient in further arithmetic: MariaDB goes on with more digits",
@@ -83,18 +92,21 @@ pub(crate) fn operands(op: BinaryOp, left: &Expr, right: &Expr, nodes: [&Node; 2
         Add, BitAnd, BitOr, BitXor, Divide, Equal, Greater, GreaterEqual, IntegerDivide, Less, LessEqual, Modulo,
         Multiply, NotEqual, NullSafeEqual, ShiftLeft, ShiftRight, Subtract,
     };
+    let any = |is: fn(&Type) -> bool| is(&left.ty) || is(&right.ty);
     match op {
+        BinaryOp::And | BinaryOp::Or | BinaryOp::Xor => any(Type::is_byte_literal).then_some(Kind::BytesAmongOthers),
         Equal | NullSafeEqual | NotEqual | Less | LessEqual | Greater | GreaterEqual => pair(left, right),
         Add | Subtract | Multiply | Divide | IntegerDivide | Modulo => {
             let is_quotient = |node: &&&Node| matches!(node.kind, NodeKind::Binary(Divide, ..));
-            if [left, right].into_iter().any(|expr| is_bits(&expr.ty)) {
+            if any(is_quoted) {
+                Some(Kind::QuotedHexadecimal)
+            } else if any(is_bits) {
                 Some(Kind::BitLiteral)
             } else {
                 nodes.iter().any(|node| is_quotient(&node)).then_some(Kind::Quotient)
             }
         }
-        BitAnd | BitOr | BitXor | ShiftLeft | ShiftRight => None,
-        BinaryOp::And | BinaryOp::Or | BinaryOp::Xor => None,
+        BitAnd | BitOr | BitXor | ShiftLeft | ShiftRight => any(is_quoted).then_some(Kind::QuotedHexadecimal),
     }
 }
 
@@ -125,8 +137,10 @@ fn pair(left: &Expr, right: &Expr) -> Option<Kind> {
         match a.ty {
             Type::Date | Type::DateTime { .. } => Some(Kind::TextBesideDate),
             Type::Time { .. } => Some(Kind::TextBesideTime),
-            Type::Int { .. } | Type::Decimal { .. } if !matches!(a.op, crate::expr::Op::Column(_)) => {
-                Some(Kind::QuotedBesideComputed)
+            Type::Int { .. } | Type::Decimal { .. } | Type::Double if is_quoted(&b.ty) => Some(Kind::QuotedHexadecimal),
+            Type::Int { .. } | Type::Decimal { .. } if !matches!(a.op, Op::Column(_)) => Some(Kind::QuotedBesideOther),
+            Type::Int { .. } if b.value().is_some() && !matches!(constants::of_column(a, b), Ok(Some(_))) => {
+                matches!(a.data_type, DataType::Int64 | DataType::UInt64).then_some(Kind::QuotedBesideOther)
             }
             Type::Text { .. } if b.ty.is_byte_literal() => Some(Kind::BytesAmongOthers),
             _ => None,
@@ -144,6 +158,8 @@ pub(crate) fn cast(expr: &Expr, target: CastTarget) -> Option<Kind> {
         CastTarget::Date | CastTarget::DateTime(_) | CastTarget::Time(_) if expr.ty.is_text() => {
             Some(Kind::TextAsMoment)
         }
+        _ if is_quoted(&expr.ty) => Some(Kind::QuotedHexadecimal),
+        CastTarget::Char(_) if expr.ty.is_byte_literal() => Some(Kind::BytesAmongOthers),
         CastTarget::DateTime(to) | CastTarget::Time(to) => (fsp > to).then_some(Kind::Fraction),
         CastTarget::Signed => (fsp > 0).then_some(Kind::Fraction),
         CastTarget::Unsigned if fsp > 0 => Some(Kind::Fraction),
@@ -206,13 +222,25 @@ pub(crate) fn call(name: &str, args: &[Expr]) -> Option<Kind> {
         "CONCAT" | "ABS" | "SIGN" | "ROUND" | "CEIL" | "FLOOR" | "COALESCE" | "IF" | "IFNULL" => {
             any(Type::is_byte_literal).then_some(Kind::BytesAmongOthers)
         }
-        _ => None,
+        _ => any(is_quoted).then_some(Kind::QuotedHexadecimal),
+    }
+}
+
+/// A literal of bytes after NOT, `-` or `~`.
+pub(crate) fn unary(expr: &Expr) -> Option<Kind> {
+    match is_quoted(&expr.ty) {
+        true => Some(Kind::QuotedHexadecimal),
+        false => is_bits(&expr.ty).then_some(Kind::BitLiteral),
     }
 }
 
 /// A date moved by an interval.
 pub(crate) fn interval(date: &Expr) -> Kind {
     if date.ty.is_text() { Kind::TextAsMoment } else { Kind::Interval }
+}
+
+fn is_quoted(ty: &Type) -> bool {
+    matches!(ty, Type::Bytes { literal: Some(Digits::QuotedHexadecimal), .. })
 }
 
 fn is_bits(ty: &Type) -> bool {

@@ -29,7 +29,7 @@ pub(super) fn beside_column(left: Expr, right: Expr) -> Result<(Expr, Expr)> {
 }
 
 /// The constant as a value of the column's type; None if it is none, or if there is no need.
-pub(super) fn of_column(column: &Expr, constant: &Expr) -> Result<Option<Expr>> {
+pub(crate) fn of_column(column: &Expr, constant: &Expr) -> Result<Option<Expr>> {
     if !matches!(column.op, Op::Column(_)) || constant.value().is_none() || constant.is_null_literal() {
         return Ok(None);
     }

@@ -3,7 +3,7 @@
 
 pub(crate) mod compare;
 pub(crate) mod conditionals;
-mod constants;
+pub(crate) mod constants;
 pub(crate) mod operators;
 pub(crate) mod predicates;
 pub(crate) mod sets;
@@ -70,11 +70,14 @@ impl<'a> Binder<'a> {
             NodeKind::Column(name) => self.column(span, name)?,
             NodeKind::Unary(UnaryOp::Minus, inner) => match &inner.kind {
                 NodeKind::Number(text) => number_literal(span, &format!("-{text}"))?,
-                _ => operators::negate(span, self.bind(inner)?)?,
+                _ => {
+                    let inner = self.operand(span, inner)?;
+                    operators::negate(span, inner)?
+                }
             },
             NodeKind::Unary(UnaryOp::Plus, inner) => Expr { span, ..self.bind(inner)? },
-            NodeKind::Unary(UnaryOp::Not, inner) => predicates::not(span, self.bind(inner)?)?,
-            NodeKind::Unary(UnaryOp::BitNot, inner) => operators::bit_not(span, self.bind(inner)?)?,
+            NodeKind::Unary(UnaryOp::Not, inner) => predicates::not(span, self.operand(span, inner)?)?,
+            NodeKind::Unary(UnaryOp::BitNot, inner) => operators::bit_not(span, self.operand(span, inner)?)?,
             NodeKind::Binary(op, left, right) => self.binary(span, *op, left, right)?,
             NodeKind::Is { node, what, negated } => predicates::is(span, self.bind(node)?, *what, *negated)?,
             NodeKind::In { node, list, negated } => {
@@ -111,13 +114,13 @@ impl<'a> Binder<'a> {
             NodeKind::Cast { node, target, .. } => {
                 let node = self.bind(node)?;
                 self.note(span, varies::cast(&node, *target));
-                cast(span, node, *target)?
+                computed(cast(span, node, *target)?)?
             }
             NodeKind::Collate { node, collation, name_span } => {
                 let inner = self.bind(node)?;
                 operators::collate(span, inner, collation, *name_span)?
             }
-            NodeKind::Call { name, name_span, args } => self.call(span, name, *name_span, args)?,
+            NodeKind::Call { name, name_span, args } => computed(self.call(span, name, *name_span, args)?)?,
             NodeKind::Interval(..) => {
                 return Err(BindError::new(
                     span,
@@ -126,6 +129,13 @@ impl<'a> Binder<'a> {
             }
             NodeKind::Unit(unit) => text_literal(span, &format!("{unit:?}")),
         })
+    }
+
+    /// Of a sign or NOT.
+    fn operand(&mut self, span: Span, node: &Node) -> Result<Expr> {
+        let expr = self.bind(node)?;
+        self.note(span, varies::unary(&expr));
+        Ok(expr)
     }
 
     fn note(&mut self, span: Span, kind: Option<Kind>) {
@@ -195,6 +205,17 @@ impl<'a> Binder<'a> {
         let args = args.iter().map(|arg| self.bind(arg)).collect::<Result<Vec<_>>>()?;
         self.note(span, varies::call(&upper, &args));
         function.bind(&upper, span, name_span, args)
+    }
+}
+
+/// What a function gives is no column, even if it gives one as it is.
+fn computed(expr: Expr) -> Result<Expr> {
+    match expr.op {
+        Op::Column(_) => {
+            let (span, ty, expr) = (expr.span, expr.ty.clone(), convert::canonical(expr)?);
+            Expr::call(span, ty, false, vec![expr], Arc::new(|args, _| Ok(args[0].array.clone())))
+        }
+        _ => Ok(expr),
     }
 }
 

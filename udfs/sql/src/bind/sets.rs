@@ -9,7 +9,8 @@
 //!   beside a text operand is a text.
 //! - FIELD has one kind for all, and dates are texts for it.
 //!
-//! But for an IN of one item, nowhere here does a constant text have to be a date: one that is none is before all dates, like a row's.
+//! But for an IN of one item, nowhere here does a constant text have to be a date: one that is none is before all dates,
+//! like a row's.
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use crate::collation::{self, agree};
 use crate::convert::{canonical, convert};
 use crate::error::{BindError, Span};
 use crate::eval::compare::Op;
-use crate::expr::Expr;
+use crate::expr::{self, Expr};
 use crate::parse::Truth;
 use crate::types::{self, Type};
 use crate::value::make_bits;
@@ -117,12 +118,12 @@ fn equals_in_list(span: Span, expr: &Expr, list: Vec<Expr>) -> Result<Vec<Result
 
 /// An item as what MySQL makes of it, if all of them are such: a value of the operand's column, or, where all are
 /// constants and the operand is an integer, but no column, an integer.
-fn value_in_list(expr: &Expr, item: &Expr, kind: Kind, constant: bool) -> Result<Option<Expr>> {
-    let computed = !matches!(expr.op, crate::expr::Op::Column(_));
-    if item.ty != Type::Null && computed && constant && kind == Kind::Doubles && Kind::of(&expr.ty) == Kind::Integers {
+fn value_in_list(operand: &Expr, item: &Expr, kind: Kind, constant: bool) -> Result<Option<Expr>> {
+    let computed = !matches!(operand.op, expr::Op::Column(_)) && Kind::of(&operand.ty) == Kind::Integers;
+    if item.ty != Type::Null && computed && constant && kind == Kind::Doubles {
         return convert(item.clone(), &types::bigint()).map(Some);
     }
-    if kind == Kind::Integers { Ok(None) } else { constants::of_column(expr, item) }
+    if kind == Kind::Integers { Ok(None) } else { constants::of_column(operand, item) }
 }
 
 /// `operand = item` as CASE and an IN of several kinds have it: a temporal operand makes a text one of its kind, and a

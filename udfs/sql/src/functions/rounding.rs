@@ -7,7 +7,7 @@ use arrow_buffer::i256;
 
 use super::{Call, Function, double, function, int};
 use crate::bind::Result;
-use crate::bind::operators::{as_decimal, number_of_bytes};
+use crate::bind::operators::as_decimal;
 use crate::convert::number::{power, rescale};
 use crate::convert::{canonical, convert};
 use crate::eval::arithmetic::wide;
@@ -27,7 +27,7 @@ fn round(call: Call, half: bool) -> Result<Expr> {
     let span = call.span;
     let mut args = call.args.into_iter();
     let (number, digits) = (args.next(), args.next());
-    let Some(number) = number.map(number_of_bytes).transpose()? else { return Ok(Expr::null(span)) };
+    let Some(number) = number else { return Ok(Expr::null(span)) };
     let digits = match digits {
         Some(digits) => int(digits)?,
         None => Expr::literal(span, types::int(1), Arc::new(arrow_array::Int64Array::from(vec![0]))),
@@ -146,7 +146,6 @@ fn round_double(value: f64, digits: i64, half: bool) -> f64 {
 fn whole(call: Call, up: bool) -> Result<Expr> {
     let span = call.span;
     let [a] = call.exactly()?;
-    let a = number_of_bytes(a)?;
     match a.ty.clone() {
         Type::Bool => convert(a, &types::bigint()),
         Type::Int { .. } => Ok(Expr { span, ..canonical(a)? }),

@@ -81,7 +81,10 @@ impl Parser {
             }
             Some(Token::HexStringLiteral(digits)) => {
                 self.next();
-                NodeKind::Bytes(bytes_of_digits(&digits, 16, span)?, Digits::Hexadecimal)
+                // Two quotes and a letter around the digits, or two characters before them.
+                let quoted = span.end - span.start > digits.len() + 2;
+                let form = if quoted { Digits::QuotedHexadecimal } else { Digits::Hexadecimal };
+                NodeKind::Bytes(bytes_of_digits(&digits, 16, span)?, form)
             }
             Some(Token::SingleQuotedByteStringLiteral(digits)) => {
                 self.next();

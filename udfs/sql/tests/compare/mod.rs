@@ -79,9 +79,9 @@ impl Table<'_> {
         while answers.len() < asked.len() {
             let mut script = format!("SET time_zone = '+00:00', collation_connection = {collation};\n");
             for Asked { expression, ours, .. } in &asked[answers.len()..] {
-                // A binary string need not be UTF-8.
+                // A binary string need not be UTF-8; of what we refuse nothing is looked at but that.
                 let shown = match ours {
-                    Ours::Rows { data_type: DataType::Binary, .. } => format!("HEX({expression})"),
+                    Ours::Rows { data_type: DataType::Binary, .. } | Ours::Refused(_) => format!("HEX({expression})"),
                     _ => format!("({expression})"),
                 };
                 script += &format!("SELECT '{MARK}';\nSELECT {shown} FROM {} ORDER BY id;\n", self.from);

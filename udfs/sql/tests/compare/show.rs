@@ -49,7 +49,9 @@ pub(crate) fn show(array: &ArrayRef, row: usize, fsp: usize) -> String {
         DataType::Float64 => format!("{:e}", array.as_primitive::<Float64Type>().value(row)),
         DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().value_as_string(row),
         DataType::Decimal256(..) => array.as_primitive::<Decimal256Type>().value_as_string(row),
-        DataType::Utf8 => array.as_string::<i32>().value(row).replace('\\', "\\\\").replace('\t', "\\t"),
+        DataType::Utf8 => {
+            array.as_string::<i32>().value(row).replace('\\', "\\\\").replace('\t', "\\t").replace('\0', "\\0")
+        }
         DataType::Binary => array.as_binary::<i32>().value(row).iter().map(|byte| format!("{byte:02X}")).collect(),
         DataType::Date32 => date(i64::from(array.as_primitive::<Date32Type>().value(row))),
         DataType::Timestamp(TimeUnit::Microsecond, _) => {

@@ -42,6 +42,7 @@ const COLUMNS: [(&str, Form); 15] = [
 ];
 
 /// One text for each column; `~` is NULL.
+#[rustfmt::skip]
 const ROWS: [[&str; 15]; 12] = [
     [
         "0",
