@@ -7,7 +7,8 @@
 //! `error.txt` must fail: the first line is `exit N`, each further line must occur in the message,
 //! or must not if it begins with `!`; and nothing may be left behind in the target. If it has changes, the run
 //! after the last of them must fail, and the target be as `expected.tsv` says. A case with `source.txt` is
-//! for sources of the product named there, `mysql` or `mariadb`.
+//! for sources of the product named there, `mysql` or `mariadb`; one with `own-source.txt`, which says why,
+//! has a source server of its own.
 
 #![allow(clippy::unwrap_used)]
 #![allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use harness::{PAIRS, Pair, Workspace, shared};
 use libtest_mimic::{Arguments, Trial};
+use rowmill_devserver::Server;
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -47,7 +49,9 @@ fn main() {
 
 fn run(folder: &Path, name: &str, pair: Pair) {
     let text = |file: &str| std::fs::read_to_string(folder.join(file)).ok();
-    let case = Workspace::new(shared(pair.source), shared(pair.target), &format!("{name}_{}", short(pair)));
+    let own = text("own-source.txt").map(|_| Server::start(pair.source).unwrap());
+    let source = own.as_ref().unwrap_or_else(|| shared(pair.source));
+    let case = Workspace::new(source, shared(pair.target), &format!("{name}_{}", short(pair)));
     case.write_pipeline(&text("pipeline.yaml").expect("pipeline.yaml"));
     case.source_sql(&text("source.sql").expect("source.sql"));
     let target = text("target.sql");
@@ -78,7 +82,7 @@ fn run(folder: &Path, name: &str, pair: Pair) {
         case.verify();
     }
 
-    let live = Workspace::new(shared(pair.source), shared(pair.target), &format!("{name}_{}_live", short(pair)));
+    let live = Workspace::new(source, shared(pair.target), &format!("{name}_{}_live", short(pair)));
     live.write_pipeline(&text("pipeline.yaml").expect("pipeline.yaml"));
     live.source_sql(&text("source.sql").expect("source.sql"));
     if let Some(target) = &target {

@@ -1,4 +1,4 @@
-//! A look ahead in the log: whether a statement further on changes what an earlier one can have written to.
+//! A look ahead in the log: whether a definition further on hides what an earlier statement wrote through.
 
 use super::client_charset::ClientCharsets;
 use super::events::{self, code};
@@ -9,9 +9,9 @@ use crate::endpoint::{Endpoint, Flavor};
 use crate::error::{Error, Result};
 use crate::position::{Position, file_number};
 
-/// The first definition between two places, both starts or ends of transactions, after which statements may
-/// write to other tables than before: its text.
-pub(crate) async fn rewiring(
+/// The first definition between two places, both starts or ends of transactions, after which it can't be seen any
+/// more what earlier statements wrote through: its text.
+pub(crate) async fn forgetting(
     endpoint: &Endpoint,
     flavor: Flavor,
     charsets: &ClientCharsets,
@@ -38,7 +38,7 @@ pub(crate) async fn rewiring(
                 let query = Query::parse(flavor, kind, event.data()).map_err(Error::malformed)?;
                 for text in charsets.readings(&query).texts {
                     if let Statement::Definition(definition) = classify(&text, &query.schema, query.syntax)
-                        && definition.rewires
+                        && definition.forgets
                     {
                         return Ok(Some(text.into_owned()));
                     }

@@ -3,13 +3,13 @@
 //! # Why an answer holds for a statement of the past
 //!
 //! The server says how things are now: which names are tables, which triggers, foreign keys and functions
-//! there are. Definitions that could make that differ from what was when the statement ran are in the log
-//! behind it. So the log is read on from the start of the statement's transaction, or from the end of the statement
-//! if it is a definition itself, to where it ended when the server had
-//! been asked; if such a definition is there, nothing is shown, and the stream stops. With none, what was
-//! found holds at every place in between, and on from there until the stream itself meets such a
-//! definition. So an answer is kept until then, and what lies before the end of a look ahead need not be
-//! read for another one.
+//! there are. What was there when the statement ran, and is no more, was dropped or replaced by a definition
+//! in the log behind it. So the log is read on, from the start of the statement's transaction, or from the
+//! end of the statement if it is a definition itself, to where the log ended when the server had been asked.
+//! If such a definition is there, nothing is shown, and the stream stops. With none, what was found holds at
+//! every place in between, and on from there until the stream itself meets a definition that drops or adds
+//! something of the kind. So an answer is kept until then, and what lies before the end of a look ahead
+//! need not be read for another one.
 //!
 //! What the user may not see counts as there. Views and functions are seen with SELECT on all tables, triggers
 //! with TRIGGER; foreign keys, on MariaDB, with a privilege other than SELECT, as TRIGGER is.
@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::super::ahead::rewiring;
+use super::super::ahead::forgetting;
 use super::super::client_charset::ClientCharsets;
 use super::super::sql::Effects;
 use crate::endpoint::{Conn, Endpoint, Flavor};
@@ -99,7 +99,7 @@ async fn answer(asked: &Asked, effects: &Effects, from: Position) -> Result<Answ
         return Ok(Answer::Unknown(reason));
     }
     let from = asked.seen.clone().filter(|seen| seen.reached(&from)).unwrap_or(from);
-    Ok(match rewiring(&asked.endpoint, asked.flavor, &asked.charsets, &from, &end).await? {
+    Ok(match forgetting(&asked.endpoint, asked.flavor, &asked.charsets, &from, &end).await? {
         None => Answer::Harmless(end),
         Some(later) => Answer::Unknown(format!(
             "what it changes can't be told any more, since the statement '{}' came after it",

@@ -61,6 +61,8 @@ pub(crate) struct Definition {
     /// Afterwards the same statement may write to other tables than before: a view, a trigger, a routine or
     /// a foreign key may have come or gone.
     pub(crate) rewires: bool,
+    /// What an earlier statement wrote through can't be seen any more: it is gone, or another one.
+    pub(crate) forgets: bool,
     /// The query that fills the new table.
     pub(crate) query: Option<Effects>,
     /// The rows of the new table follow, in the same transaction.
@@ -106,6 +108,7 @@ pub(crate) fn classify(text: &str, schema: &str, syntax: Syntax) -> Statement {
                 changed: list.into_iter().map(|(name, _)| name).collect(),
                 removes: true,
                 rewires: true,
+                forgets: true,
                 ..Definition::default()
             })
         }
@@ -219,10 +222,12 @@ fn kind(names: Names<'_>) -> Option<usize> {
 /// A definition of something other than tables and schemas.
 fn other(names: Names<'_>, kind: Option<usize>) -> Definition {
     let known = kind.and_then(|i| KINDS.iter().find(|(kind, _)| names.words[i].is(kind)));
-    match known {
-        Some((_, rewires)) => Definition { rewires: *rewires, ..Definition::default() },
-        None => Definition { changed: names.all(), rewires: true, ..Definition::default() },
-    }
+    let Some(&(_, rewires)) = known else {
+        return Definition { changed: names.all(), rewires: true, forgets: true, ..Definition::default() };
+    };
+    let adds = names.words[0].is("CREATE")
+        && !names.words.get(1..kind.unwrap_or(1)).is_some_and(|w| w.iter().any(|w| w.is("REPLACE")));
+    Definition { rewires, forgets: rewires && !adds, ..Definition::default() }
 }
 
 fn create(names: Names<'_>) -> Definition {
@@ -232,7 +237,8 @@ fn create(names: Names<'_>) -> Definition {
     let replaces = before("REPLACE");
     if names.words[at].is_any(&["DATABASE", "SCHEMA"]) {
         let drops_schema = replaces.then(|| name(names, at + 1)).flatten();
-        return Definition { rewires: drops_schema.is_some(), drops_schema, ..Definition::default() };
+        let drops = drops_schema.is_some();
+        return Definition { rewires: drops, forgets: drops, drops_schema, ..Definition::default() };
     }
     if !names.words[at].is_any(&["TABLE", "SEQUENCE"]) {
         return other(names, kind);
@@ -247,6 +253,7 @@ fn create(names: Names<'_>) -> Definition {
         is_new: from == at + 1 && !replaces,
         is_temporary,
         rewires: !is_temporary && (replaces || has_foreign_key(rest)),
+        forgets: !is_temporary && replaces,
         query: has_query(rest).then(|| of_query(names, after)),
         rows_follow: matches!(rest, [.., start, end] if start.is("START") && end.is("TRANSACTION")),
         ..Definition::default()
@@ -299,7 +306,9 @@ fn alter(names: Names<'_>) -> Definition {
         }
     }
     definition.removes = !definition.created.is_empty();
-    definition.rewires = definition.changed.len() > 1 || has_foreign_key(&names.words[after..]);
+    let (rest, further) = (&names.words[after..], definition.changed.len() > 1);
+    definition.rewires = further || has_foreign_key(rest);
+    definition.forgets = further || (definition.rewires && rest.iter().any(|word| word.is("DROP")));
     definition
 }
 
@@ -307,14 +316,15 @@ fn drop(names: Names<'_>) -> Definition {
     let kind = kind(names);
     let Some(at) = kind else { return other(names, None) };
     if names.words[at].is_any(&["DATABASE", "SCHEMA"]) {
-        return Definition { drops_schema: name(names, at + 1), rewires: true, ..Definition::default() };
+        return Definition { drops_schema: name(names, at + 1), rewires: true, forgets: true, ..Definition::default() };
     }
     if !names.words[at].is_any(&["TABLE", "TABLES", "SEQUENCE"]) {
         return other(names, kind);
     }
     let is_temporary = names.words[1..at].iter().any(|word| word.is("TEMPORARY"));
     let changed = changed(names, at + 1);
-    Definition { changed, removes: true, is_temporary, rewires: !is_temporary, ..Definition::default() }
+    let forgets = !is_temporary;
+    Definition { changed, removes: true, is_temporary, rewires: forgets, forgets, ..Definition::default() }
 }
 
 fn changed(names: Names<'_>, from: usize) -> Vec<TableName> {

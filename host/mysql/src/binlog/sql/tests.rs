@@ -139,6 +139,21 @@ fn definitions_of_no_table() {
     ] {
         assert!(definition(text).rewires, "{text}");
     }
+    for (text, forgets) in [
+        ("CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW SET NEW.a = 1", false),
+        ("CREATE OR REPLACE TRIGGER t BEFORE INSERT ON a FOR EACH ROW SET NEW.a = 1", true),
+        ("CREATE VIEW v AS SELECT REPLACE(1, 2, 3)", false),
+        ("ALTER TABLE a ADD FOREIGN KEY (b) REFERENCES c (d) ON DELETE CASCADE", false),
+        ("ALTER TABLE a DROP FOREIGN KEY x", true),
+        ("RENAME TABLE a TO b", true),
+        ("DROP FUNCTION f", true),
+        ("DROP TABLE a", true),
+        ("DROP TEMPORARY TABLE a", false),
+        ("DROP GADGET a", true),
+        ("CREATE USER REPLACE", false),
+    ] {
+        assert_eq!(definition(text).forgets, forgets, "{text}");
+    }
     for text in ["CREATE TABLE a (b int)", "ALTER TABLE a ADD c INT", "DROP TEMPORARY TABLE a", "TRUNCATE a"] {
         assert!(!definition(text).rewires, "{text}");
     }

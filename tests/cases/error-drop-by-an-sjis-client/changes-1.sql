@@ -1,4 +1,0 @@
-SET NAMES sjis;
-SET @s = CONVERT(_utf8mb4'DROP TABLE `表`' USING sjis);
-PREPARE s FROM @s;
-EXECUTE s;

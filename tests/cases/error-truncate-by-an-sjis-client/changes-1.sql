@@ -1,0 +1,4 @@
+SET NAMES sjis;
+SET @s = CONVERT(_utf8mb4'TRUNCATE TABLE `表`' USING sjis);
+PREPARE s FROM @s;
+EXECUTE s;
