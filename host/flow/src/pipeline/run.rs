@@ -448,7 +448,7 @@ impl Flow {
                 changes.want_boundary();
             }
             let listening = room && !draining && !self.held;
-            self.look_at_freshness(listening.then(|| changes.silent_for()));
+            self.look_at_freshness(listening.then(|| changes.heard()));
             tokio::select! {
                 biased;
                 _ = stopped(&mut self.stop), if drain.is_none() => {

@@ -283,9 +283,9 @@ impl Changes {
         }
     }
 
-    /// How long nothing has been heard of the server. Says nothing while nobody reads.
-    pub fn silent_for(&self) -> Duration {
-        self.heard.elapsed()
+    /// When the server was last heard of. Says nothing while nobody reads.
+    pub fn heard(&self) -> Instant {
+        self.heard
     }
 
     /// Asks for an event at the end of the next transaction, however small its batch is then: an

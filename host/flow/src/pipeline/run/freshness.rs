@@ -81,9 +81,9 @@ impl Freshness {
 }
 
 impl Flow {
-    /// Notes what is known before the next wait. `silent`: how long the source has said nothing, if it is
+    /// Notes what is known before the next wait. `heard`: when the source was last heard of, if it is
     /// listened to.
-    pub(super) fn look_at_freshness(&mut self, silent: Option<Duration>) {
+    pub(super) fn look_at_freshness(&mut self, heard: Option<Instant>) {
         let all_committed = self.committer.is_idle() && self.filling.is_clean() && self.converge_until.is_none();
         let freshness = &mut self.freshness;
         let before = (freshness.shown, freshness.caught_up, freshness.silent_since);
@@ -91,17 +91,9 @@ impl Flow {
         if freshness.caught_up {
             freshness.shown = freshness.shown.max(self.filling.as_of);
         }
-        freshness.silent_since = match silent {
-            None => {
-                freshness.listening_since = None;
-                None
-            }
-            // A caller that was held back before has not heard what was said then.
-            Some(silent) => {
-                let since = *freshness.listening_since.get_or_insert_with(Instant::now);
-                Instant::now().checked_sub(silent).max(Some(since))
-            }
-        };
+        // A caller that was held back before has not heard what was said then.
+        freshness.listening_since = heard.and(freshness.listening_since.or_else(|| Some(Instant::now())));
+        freshness.silent_since = heard.max(freshness.listening_since);
         let turned = before.1 != freshness.caught_up;
         let news = before != (freshness.shown, freshness.caught_up, freshness.silent_since);
         if turned || (news && freshness.published_at.elapsed() >= PUBLISH_EVERY) {
