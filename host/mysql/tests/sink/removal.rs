@@ -75,10 +75,10 @@ async fn rows_are_removed_by_keys_of_every_type() {
 async fn many_rows_are_removed_and_none_without_the_fence() {
     for kind in BOTH {
         let server = server(kind);
-        let options = options(server, "removal");
-        let (mut sink, _) = claim(&options, &people("removal")).await;
+        let options = options(server, "removals");
+        let (mut sink, _) = claim(&options, &people("removals")).await;
         let values: Vec<String> = (0..3_000).map(|n| format!("({n}, 'x')")).collect();
-        server.sql(&format!("INSERT INTO removal.people VALUES {}", values.join(","))).unwrap();
+        server.sql(&format!("INSERT INTO removals.people VALUES {}", values.join(","))).unwrap();
         let removal = |range: std::ops::Range<i64>| Removal {
             target: 0,
             columns: vec!["id".to_owned()],
@@ -88,13 +88,13 @@ async fn many_rows_are_removed_and_none_without_the_fence() {
         sink.commit(Epoch { removals: vec![hostile], ..epoch(vec![], 5) }).await.unwrap_err();
         let done = sink.commit(Epoch { removals: vec![removal(10..2_990)], ..epoch(vec![], 5) }).await.unwrap();
         assert_eq!(done.rows_deleted, 2_980);
-        let left = rows(server, "SELECT id FROM removal.people ORDER BY id");
+        let left = rows(server, "SELECT id FROM removals.people ORDER BY id");
         let expected: Vec<String> = (0..10).chain(2_990..3_000).map(|n| n.to_string()).collect();
         assert_eq!(left, expected);
-        let (_, progress) = claim(&options, &people("removal")).await;
+        let (_, progress) = claim(&options, &people("removals")).await;
         assert_eq!(progress.rows_out, 2_980);
         sink.commit(Epoch { removals: vec![removal(0..10)], ..epoch(vec![], 6) }).await.unwrap_err();
-        assert_eq!(rows(server, "SELECT COUNT(*) FROM removal.people"), ["20"]);
+        assert_eq!(rows(server, "SELECT COUNT(*) FROM removals.people"), ["20"]);
     }
 }
 

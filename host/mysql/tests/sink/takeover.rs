@@ -12,7 +12,8 @@ async fn looked_at(options: &SinkOptions) -> Expected {
 
 async fn take_over(options: &SinkOptions, takeover: Takeover, expected: &Expected) -> Option<(Sink, Progress)> {
     let first = Progress { plan_digest: "d".into(), ..Progress::default() };
-    Sink::take_over(options.clone(), vec![people("take")], first, takeover, expected).await.unwrap()
+    let target = people(options.endpoint.database().unwrap());
+    Sink::take_over(options.clone(), vec![target], first, takeover, expected).await.unwrap()
 }
 
 #[tokio::test]
@@ -75,11 +76,11 @@ async fn what_changed_since_it_was_looked_at_is_not_taken_over() {
 async fn a_process_from_before_a_reset_writes_nothing_after_it() {
     for kind in BOTH {
         let server = server(kind);
-        let options = options(server, "take");
-        let (mut old, before) = claim(&options, &people("take")).await;
+        let options = options(server, "relife");
+        let (mut old, before) = claim(&options, &people("relife")).await;
         old.commit(epoch(vec![people_write(&[(1, Some("old"))], true)], 5)).await.unwrap();
         assert!(reset(&options, None).await.unwrap().found);
-        let (mut new, after) = claim(&options, &people("take")).await;
+        let (mut new, after) = claim(&options, &people("relife")).await;
         assert_eq!((before.fence, after.fence), (1, 1));
         assert_ne!(before.incarnation, after.incarnation);
         new.commit(epoch(vec![people_write(&[(2, Some("new"))], true)], 5)).await.unwrap();
@@ -89,7 +90,7 @@ async fn a_process_from_before_a_reset_writes_nothing_after_it() {
         old.record_stop("it was reset").await.unwrap();
         let stored = Sink::read_progress(&options).await.unwrap().unwrap();
         assert_eq!((stored.position, stored.commits, stored.stopped), (Some(position(5)), 1, None));
-        assert_eq!(rows(server, "SELECT id FROM take.people ORDER BY id"), ["1", "2"]);
+        assert_eq!(rows(server, "SELECT id FROM relife.people ORDER BY id"), ["1", "2"]);
         new.commit(epoch(vec![people_write(&[(4, Some("new"))], true)], 6)).await.unwrap();
     }
 }
@@ -98,24 +99,24 @@ async fn a_process_from_before_a_reset_writes_nothing_after_it() {
 async fn progress_that_is_half_gone_is_named_and_taken_over_by_a_rebuild() {
     for kind in BOTH {
         let server = server(kind);
-        let options = options(server, "take");
+        let options = options(server, "halfgone");
         let broken = [
-            "DROP TABLE take_meta.tables",
-            "UPDATE take_meta.progress SET position = 'nonsense'",
-            "UPDATE take_meta.tables SET definition = '{}'",
+            "DROP TABLE halfgone_meta.tables",
+            "UPDATE halfgone_meta.progress SET position = 'nonsense'",
+            "UPDATE halfgone_meta.tables SET definition = '{}'",
         ];
         for break_it in broken {
             let first = Progress { tables: vec![definition(server).await], ..Progress::default() };
-            Sink::rebuild(options.clone(), vec![people("take")], first.clone()).await.unwrap();
+            Sink::rebuild(options.clone(), vec![people("halfgone")], first.clone()).await.unwrap();
             server.sql(break_it).unwrap();
             let error = Sink::read_progress(&options).await.unwrap_err();
             assert!(matches!(error, Error::ProgressLost { .. }), "{error}");
             assert!(error.to_string().contains("--rebuild"), "{error}");
             // What can't be read takes nothing over.
-            let fence = "SELECT fence FROM take_meta.progress";
+            let fence = "SELECT fence FROM halfgone_meta.progress";
             let before = rows(server, fence);
             if !break_it.starts_with("DROP") {
-                Sink::claim(options.clone(), vec![people("take")], first.clone()).await.unwrap_err();
+                Sink::claim(options.clone(), vec![people("halfgone")], first.clone()).await.unwrap_err();
                 assert_eq!(rows(server, fence), before, "{break_it}");
             }
             let anything = Expected::Anything;
@@ -126,8 +127,8 @@ async fn progress_that_is_half_gone_is_named_and_taken_over_by_a_rebuild() {
 }
 
 async fn definition(server: &rowmill_devserver::Server) -> rowmill_mysql::TableDef {
-    server.sql("CREATE TABLE IF NOT EXISTS take.source (id INT PRIMARY KEY)").unwrap();
-    let mut conn = rowmill_mysql::Endpoint::parse(&server.url("take")).unwrap().connect().await.unwrap();
-    let name = rowmill_mysql::TableName::new("take", "source");
+    server.sql("CREATE TABLE IF NOT EXISTS halfgone.source (id INT PRIMARY KEY)").unwrap();
+    let mut conn = rowmill_mysql::Endpoint::parse(&server.url("halfgone")).unwrap().connect().await.unwrap();
+    let name = rowmill_mysql::TableName::new("halfgone", "source");
     rowmill_mysql::table::read_definition(&mut conn, &name).await.unwrap().unwrap()
 }
