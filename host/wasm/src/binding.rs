@@ -217,9 +217,9 @@ fn differs(field: &mut Field) -> Vec<Differs> {
     let Some(lines) = field.metadata_mut().remove(DIFFERS) else { return Vec::new() };
     let read = |text: &str| {
         let mut parts = text.splitn(3, ' ');
-        let (start, end) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let (start, end) = (parts.next()?.parse::<u32>().ok()?, parts.next()?.parse::<u32>().ok()?);
         let what = line(parts.next()?).into_owned();
-        Some(Differs { result: field.name().clone(), start, end, what })
+        Some(Differs { result: field.name().clone(), start: start as usize, end: end as usize, what })
     };
     lines.lines().filter_map(read).collect()
 }

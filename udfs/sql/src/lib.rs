@@ -22,7 +22,8 @@
 //!
 //! - A literal beside a TIME column must be a time; MySQL compares texts if it is none.
 //! - A number and a literal of bytes as results of one CASE or IF, and the bits of binary strings, are refused.
-//! - IN and CASE compare a signed and an unsigned integer by their values; MySQL takes -1 for 18446744073709551615 there.
+//! - IN, BETWEEN and CASE compare integers of both signs, and quoted ones above 9223372036854775807, by their values; MySQL
+//!   takes -1 for 18446744073709551615 in some of these.
 //! - A moment that its offset moves out of the years 0 to 9999 is NULL, and so is one with an offset before 1901.
 //! - NOW, RAND, UUID, USER and the like are refused: functions are pure. For the same reason a TIME is never made a
 //!   date.

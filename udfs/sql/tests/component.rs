@@ -51,6 +51,16 @@ fn a_map_gives_its_results_in_order_with_their_facts() {
 }
 
 #[test]
+fn what_differs_on_mariadb_is_an_attribute_of_the_result() {
+    let bound = Map.bind(&columns(), json!({"a": "1 + CAST(name AS DATE)", "b": "name", "c": "qty + 1"})).unwrap();
+    let results = bound.signature().results;
+    let said = |at: usize| results[at].attribute("mariadb-differs").map(str::to_owned);
+    let found = said(0).unwrap();
+    assert!(found.starts_with("4 22 a text as a date or time"), "{found}");
+    assert_eq!((said(1), said(2)), (None, None));
+}
+
+#[test]
 fn mistakes_point_into_the_text() {
     for (text, piece, part) in [
         ("pric > 1", "pric", "did you mean price?"),
@@ -58,6 +68,9 @@ fn mistakes_point_into_the_text() {
         ("price > NOW()", "NOW", "the clock"),
         ("SUM(price) > 1", "SUM", "aggregate"),
         ("LEFT(name) = 'a'", "LEFT", "needs 2"),
+        ("qty = x'4'", "x'4'", "odd number"),
+        ("qty = b'12'", "b'12'", "the digits 0 and 1"),
+        ("CAST(name AS DATE) = 'soon'", "'soon'", "beside a DATE; needed a date such as"),
         ("qty >", "", "ends here"),
     ] {
         let error = Filter.bind(&columns(), json!({"where": text})).err().unwrap();

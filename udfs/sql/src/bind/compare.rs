@@ -119,9 +119,32 @@ pub(super) fn of_kind(span: Span, op: Op, kind: Kind, left: Expr, right: Expr) -
         Kind::Integers => integers(span, op, left, right),
         Kind::Decimals => decimals(span, op, left, right),
         // A date beside an exact number is one: YYYYMMDDhhmmss.
-        Kind::Doubles if left.ty.exact().is_some() && right.ty.exact().is_some() => decimals(span, op, left, right),
+        Kind::Doubles if is_dated(&left, &right) => decimals(span, op, left, right),
         Kind::Doubles => same_type(span, op, convert(left, &Type::Double)?, convert(right, &Type::Double)?),
     }
+}
+
+fn is_dated(left: &Expr, right: &Expr) -> bool {
+    let exact = left.ty.exact().is_some() && right.ty.exact().is_some();
+    exact && (left.ty.is_temporal() || right.ty.is_temporal())
+}
+
+/// Several texts that are compared together: of one character set and by one collation.
+pub(super) fn alike(span: Span, exprs: Vec<Expr>) -> Result<Vec<Expr>> {
+    let spelt = all_spelt(&exprs.iter().collect::<Vec<_>>())?;
+    let exprs = spelt.unwrap_or(exprs);
+    if exprs.iter().any(is_bytes) {
+        return Ok(exprs);
+    }
+    let common = conditionals::text_of(span, &exprs.iter().collect::<Vec<_>>(), None)?;
+    let with = |expr: Expr| match (&expr.ty, &common) {
+        (Type::Text { chars, .. }, Type::Text { collation, strength, .. }) => {
+            let ty = Type::Text { chars: *chars, collation: collation.clone(), strength: *strength };
+            Expr { ty, ..expr }
+        }
+        _ => expr,
+    };
+    Ok(exprs.into_iter().map(with).collect())
 }
 
 /// At least one of them a date: both as moments, whatever texts there are.
@@ -206,7 +229,7 @@ pub(crate) fn all_spelt(exprs: &[&Expr]) -> Result<Option<Vec<Expr>>> {
 }
 
 /// The bytes of a literal as the text that they are in UTF-8.
-fn spelt_out(expr: Expr) -> Result<Expr> {
+pub(super) fn spelt_out(expr: Expr) -> Result<Expr> {
     let span = expr.span;
     let text = convert(expr, &types::literal_text(None))?;
     match text.literal_text().map(|text| super::text_literal(span, text)) {

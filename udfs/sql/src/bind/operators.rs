@@ -61,7 +61,7 @@ pub(crate) fn both(span: Span, decides: bool, left: Expr, right: Expr) -> Result
 }
 
 /// A literal of bytes as the integer that it is among numbers; anything else as it is.
-pub(crate) fn number_of_bytes(expr: Expr) -> Result<Expr> {
+fn number_of_bytes(expr: Expr) -> Result<Expr> {
     match expr.ty {
         Type::Bytes { literal: Some(Digits::Binary), .. } => convert(expr, &types::bigint()),
         Type::Bytes { literal: Some(_), .. } => convert(expr, &Type::Int { unsigned: true, digits: 20 }),

@@ -14,7 +14,7 @@
 
 use std::sync::Arc;
 
-use super::compare::{Kind, compare, moments, of_kind, refuse_time, text, times};
+use super::compare::{Kind, alike, compare, moments, of_kind, refuse_time, spelt_out, text, times};
 use super::conditionals::choose;
 use super::operators::both;
 use super::predicates::{is, not};
@@ -59,6 +59,11 @@ pub(crate) fn between(span: Span, expr: Expr, low: Expr, high: Expr, negated: bo
         refuse_time(span, &[&expr, &low, &high])?;
         (moments_or_null(span, Op::GreaterEqual, &expr, low)?, moments_or_null(span, Op::LessEqual, &expr, high)?)
     } else {
+        if kind == Kind::Texts {
+            let [e, l, h] = <[Expr; 3]>::try_from(alike(span, vec![expr, low, high])?)
+                .map_err(|_| BindError::new(span, "BETWEEN has three operands"))?;
+            (expr, low, high) = (e, l, h);
+        }
         (of_kind(span, Op::GreaterEqual, kind, expr.clone(), low)?, of_kind(span, Op::LessEqual, kind, expr, high)?)
     };
     let inside = both(span, false, above, below)?;
@@ -104,6 +109,12 @@ fn equals_in_list(span: Span, expr: &Expr, list: Vec<Expr>) -> Result<Vec<Result
         return Ok(list.into_iter().map(equal).collect());
     }
     let constant = items.iter().all(|item| item.value().is_some());
+    if kind == Kind::Texts {
+        let mut all = alike(span, [vec![expr.clone()], list].concat())?;
+        let rest = all.split_off(1);
+        let expr = all.pop().unwrap_or(Expr::null(span));
+        return Ok(rest.into_iter().map(|item| of_kind(item.span, Op::Equal, kind, expr.clone(), item)).collect());
+    }
     let values = list.iter().map(|item| value_in_list(expr, item, kind, constant)).collect::<Result<Vec<_>>>()?;
     let is_set = values.iter().zip(&list).all(|(value, item)| value.is_some() || item.ty == Type::Null);
     let equal = |(item, value): (Expr, Option<Expr>)| match value.filter(|_| is_set || !constant) {
@@ -150,7 +161,12 @@ pub(crate) fn case_conditions(operand: &Expr, whens: Vec<Expr>) -> Result<Vec<Ex
 /// `wanted = item` for each item of a FIELD.
 pub(crate) fn field_conditions(wanted: &Expr, items: Vec<Expr>) -> Result<Vec<Expr>> {
     let kind = items.iter().fold(Kind::of(&wanted.ty), |kind, item| kind.with(Kind::of(&item.ty)));
-    let shown = |expr: Expr| if kind == Kind::Texts && expr.ty.is_temporal() { text(expr) } else { Ok(expr) };
+    let shown = |expr: Expr| match expr.ty {
+        _ if kind != Kind::Texts => Ok(expr),
+        Type::Date | Type::DateTime { .. } | Type::Time { .. } => text(expr),
+        Type::Bytes { literal: Some(_), .. } => spelt_out(expr),
+        _ => Ok(expr),
+    };
     let wanted = shown(wanted.clone())?;
     let equal = |item: Expr| {
         let item = shown(item)?;

@@ -68,7 +68,8 @@ pub(crate) fn read_time(text: &str) -> Option<Read> {
             // A date and a space, and no time.
             Ok(found) if found.parts <= 3 => return None,
             Ok(found) => {
-                let micros = (found.clock() - found.offset.unwrap_or(0)).rem_euclid(DAY);
+                let clock = found.clock();
+                let micros = found.offset.map_or(clock, |offset| (clock - offset).rem_euclid(DAY));
                 return Some(Read { micros, offset: None, parts: found.parts, fsp: found.fsp, clean: found.clean });
             }
             Err(Unread::Value) => return None,

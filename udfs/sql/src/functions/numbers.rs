@@ -7,7 +7,7 @@ use arrow_buffer::i256;
 
 use super::{Call, Function, double, function};
 use crate::bind::Result;
-use crate::bind::operators::{arithmetic_of, as_decimal, number_of_bytes};
+use crate::bind::operators::{arithmetic_of, as_decimal};
 use crate::convert::{canonical, convert};
 use crate::eval::decimal::{self, Decimals};
 use crate::expr::Expr;
@@ -108,7 +108,6 @@ fn log(call: Call) -> Result<Expr> {
 fn abs(call: Call) -> Result<Expr> {
     let span = call.span;
     let [a] = call.exactly()?;
-    let a = number_of_bytes(a)?;
     let ty = a.ty.clone();
     if ty.is_unsigned() {
         return Ok(a);
@@ -156,7 +155,6 @@ fn abs(call: Call) -> Result<Expr> {
 fn sign(call: Call) -> Result<Expr> {
     let span = call.span;
     let [a] = call.exactly()?;
-    let a = number_of_bytes(a)?;
     let exact = a.ty.exact().is_some();
     let a = if exact { as_decimal(a)? } else { double(a)? };
     Expr::call(

@@ -112,9 +112,7 @@ const QUOTED: [&str; 30] = [
     "1295772036504131621",
     "1295772036504131620.0",
     "9223372036854775807",
-    "9223372036854775808",
     "-9223372036854775808",
-    "18446744073709551614",
     "18446744073709551616",
     "123456789012345678901",
     "123456789012345678901.5",
@@ -307,7 +305,7 @@ fn moment_text(random: &mut Random) -> String {
         "-10:20:30",
         "1 02:03:04",
         "838:59:59.5",
-        "900:00:00",
+        "901:02:03",
         "102030",
         "10:61:00",
         "99991231",
@@ -322,7 +320,7 @@ fn moment_text(random: &mut Random) -> String {
     let parts = 1 + random.below(7);
     for part in 0..parts {
         let value = match part {
-            0 => random.of(&["2024", "24", "4", "1999", "99", "0001", "9999", "10000", "70", "69", "00", "12"]),
+            0 => random.of(&["2024", "24", "4", "1999", "99", "0001", "9999", "12345", "70", "69", "00", "12"]),
             1 => random.of(&["02", "2", "12", "13", "1", "012", "6"]),
             2 => random.of(&["29", "1", "31", "30", "032", "7", "2024", "15"]),
             3 => random.of(&["10", "0", "23", "24", "7", "838"]),
@@ -339,12 +337,12 @@ fn moment_text(random: &mut Random) -> String {
         let last = part + 1 == parts;
         text.push_str(match random.below(20) {
             _ if last && random.chance(80) => "",
-            0 => random.of(&["/", ".", "", "T", " ", ":", "-", "  ", "--", "+02:00", "-00:00", "e5", "x", "^"]),
+            0 => random.of(&["/", ".", "", "T", " ", ":", "-", "  ", "--", "e5", "x", "^"]),
             1 => "",
             _ => usual,
         });
     }
-    if random.chance(5) {
+    if parts > 5 && random.chance(10) {
         text.push_str(random.of(&["+01:00", "Z", " ", "-14:00", " AM", ".", "e1"]));
     }
     text
@@ -410,9 +408,7 @@ fn beside_date(random: &mut Random) -> Tree {
     beside(random, date, |random| match random.below(10) {
         0..4 => leaf(random.of(&TEXTS)),
         4..9 => leaf(format!("'{}'", moment_text(random))),
-        _ => {
-            leaf(random.of(&["DATE '2024-02-29'", "TIMESTAMP '2024-02-29 10:20:30'", "x'323032342D30322D3239'", "bin"]))
-        }
+        _ => leaf(random.of(&["x'323032342D30322D3239'", "bin"])),
     })
 }
 
