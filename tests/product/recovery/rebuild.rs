@@ -119,15 +119,15 @@ fn a_rebuild_that_is_killed_anywhere_is_finished_by_the_next_run() {
             let before = commits();
             let mut lock = workspace.target.session().unwrap();
             if after == 1_000 {
-                let row = format!("SELECT 'locked' FROM {}.orders_clean WHERE id = 1003000 FOR UPDATE;", workspace.target_db);
+                let row =
+                    format!("SELECT 'locked' FROM {}.orders_clean WHERE id = 1003000 FOR UPDATE;", workspace.target_db);
                 lock.say(&format!("BEGIN; {row}")).unwrap();
                 workspace.wait("the lock", || lock.heard("locked"));
             }
             let mut running = workspace.start_with(&["--rebuild", "--delete-extra"]);
             match after {
-                1_000 => workspace.wait("deletes", || {
-                    rebuilding() == "1" && workspace.target_sql(DELETED_OR_WAITING).trim() == "1"
-                }),
+                1_000 => workspace
+                    .wait("deletes", || rebuilding() == "1" && workspace.target_sql(DELETED_OR_WAITING).trim() == "1"),
                 _ => workspace.wait("commits of the rebuild", || rebuilding() == "1" && commits() >= before + after),
             }
             running.kill();
