@@ -111,16 +111,23 @@ fn a_rebuild_that_is_killed_anywhere_is_finished_by_the_next_run() {
         workspace.target_sql(&format!("INSERT INTO orders_clean VALUES {}", extra.join(",")));
         let commits = || workspace.progress("commits").parse::<u64>().unwrap_or(0);
         let rebuilding = || workspace.progress("rebuild_since IS NOT NULL AND rebuild_deletes AND position IS NULL");
-        let count = |sql: &str| workspace.target_sql(sql).trim().parse::<u64>().unwrap();
 
-        // Right after the claim, in the snapshot, and among the deletes.
+        // Right after the claim, in the snapshot, and among the deletes, which a lock keeps from ending.
+        const DELETED_OR_WAITING: &str = "SELECT (SELECT COUNT(*) FROM orders_clean WHERE id >= 1000000) < 6000
+            OR EXISTS (SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT')";
         for after in [0, 8, 1_000] {
             let before = commits();
+            let mut lock = workspace.target.session().unwrap();
+            if after == 1_000 {
+                let row =
+                    format!("SELECT 'locked' FROM {}.orders_clean WHERE id = 1003000 FOR UPDATE;", workspace.target_db);
+                lock.say(&format!("BEGIN; {row}")).unwrap();
+                workspace.wait("the lock", || lock.heard("locked"));
+            }
             let mut running = workspace.start_with(&["--rebuild", "--delete-extra"]);
             match after {
-                1_000 => {
-                    workspace.wait("deletes", || count("SELECT COUNT(*) FROM orders_clean WHERE id >= 1000000") < 6_000)
-                }
+                1_000 => workspace
+                    .wait("deletes", || rebuilding() == "1" && workspace.target_sql(DELETED_OR_WAITING).trim() == "1"),
                 _ => workspace.wait("commits of the rebuild", || rebuilding() == "1" && commits() >= before + after),
             }
             running.kill();
