@@ -25,7 +25,7 @@ fn reset(kind: Kind) -> &'static str {
     }
 }
 
-fn start(server: &Server, name: &str, kind: Kind) -> Workspace<'_> {
+fn start<'s>(server: &'s Server, name: &str, kind: Kind) -> Workspace<'s> {
     let workspace = Workspace::new(server, shared(kind), &format!("{name}_{kind:?}"));
     workspace.write_pipeline(PIPELINE);
     workspace.source_sql(&format!("CREATE TABLE t (id INT PRIMARY KEY, v INT); {}", reset(kind)));
