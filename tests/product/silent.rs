@@ -131,7 +131,9 @@ fn the_target_hangs_in_a_commit(kind: Kind, when: Hang, look_up: Option<Hang>) {
 #[test]
 fn connections_that_hang_are_noticed_and_gone_on_from() {
     let both = [Kind::MySql, Kind::MariaDb];
-    both.map(shared);
+    for kind in both {
+        shared(kind);
+    }
     std::thread::scope(|scope| {
         for kind in both {
             scope.spawn(move || the_stream_hangs(kind));
