@@ -2,7 +2,9 @@
 
 mod absorb;
 mod claim;
+mod follow;
 mod freshness;
+mod snapshot;
 mod upkeep;
 
 use std::pin::Pin;
@@ -10,12 +12,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rowmill_mysql::Position;
-use rowmill_mysql::binlog::{ChangeBatch, ChangeEvent, Changes, Op};
+use rowmill_mysql::binlog::{ChangeBatch, Changes, Op};
 use rowmill_mysql::sink::{Committed, Epoch, ProgressUpdate};
-use rowmill_mysql::snapshot::{Snapshot, SnapshotBatch, SnapshotProgress};
+use rowmill_mysql::snapshot::{Snapshot, SnapshotProgress};
 use tokio::sync::watch;
 
-use self::absorb::{Absorbed, absorb, meanwhile};
 use self::freshness::Freshness;
 use super::checkpoint::Checkpointer;
 use super::commit::{Committer, InFlight};
@@ -25,7 +26,6 @@ use super::reconcile::Written;
 use super::replay::Beginning;
 use super::witness::Witness;
 use crate::bind::BoundTable;
-use crate::chain;
 use crate::components::Environment;
 use crate::dataflow::Progress::Live;
 use crate::error::{Error, with_causes};
@@ -279,263 +279,6 @@ impl Flow {
         Ok(())
     }
 
-    /// Reads what is missing of the snapshot and commits it.
-    async fn read_snapshot(&mut self) -> Result<Ended, Error> {
-        let mut snapshot = self.begun.take().ok_or_else(|| Error::internal("no snapshot to read"))?;
-        // A rebuild stores its position with the last epoch only; what it has written dies with the process.
-        self.storing_position = !self.rebuilding;
-        self.written = self.written().await?;
-        if self.rebuilding {
-            self.prepared.tables.iter_mut().for_each(|table| table.flow.last.overwrite());
-        }
-        // The position and the (still empty) list of ranges are stored before the first row, so
-        // that a crash from here on resumes this snapshot instead of beginning another one.
-        self.filling.reach(self.handed.clone(), true, false);
-        self.start_commit(Close::Whole).await?;
-        let total = snapshot.rows_estimate();
-        tracing::info!(rows_estimate = total, position = %self.handed, "reading the snapshot");
-        let mut ended = Ended::Complete;
-        loop {
-            let full = self.filling.is_full(self.plan.epoch);
-            if full && self.committer.is_idle() {
-                self.start_commit(Close::Whole).await?;
-                continue;
-            }
-            tokio::select! {
-                biased;
-                _ = stopped(&mut self.stop) => { ended = Ended::Stopped; break }
-                done = self.committer.finished() => { let (committed, about) = done?; self.note(&committed, &about); }
-                batch = snapshot.next(), if !full => match batch {
-                    Ok(None) => break,
-                    Ok(Some(batch)) => self.add_snapshot(batch).await?,
-                    Err(error) if error.is_transient() && self.plan.sink.mode == Mode::Upsert => {
-                        tracing::warn!(%error, "the snapshot was interrupted; reading on when the source is back");
-                        match self.resume_when_back().await? {
-                            Some(resumed) => snapshot = resumed,
-                            None => { ended = Ended::Stopped; break }
-                        }
-                    }
-                    Err(error) => return Err(error.into()),
-                },
-            }
-            let done = self.now.rows_in;
-            self.phase(Phase::Snapshot { done, total: total.max(done) });
-        }
-        if ended == Ended::Complete {
-            if !self.snapshot.as_ref().is_some_and(SnapshotProgress::is_complete) {
-                return Err(Error::internal("the snapshot ended before all of its ranges were read; run again"));
-            }
-            self.snapshot = None;
-            for (table, written) in self.written.take().into_iter().flatten().enumerate() {
-                if self.flush().await? == Ended::Stopped || self.reconcile(table, written).await? == Ended::Stopped {
-                    return Ok(Ended::Stopped);
-                }
-            }
-        }
-        if ended == Ended::Stopped && self.rebuilding {
-            // What is not committed is written again by the next start, which begins anew.
-            return Ok(Ended::Stopped);
-        }
-        let stored = self.store_position().await?;
-        tracing::info!(rows = self.now.rows_in, ?ended, "snapshot");
-        Ok(if stored == Ended::Stopped { stored } else { ended })
-    }
-
-    async fn resume_snapshot(&mut self) -> Result<Snapshot, Error> {
-        let progress = self.snapshot.clone().ok_or_else(|| Error::internal("no snapshot to resume"))?;
-        self.freshness.begin_snapshot(micros_now());
-        let snapshot = claim::resume_snapshot(&self.plan, &self.prepared, progress).await?;
-        self.converge_until = Some(snapshot.converged_at().clone());
-        // The ranges are numbered anew.
-        self.snapshot = Some(snapshot.progress().clone());
-        Ok(snapshot)
-    }
-
-    /// Resumes the snapshot as soon as the source answers again; `None` if told to stop before.
-    async fn resume_when_back(&mut self) -> Result<Option<Snapshot>, Error> {
-        let mut pause = Duration::from_millis(200);
-        loop {
-            tokio::select! {
-                biased;
-                _ = stopped(&mut self.stop) => return Ok(None),
-                () = tokio::time::sleep(pause) => {}
-            }
-            match self.resume_snapshot().await {
-                Ok(snapshot) => return Ok(Some(snapshot)),
-                Err(Error::MySql(error)) if error.is_transient() => {
-                    tracing::warn!(%error, "the source is not back yet");
-                    pause = (pause * 2).min(POSITION_INTERVAL);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    async fn add_snapshot(&mut self, batch: SnapshotBatch) -> Result<(), Error> {
-        let rows = batch.rows.num_rows();
-        if rows > 0 {
-            let ops = vec![Op::Insert; rows];
-            // Rows of a snapshot have no commit of their own; they are as of now.
-            let commit_time = vec![micros_now(); rows];
-            let changes =
-                chain::Changes { rows: &batch.rows, ops: &ops, commit_time: &commit_time, position: &self.handed };
-            let running = self.prepared.tables[batch.table].flow.last.run(&changes, batch.table);
-            let events = meanwhile(running, &mut self.committer, &mut self.finished).await;
-            self.note_finished();
-            let events = events?;
-            if let Some(written) = self.written.as_mut().and_then(|written| written.get_mut(batch.table)) {
-                written.note(&events.write)?;
-            }
-            self.filling.add(events.write, rows as u64, events.skipped, None);
-            self.now.rows_in += rows as u64;
-        }
-        if let Some(progress) = &mut self.snapshot {
-            progress.finish(&batch.range);
-        }
-        Ok(())
-    }
-
-    /// Follows the changes until the end; first passes those that the target has already, which brings
-    /// aggregates from the state's position to the target's.
-    async fn follow(&mut self, replay: Option<(Position, Position)>) -> Result<Ended, Error> {
-        let mut changes = match self.changes.take() {
-            Some(changes) => changes,
-            None => claim::open_changes(&self.plan, &self.prepared, self.handed.clone()).await?,
-        };
-        if let Some((state, target)) = replay {
-            if state.order(&target).is_ne() {
-                changes.set_until(Some(target.clone()))?;
-            }
-            self.replay_from = Some(state);
-            let stored = std::mem::take(&mut self.stored);
-            if self.replay(&mut changes, &target, &stored).await? == Ended::Stopped {
-                return Ok(Ended::Stopped);
-            }
-        }
-        self.filling = Filling::resumed(self.handed.clone());
-        self.in_step = true;
-        self.changed_at = Instant::now();
-        let mut drain: Option<Instant> = None;
-        // A batch was given up; nothing can be read after it.
-        let mut interrupted = false;
-        loop {
-            self.let_time_pass().await?;
-            self.commit_if_due().await?;
-            self.keep_state().await?;
-            if self.caught_up() {
-                return Ok(Ended::Complete);
-            }
-            let mut pause = self.idle_pause().unwrap_or(POSITION_INTERVAL);
-            if let Some(since) = drain {
-                if self.committer.is_idle() && self.filling.at_boundary() && self.filling.has_rows() {
-                    self.start_commit(Close::Whole).await?;
-                }
-                let clean = self.committer.is_idle() && (self.filling.at_boundary() || interrupted);
-                if clean || since.elapsed() > DRAIN {
-                    return Ok(Ended::Stopped);
-                }
-                pause = DRAIN.saturating_sub(since.elapsed()) + Duration::from_millis(10);
-            }
-            // A piece of a checkpoint is captured between any two events.
-            let capturing = self.checkpointer.as_ref().is_some_and(Checkpointer::can_capture);
-            if capturing {
-                pause = CAPTURE_PAUSE;
-            }
-            let room = !self.filling.is_full(self.plan.epoch) || self.filling.close(self.plan.epoch) == Close::No;
-            let draining = drain.is_some() && (self.filling.at_boundary() || interrupted);
-            let hurried = drain.is_some() || self.filling.is_full(self.plan.epoch);
-            if hurried && !self.filling.at_boundary() {
-                changes.want_boundary();
-            }
-            let listening = room && !draining && !self.held;
-            self.look_at_freshness(listening.then(|| changes.heard()));
-            tokio::select! {
-                biased;
-                _ = stopped(&mut self.stop), if drain.is_none() => {
-                    drain = Some(Instant::now());
-                    self.phase(Phase::Stopping);
-                }
-                done = self.committer.finished() => { let (committed, about) = done?; self.note(&committed, &about); }
-                done = committed(&mut self.checkpointer) => {
-                    done?;
-                    self.held = false;
-                    self.prepared.tables.iter_mut().flat_map(|t| t.flow.aggregates_mut()).for_each(|a| a.end_checkpoint());
-                }
-                event = changes.next(), if listening => match self.add_changes(event?).await {
-                    Err(Error::Interrupted) if self.checkpointer.is_none() => {
-                        interrupted = true;
-                        drain = Some(Instant::now());
-                        self.phase(Phase::Stopping);
-                    }
-                    // Aggregates are somewhere in the midst of the batch: they are of no more use.
-                    added => added?,
-                },
-                () = tokio::time::sleep(pause) => {}
-            }
-            if drain.is_none() {
-                let phase = match (&self.converge_until, self.filling.is_dry()) {
-                    (Some(_), _) => Phase::Converging,
-                    (None, true) => Phase::Streaming,
-                    (None, false) if self.now.phase == Phase::Streaming => Phase::Streaming,
-                    (None, false) => Phase::CatchingUp,
-                };
-                self.phase(phase);
-            }
-        }
-    }
-
-    async fn add_changes(&mut self, event: ChangeEvent) -> Result<(), Error> {
-        match event {
-            ChangeEvent::Position { position, commit_time, dry, idle } => {
-                self.filling.reach(position, true, dry);
-                self.filling.show(if idle { Some(micros_now()) } else { commit_time });
-            }
-            ChangeEvent::Rows { batches, position, boundary, dry } => {
-                let absorbing = absorb(&self.plan, &mut self.prepared.tables, &batches, &position);
-                let absorbed = meanwhile(absorbing, &mut self.committer, &mut self.finished).await;
-                self.note_finished();
-                for part in absorbed? {
-                    self.now.rows_in += match part {
-                        Absorbed::Rows { write, rows, skipped, newest } => {
-                            self.filling.add(write, rows, skipped, newest);
-                            rows
-                        }
-                        Absorbed::Groups { changes, skipped, bytes, newest } => {
-                            self.changed_at = Instant::now();
-                            self.filling.add_absorbed(changes, skipped, bytes, newest);
-                            changes
-                        }
-                    };
-                }
-                self.filling.reach(position, boundary, dry);
-            }
-        }
-        Ok(())
-    }
-
-    /// Starts a commit if the sink is idle and there is something that must be stored now.
-    async fn commit_if_due(&mut self) -> Result<(), Error> {
-        if !self.committer.is_idle() {
-            return Ok(());
-        }
-        let close = self.filling.close(self.plan.epoch);
-        if close != Close::No {
-            return self.start_commit(close).await;
-        }
-        let Some(position) = self.filling.position.clone().filter(|_| self.filling.at_boundary()) else {
-            return Ok(());
-        };
-        let converged = self.converge_until.as_ref().is_some_and(|until| position.reached(until));
-        let at_goal = self.goal.as_ref().is_some_and(|goal| position.reached(goal) && !self.handed.reached(goal));
-        // Where nothing moves, the target still shows a later moment of the source than it says.
-        let newer = position != self.handed || self.freshness.is_news(self.filling.as_of);
-        let moved = newer && self.handed_at.elapsed() >= POSITION_INTERVAL;
-        if moved || converged || at_goal {
-            return self.start_commit(Close::Whole).await;
-        }
-        Ok(())
-    }
-
     pub(super) async fn start_commit(&mut self, close: Close) -> Result<(), Error> {
         if self.checkpointer.is_some() && self.storing_position && self.beginning.is_none() {
             let position = self.filling.position.clone().unwrap_or_else(|| self.handed.clone());
@@ -605,12 +348,6 @@ impl Flow {
             done = self.committer.finished() => { let (committed, about) = done?; self.note(&committed, &about); Ok(true) }
             () = given_up => Ok(false),
         }
-    }
-
-    /// With `--until-caught-up`: all that the source had at the start is committed.
-    fn caught_up(&self) -> bool {
-        let reached = self.goal.as_ref().is_some_and(|goal| self.handed.reached(goal));
-        reached && self.committer.is_idle() && self.converge_until.is_none()
     }
 
     fn note_finished(&mut self) {
