@@ -89,7 +89,7 @@ const DATES: [&str; 3] = ["dt", "ts", "t0"];
 const OPERATORS: [&str; 7] = ["=", "<>", "<=>", "<", "<=", ">", ">="];
 
 /// Numbers that are close to what a DOUBLE, a BIGINT or a DECIMAL just holds.
-const QUOTED: [&str; 30] = [
+const QUOTED: [&str; 28] = [
     "0",
     "1",
     "-1",
