@@ -5,6 +5,7 @@
 //! failure prints its seed and the smallest expression that still differs.
 
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout, reason = "how many expressions were compared, and how many only known to differ")]
 
 #[path = "compare/mod.rs"]
 mod compare;
