@@ -53,7 +53,7 @@ impl Unread {
                 table = %name,
                 %pattern,
                 "a table that the pattern means is not read: it was created after the pipeline first started, or could \
-                 not be seen then; reset the pipeline to read it, or narrow the pattern"
+                 not be seen then; `rowmill run FILE --rebuild` reads it, too, and a narrower pattern leaves it out"
             );
         }
     }

@@ -213,7 +213,7 @@ fn number(random: &mut Random) -> Tree {
     if random.chance(80) {
         return column;
     }
-    node(random.of(&["(@ + 0)", "COALESCE(@, 0)", "(@ * 1)", "ABS(@)", "IF(i > 0, @, NULL)"]), vec![column])
+    node(random.of(&["(@ + 0)", "COALESCE(@, 0)", "(@ * 1)", "(@ - 0)", "IF(i > 0, @, NULL)"]), vec![column])
 }
 
 fn quoted(random: &mut Random) -> Tree {
