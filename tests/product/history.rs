@@ -66,8 +66,9 @@ fn a_reset_while_running(kind: Kind, inserts: std::ops::Range<i32>) {
     let mut running = workspace.start();
     workspace.source_sql(&insert(0..5));
     let rows = "0\t0\n1\t1\n2\t2\n3\t3\n4\t4\n";
-    workspace
-        .wait("rows", || workspace.run(&["status", "pipeline.yaml"]).code == 0 && workspace.target_sql(ROWS) == rows);
+    // The target is created by the pipeline.
+    let query = format!("SELECT * FROM `{}`.`out` ORDER BY id", workspace.target_db);
+    workspace.wait("rows", || workspace.target.sql(&query).is_ok_and(|found| found == rows));
     workspace.source_sql(&format!("{} {}", reset(kind), insert(inserts)));
     workspace.wait("a stop", || !running.is_running());
     assert!(says_why(&workspace.log_text()), "{}", workspace.log_text());
