@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use rowmill_devserver::Proxy;
-use rowmill_mysql::Endpoint;
 use rowmill_mysql::binlog::{ChangeEvent, Changes, Images};
-use rowmill_mysql::snapshot::{Snapshot, SnapshotOptions};
+use rowmill_mysql::snapshot::{Snapshot, SnapshotOptions, scan};
+use rowmill_mysql::table::read_definition;
+use rowmill_mysql::{Endpoint, TableName};
 
 use crate::{KINDS, Shop, next, next_rows};
 
@@ -168,4 +170,39 @@ async fn a_reader_of_a_snapshot_that_hangs_is_noticed_and_its_session_ended() {
         // The reader was in the midst of sending, for which its session waits a day.
         wait("end of the lost reader", || !blocked().lines().any(|id| lost.lines().any(|lost| lost == id)));
     }
+}
+
+/// Bytes that are always there use up what a task may do without a pause, and that looks like a byte. Where a
+/// runtime is blocked on, nothing puts the next look off.
+#[test]
+fn a_long_answer_that_is_never_waited_for_ends() {
+    for kind in KINDS {
+        let values: Vec<String> = (0..20_000).map(|id| format!("({id},{id})")).collect();
+        let shop = Shop::start(kind, &[], &format!("{TABLE} INSERT INTO t VALUES {};", values.join(",")));
+        shop.sql("CREATE TABLE wide (id int PRIMARY KEY, v varchar(1000)) SELECT id, REPEAT('x', 1000) AS v FROM t");
+        let address = format!("{}?ssl-mode=disabled", shop.server.url("shop"));
+        let (sender, result) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+            drop(sender.send(runtime.block_on(read_slowly(&address))));
+        });
+        assert_eq!(result.recv_timeout(Duration::from_secs(60)), Ok(20_000), "{kind:?}");
+    }
+}
+
+/// Reads the wide table more slowly than the server sends it; answers how many rows it has.
+async fn read_slowly(address: &str) -> usize {
+    let mut conn = Endpoint::parse(address).unwrap().connect().await.unwrap();
+    let def = read_definition(&mut conn, &TableName::new("shop", "wide")).await.unwrap().unwrap();
+    let mut rows = 0;
+    let each = |batch: &RecordBatch| {
+        rows += batch.num_rows();
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_micros(50) {
+            std::hint::spin_loop();
+        }
+        Ok::<_, rowmill_mysql::Error>(())
+    };
+    scan(&mut conn, &def, 1, each).await.unwrap();
+    rows
 }
