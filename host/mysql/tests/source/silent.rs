@@ -184,7 +184,7 @@ fn a_long_answer_that_is_never_waited_for_ends() {
         let (sender, result) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-            drop(sender.send(runtime.block_on(read_slowly(&address))));
+            let _ = sender.send(runtime.block_on(read_slowly(&address)));
         });
         assert_eq!(result.recv_timeout(Duration::from_secs(60)), Ok(20_000), "{kind:?}");
     }
