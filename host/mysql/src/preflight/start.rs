@@ -26,17 +26,16 @@ pub(super) async fn resolve(
         (Some((first, _)), Some((last, size))) => format!("{first} to {last}:{size}"),
         _ => "none".to_owned(),
     };
-    let mut gone = |position: &str| {
+    let mut gone = |place: &str, fix: String| {
         problems.push(Problem::new(
-            format!("start position {position}"),
+            format!("start position {place}"),
             format!("binary logs {span}"),
             "a position that the server still holds",
-            match start {
-                Start::Stored(_) => format!("{ANEW}, and keep binary logs longer (binlog_expire_logs_seconds)"),
-                _ => "start: snapshot, or a position that is still there".to_owned(),
-            },
+            fix,
         ));
     };
+    let another_place = || "start: snapshot, or a position that is still there".to_owned();
+    let purged = || format!("{ANEW}, and keep binary logs longer (binlog_expire_logs_seconds)");
     Ok(match start {
         Start::Snapshot => None,
         Start::Latest => Some(current_position(conn, flavor).await?),
@@ -44,13 +43,14 @@ pub(super) async fn resolve(
         Start::File { file, position } => {
             let found = Position::new(file.as_str(), (*position).max(4));
             if !holds(&files, &found) {
-                gone(&found.to_string());
+                gone(&found.to_string(), another_place());
             }
             Some(found)
         }
         Start::Stored(position) => {
             if !position.file.is_empty() && !holds(&files, position) {
-                gone(&position.to_string());
+                let is_shorter = files.iter().any(|(file, _)| *file == position.file);
+                gone(&position.to_string(), if is_shorter { another_history() } else { purged() });
             }
             if position.witness.is_none() {
                 tracing::info!(%position, "the stored position was written by an earlier version and doesn't say how to \
@@ -63,7 +63,7 @@ pub(super) async fn resolve(
                 let complete: Option<Option<bool>> =
                     conn.exec_first("SELECT GTID_SUBSET(@@GLOBAL.gtid_purged, ?)", (set,)).await.doing(DOING)?;
                 if complete.flatten() != Some(true) {
-                    gone(&format!("gtid {set}"));
+                    gone(&format!("gtid {set}"), another_place());
                 }
             }
             Some(Position { gtid: Some(set.clone()), ..Position::new("", 4) })
@@ -89,15 +89,19 @@ pub(super) async fn recognise(
                 format!("binary log at {position}, the stored position"),
                 found,
                 format!("{needed}, after which the pipeline stopped"),
-                format!(
-                    "the log was reset, or the server was restored from a backup or replaced by another: point the \
-                     source at the server of before, or {ANEW}"
-                ),
+                another_history(),
             ));
             Ok(None)
         }
         Err(error) => Err(error),
     }
+}
+
+fn another_history() -> String {
+    format!(
+        "the log was reset, or the server was restored from a backup or replaced by another: point the source at the \
+         server of before, or {ANEW}"
+    )
 }
 
 fn holds(files: &[(String, u64)], position: &Position) -> bool {
