@@ -49,6 +49,13 @@ fn assert_stopped(workspace: &Workspace<'_>, rows: &str) {
     assert_eq!(workspace.target_sql(ROWS), rows);
 }
 
+/// A position that a snapshot found has nothing but the time of its file, in seconds.
+fn wait_for_the_next_second(workspace: &Workspace<'_>) {
+    let now = || workspace.source_sql("SELECT UNIX_TIMESTAMP()");
+    let before = now();
+    workspace.wait("the next second", || now() != before);
+}
+
 fn a_reset_while_stopped(kind: Kind) {
     let server = Server::start(kind).unwrap();
     let workspace = start(&server, "history_stopped", kind);
@@ -56,6 +63,7 @@ fn a_reset_while_stopped(kind: Kind) {
     workspace.source_sql(&insert(0..5));
     workspace.catch_up();
     let rows = workspace.target_sql(ROWS);
+    wait_for_the_next_second(&workspace);
     workspace.source_sql(&format!("{} {}", reset(kind), insert(10..30)));
     assert_stopped(&workspace, &rows);
 }
@@ -69,6 +77,7 @@ fn a_reset_while_running(kind: Kind, inserts: std::ops::Range<i32>) {
     // The target is created by the pipeline.
     let query = format!("SELECT * FROM `{}`.`out` ORDER BY id", workspace.target_db);
     workspace.wait("rows", || workspace.target.sql(&query).is_ok_and(|found| found == rows));
+    wait_for_the_next_second(&workspace);
     workspace.source_sql(&format!("{} {}", reset(kind), insert(inserts)));
     workspace.wait("a stop", || !running.is_running());
     assert!(says_why(&workspace.log_text()), "{}", workspace.log_text());
