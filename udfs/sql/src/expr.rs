@@ -31,6 +31,8 @@ pub(crate) enum Op {
     Column(usize),
     Literal(Value),
     Call(Kernel, Vec<Expr>),
+    /// A call for which MySQL evaluates no operand after one that is NULL: the errors of those are dropped.
+    CallUntilNull(Kernel, Vec<Expr>),
     /// Right sides and branches are evaluated for all rows; the errors of those that did not need it are dropped.
     And(Box<Expr>, Box<Expr>),
     Or(Box<Expr>, Box<Expr>),
@@ -49,6 +51,7 @@ impl fmt::Debug for Op {
             Op::Column(at) => write!(f, "Column({at})"),
             Op::Literal(value) => write!(f, "Literal({:?})", value.array),
             Op::Call(_, args) => f.debug_tuple("Call").field(args).finish(),
+            Op::CallUntilNull(_, args) => f.debug_tuple("CallUntilNull").field(args).finish(),
             Op::And(a, b) => f.debug_tuple("And").field(a).field(b).finish(),
             Op::Or(a, b) => f.debug_tuple("Or").field(a).field(b).finish(),
             Op::Choose { conditions, results } => f.debug_tuple("Choose").field(conditions).field(results).finish(),
@@ -91,6 +94,26 @@ impl Expr {
         Ok(Expr { ty, data_type, nullable, span, op: Op::Call(kernel, args) })
     }
 
+    /// The same call, which evaluates no operand after one that is NULL.
+    pub(crate) fn until_null(self) -> Expr {
+        match self.op {
+            Op::Call(kernel, args) if args.len() > 1 => Expr { op: Op::CallUntilNull(kernel, args), ..self },
+            _ => self,
+        }
+    }
+
+    /// This truth value, known beforehand, of an expression that evaluates `operand` first: it has no value in rows for
+    /// which the operand has none.
+    pub(crate) fn after(self, operand: Expr) -> Expr {
+        let Op::Literal(value) = &self.op else { return self };
+        if matches!(operand.op, Op::Column(_) | Op::Literal(_)) {
+            return self;
+        }
+        let value = value.clone();
+        let kernel = move |_: &[Value], rows: &mut Rows| Ok(eval::logic::spread(&value, rows.count));
+        Expr { op: Op::Call(Arc::new(kernel), vec![operand]), ..self }
+    }
+
     /// The value, if it is known before any row.
     pub(crate) fn value(&self) -> Option<&Value> {
         match &self.op {
@@ -120,6 +143,16 @@ impl Expr {
             Op::Literal(value) => Ok(value.clone()),
             Op::Call(kernel, args) => {
                 let values = args.iter().map(|arg| arg.run(columns, rows)).collect::<Result<Vec<_>, _>>()?;
+                Ok(Value::array(kernel(&values, rows)?))
+            }
+            Op::CallUntilNull(kernel, args) => {
+                let mut values: Vec<Value> = Vec::with_capacity(args.len());
+                for arg in args {
+                    let mark = rows.errors.len();
+                    let value = arg.run(columns, rows)?;
+                    rows.keep_errors(mark, |row| values.iter().all(|before| !before.is_null(row)));
+                    values.push(value);
+                }
                 Ok(Value::array(kernel(&values, rows)?))
             }
             Op::And(a, b) => eval::logic::both(a, b, false, columns, rows),

@@ -21,6 +21,9 @@
 //! # What differs from MySQL
 //!
 //! - A literal beside a TIME column must be a time; MySQL compares texts if it is none.
+//! - A YEAR is an integer. Beside a date, or beside a constant that is no year of four digits, it is refused; and so is a
+//!   number with an odd fraction beside a date, BETWEEN of a date with a number and another date as bounds, and a literal
+//!   of bytes beside a column whose character set says what other letters they are.
 //! - A number and a literal of bytes as results of one CASE or IF, and the bits of binary strings, are refused.
 //! - IN, BETWEEN and CASE compare integers of both signs, and quoted ones above 9223372036854775807, by their values; MySQL
 //!   takes -1 for 18446744073709551615 in some of these.

@@ -79,6 +79,9 @@ pub(crate) fn int(digits: u8) -> Type {
     Type::Int { unsigned: false, digits }
 }
 
+/// The type of a column of years.
+pub(crate) const YEAR: Type = Type::Int { unsigned: true, digits: 4 };
+
 pub(crate) fn decimal(precision: u32, scale: u32) -> Type {
     let scale = scale.min(u32::from(SCALE_MAX)) as u8;
     let precision = precision.clamp(1, u32::from(PRECISION_MAX)) as u8;
@@ -98,6 +101,8 @@ impl Type {
             DataType::Int32 => int(false, 10),
             DataType::Int64 => int(false, 19),
             DataType::UInt8 => int(true, 3),
+            // A YEAR, which no other integer column has the digits of.
+            DataType::UInt16 if attribute("mysql-type").is_some_and(|ty| ty.starts_with("year")) => YEAR,
             DataType::UInt16 => int(true, 5),
             DataType::UInt32 => int(true, 10),
             DataType::UInt64 => int(true, 20),

@@ -23,6 +23,8 @@ pub enum Kind {
     TextBesideDate,
     /// A text is compared with a TIME.
     TextBesideTime,
+    /// A constant number is compared with a date or a time.
+    NumberBesideMoment,
     /// A quoted number among several values.
     QuotedAmongSeveral,
     /// A quoted number beside an integer or decimal that is no column, or one that is no value of its column.
@@ -63,6 +65,9 @@ impl fmt::Display for Kind {
             Kind::TextBesideTime => {
                 "a text beside a TIME: MariaDB compares times where MySQL compares texts, and doesn't round the text to \
                  the column's fraction"
+            }
+            Kind::NumberBesideMoment => {
+                "a number beside a date or a time: MySQL makes it a value of the column, without what that does not keep"
             }
             Kind::QuotedAmongSeveral => {
                 "a quoted number in IN, BETWEEN, CASE or FIELD: MariaDB compares a column exactly where MySQL compares \
@@ -115,6 +120,10 @@ pub(crate) fn several<'a>(value: &'a Expr, others: impl Iterator<Item = &'a Expr
     let all: Vec<&Expr> = others.chain([value]).collect();
     let has = |is: fn(&Type) -> bool| all.iter().any(|expr| is(&expr.ty));
     let is_number = |ty: &Type| matches!(ty, Type::Int { .. } | Type::Decimal { .. } | Type::Double);
+    let has_number = all.iter().any(|expr| is_number(&expr.ty) && expr.value().is_some());
+    if has_number && all.iter().any(|expr| expr.ty.is_temporal()) {
+        return Some(Kind::NumberBesideMoment);
+    }
     if !has(Type::is_text) {
         return None;
     }
@@ -131,6 +140,10 @@ pub(crate) fn several<'a>(value: &'a Expr, others: impl Iterator<Item = &'a Expr
 
 fn pair(left: &Expr, right: &Expr) -> Option<Kind> {
     let beside = |a: &Expr, b: &Expr| {
+        let is_number = matches!(b.ty, Type::Int { .. } | Type::Decimal { .. } | Type::Double);
+        if a.ty.is_temporal() && is_number && b.value().is_some() {
+            return Some(Kind::NumberBesideMoment);
+        }
         if !b.ty.is_text() {
             return None;
         }

@@ -19,7 +19,7 @@ use crate::convert::{Compared, canonical, comparable, convert};
 use crate::error::{BindError, Span};
 use crate::eval::compare::Op;
 use crate::eval::{compare as kernels, decimal};
-use crate::expr::{Expr, Kernel};
+use crate::expr::{self, Expr, Kernel};
 use crate::parse::Truth;
 use crate::types::{self, Type};
 
@@ -72,16 +72,23 @@ fn row_beside(date: &Expr, text: Expr) -> Result<Expr> {
     }
 }
 
-/// The same without that, as NULLIF compares.
+/// The same without that, as NULLIF compares. A right side beside NULL is not evaluated, except by `<=>`.
 pub(crate) fn compare_values(span: Span, op: Op, left: Expr, right: Expr) -> Result<Expr> {
-    if left.ty == Type::Null || right.ty == Type::Null {
-        if op == Op::NullSafeEqual {
-            let other = if left.ty == Type::Null { right } else { left };
-            return is(span, other, Truth::Null, false);
-        }
-        return convert(Expr::null(span), &Type::Bool);
+    match (op, &left.ty, &right.ty) {
+        (Op::NullSafeEqual, Type::Null, _) => is(span, right, Truth::Null, false),
+        (Op::NullSafeEqual, _, Type::Null) => is(span, left, Truth::Null, false),
+        (Op::NullSafeEqual, ..) => compare_known(span, op, left, right),
+        (_, Type::Null, _) => convert(Expr::null(span), &Type::Bool),
+        (_, _, Type::Null) => Ok(convert(Expr::null(span), &Type::Bool)?.after(left)),
+        _ => Ok(compare_known(span, op, left, right)?.until_null()),
     }
+}
+
+/// Neither side is the literal NULL.
+fn compare_known(span: Span, op: Op, left: Expr, right: Expr) -> Result<Expr> {
     refuse_json(&[&left, &right])?;
+    refuse_year(&left, &right)?;
+    constants::refuse_odd_number(&left, &right)?;
     let (left, right) = constants::beside_column(left, right)?;
     let kind = Kind::of(&left.ty).with(Kind::of(&right.ty));
     match kind {
@@ -107,6 +114,8 @@ pub(crate) fn compare_values(span: Span, op: Op, left: Expr, right: Expr) -> Res
 /// Both sides as that kind, constants like any other value.
 pub(super) fn of_kind(span: Span, op: Op, kind: Kind, left: Expr, right: Expr) -> Result<Expr> {
     refuse_json(&[&left, &right])?;
+    refuse_year(&left, &right)?;
+    constants::refuse_odd_number(&left, &right)?;
     if left.ty == Type::Null || right.ty == Type::Null {
         return convert(Expr::null(span), &Type::Bool);
     }
@@ -173,6 +182,29 @@ pub(super) fn times(span: Span, op: Op, left: Expr, right: Expr) -> Result<Expr>
     same_type(span, op, convert(left, &ty)?, convert(right, &ty)?)
 }
 
+/// MySQL takes 24 beside a YEAR column for 2024, and a date for its year or for a number, as the form of the comparison
+/// has it. None of that is done here.
+fn refuse_year(left: &Expr, right: &Expr) -> Result<()> {
+    for (year, other) in [(left, right), (right, left)] {
+        if year.ty != types::YEAR || !matches!(year.op, expr::Op::Column(_)) {
+            continue;
+        }
+        let refused = match (&other.ty, other.value()) {
+            (ty, _) if ty.is_temporal() => "write YEAR(…) of the date",
+            (_, Some(_)) if !is_whole_year(other) => "needed a year of four digits, such as 2024",
+            _ => continue,
+        };
+        return Err(BindError::new(other.span, format!("this stands beside a YEAR; {refused}")));
+    }
+    Ok(())
+}
+
+fn is_whole_year(constant: &Expr) -> bool {
+    let years = convert(constant.clone(), &types::bigint()).ok();
+    let year = years.as_ref().and_then(|years| years.value()?.numbers::<Int64Type>().get(0));
+    year.is_some_and(|year| (1901..=2155).contains(&year)) && matches!(constant.ty, Type::Int { .. })
+}
+
 fn refuse_json(exprs: &[&Expr]) -> Result<()> {
     match exprs.iter().find(|expr| expr.ty == Type::Json) {
         Some(json) => Err(BindError::new(json.span, "this is JSON; to compare it, write CAST(… AS CHAR)")),
@@ -224,8 +256,27 @@ pub(crate) fn all_spelt(exprs: &[&Expr]) -> Result<Option<Vec<Expr>>> {
     if !exprs.iter().any(firm) || exprs.iter().any(binary) || !exprs.iter().any(literal) {
         return Ok(None);
     }
+    for bytes in exprs.iter().filter(|expr| literal(expr)) {
+        refuse_letters(bytes, exprs)?;
+    }
     let spelt = |expr: &&Expr| if expr.ty.is_byte_literal() { spelt_out((*expr).clone()) } else { Ok((*expr).clone()) };
     exprs.iter().map(spelt).collect::<Result<Vec<_>>>().map(Some)
+}
+
+/// Bytes are a text of the column's character set, which is known here where they are ASCII.
+fn refuse_letters(literal: &Expr, texts: &[&Expr]) -> Result<()> {
+    let is_ascii = literal.value().and_then(|value| value.bytes().get(0)).is_none_or(<[u8]>::is_ascii);
+    for text in texts {
+        let Type::Text { collation, .. } = &text.ty else { continue };
+        let charset = collation.charset();
+        let wide = charset.starts_with("utf16") || ["ucs2", "utf32"].contains(&charset);
+        let same = ["", "utf8mb4", "utf8mb3", "utf8", "ascii", "binary"].contains(&charset) || (is_ascii && !wide);
+        if !same {
+            let message = format!("these bytes are a text in {charset} here; write it in quotes");
+            return Err(BindError::new(literal.span, message));
+        }
+    }
+    Ok(())
 }
 
 /// The bytes of a literal as the text that they are in UTF-8.
@@ -253,8 +304,14 @@ fn integers(span: Span, op: Op, left: Expr, right: Expr) -> Result<Expr> {
     let as_int = |e: Expr| if e.ty == Type::Bool { convert(e, &types::bigint()) } else { canonical(e) };
     let (left, right) = (as_int(left)?, as_int(right)?);
     match (left.ty.is_unsigned(), right.ty.is_unsigned()) {
-        (false, true) => mixed_sign(span, op, left, right),
-        (true, false) => mixed_sign(span, flip(op), right, left),
+        (false, true) => call(span, op, left, right, Arc::new(move |args, rows| kernels::mixed_sign(op, args, rows))),
+        (true, false) => call(
+            span,
+            op,
+            left,
+            right,
+            Arc::new(move |args, rows| kernels::mixed_sign(flip(op), &[args[1].clone(), args[0].clone()], rows)),
+        ),
         _ => same_type(span, op, left, right),
     }
 }
@@ -267,10 +324,6 @@ fn flip(op: Op) -> Op {
         Op::GreaterEqual => Op::LessEqual,
         same => same,
     }
-}
-
-fn mixed_sign(span: Span, op: Op, signed: Expr, unsigned: Expr) -> Result<Expr> {
-    call(span, op, signed, unsigned, Arc::new(move |args, rows| kernels::mixed_sign(op, args, rows)))
 }
 
 /// Two integers carried alike, or a column and a literal that fits the column's own type: no widening.

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::types::{Date32Type, Float64Type, TimestampMicrosecondType};
+use arrow_array::types::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{ArrayRef, Int64Array, UInt64Array};
 use arrow_buffer::i256;
 use arrow_schema::DataType;
@@ -18,7 +18,7 @@ use crate::convert::{convert, number, read};
 use crate::error::BindError;
 use crate::eval::decimal as decimals;
 use crate::expr::{Expr, Op};
-use crate::types::Type;
+use crate::types::{self, Type};
 use crate::value::make_numbers;
 
 /// Two sides, of which a constant beside a column may have become a value of the column's type.
@@ -36,7 +36,7 @@ pub(crate) fn of_column(column: &Expr, constant: &Expr) -> Result<Option<Expr>> 
     match (&column.ty, &column.data_type) {
         (Type::Int { .. }, DataType::Int64 | DataType::UInt64) => Ok(bigint(column, constant)),
         (Type::Time { fsp }, _) if constant.ty.is_text() => time(constant, *fsp).map(Some),
-        (Type::Date | Type::DateTime { .. }, _) => Ok(date_of_number(constant)),
+        (Type::Date | Type::DateTime { .. } | Type::Time { .. }, _) => Ok(moment_of_number(constant, &column.ty)),
         _ => Ok(None),
     }
 }
@@ -82,11 +82,46 @@ fn time(constant: &Expr, fsp: u8) -> Result<Expr> {
     convert(constant.clone(), &Type::Time { fsp })
 }
 
-/// A constant number beside a date is one if it can be: 20240131.
-fn date_of_number(constant: &Expr) -> Option<Expr> {
-    let exact = matches!(constant.ty, Type::Int { .. } | Type::Decimal { .. });
-    let moment = if exact { convert(constant.clone(), &Type::DateTime { fsp: 6 }).ok()? } else { return None };
+/// A constant number beside a date or a time is one of the column's type if it can be: 20240131, or 102030.5. What the
+/// type does not keep is cut from a date, and rounded otherwise.
+fn moment_of_number(constant: &Expr, ty: &Type) -> Option<Expr> {
+    let exact = match constant.ty {
+        Type::Int { .. } | Type::Decimal { .. } => constant.clone(),
+        Type::Double => convert(constant.clone(), &types::decimal(30, 6)).ok()?,
+        _ => return None,
+    };
+    let moment = match ty {
+        // Beyond the last time it is a number like any other.
+        Type::Time { .. } if !is_time(&exact) => return None,
+        Type::Time { .. } => convert(exact, ty).ok()?,
+        _ => convert(convert(exact, &Type::DateTime { fsp: 6 }).ok()?, ty).ok()?,
+    };
     (!moment.is_null_literal()).then_some(moment)
+}
+
+fn is_time(number: &Expr) -> bool {
+    let double = convert(number.clone(), &Type::Double).ok();
+    let value = double.as_ref().and_then(|double| double.value()?.numbers::<Float64Type>().get(0));
+    value.is_some_and(|value| value.abs() < 8_385_960.0)
+}
+
+/// Beside a date or a time a constant number is written in full: with a fraction only behind a time of day, and of no
+/// more than six digits. Of others MySQL makes now one thing, now another.
+pub(super) fn refuse_odd_number(left: &Expr, right: &Expr) -> Result<()> {
+    for (moment, number) in [(left, right), (right, left)] {
+        let Type::Decimal { scale: fraction @ 1.., .. } = number.ty else { continue };
+        if !moment.ty.is_temporal() || number.value().is_none() {
+            continue;
+        }
+        let whole = convert(number.clone(), &types::bigint()).ok();
+        let whole = whole.as_ref().and_then(|whole| whole.value()?.numbers::<Int64Type>().get(0)).unwrap_or(0);
+        if fraction > 6 || (moment.ty.is_date() && whole < 10_000_000_000) {
+            let message = "found a number with an odd fraction beside a date or a time; needed one such as 20240131 or \
+                           20240131102030.5";
+            return Err(BindError::new(number.span, message));
+        }
+    }
+    Ok(())
 }
 
 /// A constant text beside a date as the date that it has to be; anything else as it is.

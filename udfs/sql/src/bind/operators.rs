@@ -27,7 +27,7 @@ pub(crate) fn binary(span: Span, op: BinaryOp, left: Expr, right: Expr) -> Resul
         BinaryOp::And | BinaryOp::Or => return both(span, op == BinaryOp::Or, left, right),
         BinaryOp::Xor => {
             let args = vec![convert(left, &Type::Bool)?, convert(right, &Type::Bool)?];
-            return Expr::call(span, Type::Bool, false, args, Arc::new(logic::xor));
+            return Ok(Expr::call(span, Type::Bool, false, args, Arc::new(logic::xor))?.until_null());
         }
         BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor | BinaryOp::ShiftLeft | BinaryOp::ShiftRight => {
             return bits(span, op, left, right);
@@ -43,14 +43,15 @@ pub(crate) fn binary(span: Span, op: BinaryOp, left: Expr, right: Expr) -> Resul
     compare::compare(span, comparison, left, right)
 }
 
-/// AND and OR; a side known beforehand decides or drops out.
+/// AND and OR; a side known beforehand decides or drops out. MySQL evaluates the left side even where the right one is
+/// a constant that decides.
 pub(crate) fn both(span: Span, decides: bool, left: Expr, right: Expr) -> Result<Expr> {
     let (left, right) = (convert(left, &Type::Bool)?, convert(right, &Type::Bool)?);
     let known = |side: &Expr| side.value().and_then(|value| value.bits().get(0));
     match (known(&left), known(&right)) {
         (Some(value), _) if value == decides => return Ok(Expr { span, ..left }),
         (Some(_), _) => return Ok(Expr { span, ..right }),
-        (_, Some(value)) if value == decides => return Ok(Expr { span, ..right }),
+        (_, Some(value)) if value == decides => return Ok(Expr { span, ..right.after(left) }),
         (_, Some(_)) => return Ok(Expr { span, ..left }),
         _ => {}
     }

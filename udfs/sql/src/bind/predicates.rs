@@ -59,6 +59,9 @@ pub(crate) fn like(span: Span, expr: Expr, pattern: Expr, escape: Option<Expr>, 
             text.chars().next()
         }
     };
+    if pattern.ty == Type::Null {
+        return Ok(convert(Expr::null(span), &Type::Bool)?.after(expr));
+    }
     let (expr, pattern, rule) = as_texts(span, expr, pattern)?;
     if let Some(text) = pattern.literal_text() {
         let pattern = Pattern::new(text, escape, rule);
@@ -66,13 +69,8 @@ pub(crate) fn like(span: Span, expr: Expr, pattern: Expr, escape: Option<Expr>, 
             move |args: &[_], rows: &mut crate::value::Rows| Ok(like::constant(&pattern, &args[0], negated, rows));
         return Expr::call(span, Type::Bool, false, vec![expr], Arc::new(kernel));
     }
-    Expr::call(
-        span,
-        Type::Bool,
-        false,
-        vec![expr, pattern],
-        Arc::new(move |args, rows| Ok(like::each(args, escape, rule, negated, rows))),
-    )
+    let kernel = move |args: &[_], rows: &mut crate::value::Rows| Ok(like::each(args, escape, rule, negated, rows));
+    Ok(Expr::call(span, Type::Bool, false, vec![expr, pattern], Arc::new(kernel))?.until_null())
 }
 
 pub(crate) fn regexp(span: Span, _expr: Expr, _pattern: Expr, _negated: bool) -> Result<Expr> {

@@ -23,6 +23,7 @@ use crate::collation::{self, agree};
 use crate::convert::{canonical, convert};
 use crate::error::{BindError, Span};
 use crate::eval::compare::Op;
+use crate::eval::logic;
 use crate::expr::{self, Expr};
 use crate::parse::Truth;
 use crate::types::{self, Type};
@@ -33,6 +34,7 @@ pub(crate) fn between(span: Span, expr: Expr, low: Expr, high: Expr, negated: bo
     if !negated && is_same_constant(&low, &high) {
         return compare(span, Op::Equal, expr, low);
     }
+    refuse_mixture(span, &expr, &low, &high)?;
     let mut kind = together(&[&expr, &low, &high]);
     let (mut low, mut high, mut expr) = (low, high, expr);
     if kind != Kind::Texts || !any_date(&[&expr, &low, &high]) {
@@ -66,8 +68,32 @@ pub(crate) fn between(span: Span, expr: Expr, low: Expr, high: Expr, negated: bo
         }
         (of_kind(span, Op::GreaterEqual, kind, expr.clone(), low)?, of_kind(span, Op::LessEqual, kind, expr, high)?)
     };
-    let inside = both(span, false, above, below)?;
+    let inside = within(span, above, below)?;
     if negated { not(span, inside) } else { Ok(inside) }
+}
+
+/// Of a date or a time, a number, and what is neither, MySQL makes a comparison that goes by their order.
+fn refuse_mixture(span: Span, expr: &Expr, low: &Expr, high: &Expr) -> Result<()> {
+    let is_number = |expr: &Expr| Kind::of(&expr.ty) != Kind::Texts;
+    let all = [expr, low, high].into_iter().filter(|expr| expr.ty != Type::Null);
+    let moments = all.clone().any(|expr| expr.ty.is_temporal());
+    let bounds = [low, high].into_iter().filter(|bound| bound.ty != Type::Null);
+    let sound = match is_number(expr) {
+        true => bounds.clone().all(|bound| bound.ty.is_temporal()),
+        false => bounds.clone().all(is_number) || !bounds.clone().any(is_number),
+    };
+    if moments && all.clone().any(is_number) && !sound {
+        let message =
+            "BETWEEN has a date or a time, a number and something else; needed two dates or two numbers as bounds";
+        return Err(BindError::new(span, message));
+    }
+    Ok(())
+}
+
+/// Both bounds hold. Unlike AND, BETWEEN evaluates all its operands, unless the first is NULL.
+fn within(span: Span, above: Expr, below: Expr) -> Result<Expr> {
+    let args = vec![convert(above, &Type::Bool)?.until_null(), convert(below, &Type::Bool)?.until_null()];
+    Expr::call(span, Type::Bool, false, args, Arc::new(logic::and))
 }
 
 pub(crate) fn is_in(span: Span, expr: Expr, list: Vec<Expr>, negated: bool) -> Result<Expr> {
@@ -155,7 +181,7 @@ fn equals_operand(operand: &Expr, item: Expr) -> Result<Expr> {
 
 /// The conditions of `CASE operand WHEN …`.
 pub(crate) fn case_conditions(operand: &Expr, whens: Vec<Expr>) -> Result<Vec<Expr>> {
-    whens.into_iter().map(|when| equals_operand(operand, when)).collect()
+    whens.into_iter().map(|when| Ok(equals_operand(operand, when)?.until_null())).collect()
 }
 
 /// `wanted = item` for each item of a FIELD.
@@ -170,7 +196,7 @@ pub(crate) fn field_conditions(wanted: &Expr, items: Vec<Expr>) -> Result<Vec<Ex
     let wanted = shown(wanted.clone())?;
     let equal = |item: Expr| {
         let item = shown(item)?;
-        of_kind(item.span, Op::Equal, kind, wanted.clone(), item)
+        Ok(of_kind(item.span, Op::Equal, kind, wanted.clone(), item)?.until_null())
     };
     items.into_iter().map(equal).collect()
 }

@@ -27,6 +27,12 @@ pub(crate) fn both(a: &Expr, b: &Expr, decides: bool, columns: &[ArrayRef], rows
     Ok(Value::array(Arc::new(result)))
 }
 
+/// Both, where both are always evaluated.
+pub(crate) fn and(args: &[Value], rows: &mut Rows) -> Result<ArrayRef, Failure> {
+    let (a, b) = (spread(&args[0], rows.count), spread(&args[1], rows.count));
+    Ok(Arc::new(boolean::and_kleene(a.as_boolean(), b.as_boolean())?))
+}
+
 /// One value for each row.
 pub(crate) fn spread(value: &Value, rows: usize) -> ArrayRef {
     if !value.scalar {

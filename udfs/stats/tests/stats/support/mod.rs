@@ -1,7 +1,5 @@
 //! Rows of any type, columns of them, and a small generator.
 
-#![allow(dead_code)]
-
 pub(crate) mod show;
 
 use rowmill_sdk::bitmap::Bitmap;

@@ -2,15 +2,12 @@
 //! be the same, shown as MySQL shows them. Rows that the core refuses must be refused by the server. Where MariaDB says
 //! something else, the component has to know that it does.
 
-#![allow(clippy::unwrap_used)]
-
-mod compare;
-mod data;
-
 use std::fmt::Write;
 
-use compare::{Asked, Table};
 use rowmill_devserver::{Kind, Server};
+
+use crate::compare::{Asked, Table};
+use crate::data;
 
 #[test]
 fn results_equal_those_of_mysql() {

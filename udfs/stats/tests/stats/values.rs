@@ -1,14 +1,10 @@
 //! Inputs and outputs of each function, and the calls that are refused.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
+use crate::support::show::show;
+use crate::support::{Call, Change, Row};
 use rowmill_sdk::serde_json::{Value as Json, json};
 use rowmill_sdk::{AggregateFunction, Argument, Column, DataType, Decimal, DecimalType, Field, Place, WideDecimal};
 use rowmill_udf_stats::*;
-use support::show::show;
-use support::{Call, Change, Row};
 
 type Function = &'static dyn AggregateFunction;
 

@@ -1,21 +1,16 @@
 //! The functions against real servers: the same random rows, extremes included, in a table and in the
 //! component's code; results and result types must be MySQL's, doubles to 1e-12 of themselves.
 
-#![allow(clippy::unwrap_used)]
-
-mod shop;
-mod support;
-
 use std::fmt::Write;
 
+use crate::shop::{Column, GROUPS, Table};
+use crate::support::show::{hex, show, unhex};
+use crate::support::{Call, Change, Random};
 use rowmill_collation::Collation;
 use rowmill_devserver::{Kind, Server};
 use rowmill_sdk::serde_json::{self, Value as Json, json};
 use rowmill_sdk::{AggregateFunction, DataType, DecimalType, Field};
 use rowmill_udf_stats::*;
-use shop::{Column, GROUPS, Table};
-use support::show::{hex, show, unhex};
-use support::{Call, Change, Random};
 
 #[test]
 fn results_and_their_types_equal_those_of_mysql() {
@@ -200,7 +195,7 @@ fn results(call: &Call, table: &Table, seed: u64) -> Vec<Option<Vec<u8>>> {
     let output = bound.evaluate(&groups).unwrap();
     assert!(output.errors.is_empty(), "{}: {:?}", call.name(), output.errors);
     let data_type = bound.signature().call.results[0].data_type;
-    support::values(&output.columns[0], data_type, groups.len())
+    crate::support::values(&output.columns[0], data_type, groups.len())
 }
 
 fn same(ours: &Option<Vec<u8>>, theirs: &str, result: &Field, column: Option<&Column>, compared: As) -> bool {

@@ -137,6 +137,26 @@ const BYTES: [&str; 14] = [
     "x'61'",
 ];
 
+/// Numbers that are dates, nearly so, and not.
+const MOMENT_NUMBERS: [&str; 14] = [
+    "20240229",
+    "20240229235959",
+    "20240229102030",
+    "20240229102030.5",
+    "20240229102030.4999999",
+    "19991231235959.9999999",
+    "240229",
+    "240229102030",
+    "20240229e0",
+    "20240229.7",
+    "20241301",
+    "131",
+    "0",
+    "-20240229",
+];
+const TIME_NUMBERS: [&str; 10] =
+    ["123456.789", "123456.7891", "123456", "102030e0", "5", "1.0055", "8385959", "9000000", "106100", "-10203.5"];
+
 /// An expression from this seed.
 pub(crate) fn expression(random: &mut Random) -> Tree {
     match random.below(100) {
@@ -213,7 +233,7 @@ fn number(random: &mut Random) -> Tree {
     if random.chance(80) {
         return column;
     }
-    node(random.of(&["(@ + 0)", "COALESCE(@, 0)", "(@ * 1)", "(@ - 0)", "IF(i > 0, @, NULL)"]), vec![column])
+    node(random.of(&["(@ + 0)", "COALESCE(@, 0)", "(@ * 1)", "ABS(@)", "IF(i > 0, @, NULL)"]), vec![column])
 }
 
 fn quoted(random: &mut Random) -> Tree {
@@ -401,13 +421,15 @@ fn beside_date(random: &mut Random) -> Tree {
                         "99:59:59.999"
                     ])
                 )),
+                7 => leaf(random.of(&TIME_NUMBERS)),
                 _ => leaf(random.of(&["s", "x", "tm"])),
             },
         );
     }
     beside(random, date, |random| match random.below(10) {
-        0..4 => leaf(random.of(&TEXTS)),
-        4..9 => leaf(format!("'{}'", moment_text(random))),
+        0..3 => leaf(random.of(&TEXTS)),
+        3..8 => leaf(format!("'{}'", moment_text(random))),
+        8 => leaf(random.of(&MOMENT_NUMBERS)),
         _ => leaf(random.of(&["x'323032342D30322D3239'", "bin"])),
     })
 }

@@ -2,14 +2,10 @@
 //! multiset of its rows, byte by byte, however rows were cut into batches, taken out, merged,
 //! restored and evicted before.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
+use crate::support::{Call, Change, Random, Row};
 use rowmill_sdk::serde_json::{Value as Json, json};
 use rowmill_sdk::{AggregateFunction, BoundAggregate, DataType, DecimalType, Field, State};
 use rowmill_udf_stats::*;
-use support::{Call, Change, Random, Row};
 
 const GROUPS: usize = 12;
 

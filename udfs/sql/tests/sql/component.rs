@@ -1,10 +1,9 @@
 //! The functions as the host calls them: buffers in, buffers out, mistakes with their place.
 
-#![allow(clippy::unwrap_used)]
-
+use arrow_schema::{DataType as ArrowType, Field as ArrowField};
 use rowmill_sdk::serde_json::json;
 use rowmill_sdk::{Argument, Batch, Column, DataType, Field, Place, RowFunction};
-use rowmill_udf_sql::{Filter, Map};
+use rowmill_udf_sql::{Filter, Map, Program};
 
 fn columns() -> Vec<Argument> {
     let price = Field::new("price", DataType::Int32);
@@ -79,4 +78,42 @@ fn mistakes_point_into_the_text() {
         assert!(error.message.contains(part), "{text}: {}", error.message);
     }
     assert!(matches!(Filter.bind(&columns(), json!({})).err().unwrap().place, Place::Config(key) if key == "where"));
+}
+
+/// What MySQL takes now for one thing and now for another is refused, with what to write.
+#[test]
+fn what_has_several_meanings_is_refused() {
+    let with = |field: ArrowField, facts: &[(&str, &str)]| {
+        let facts = facts.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        field.with_metadata(facts.collect::<std::collections::HashMap<_, _>>())
+    };
+    let fields = [
+        with(ArrowField::new("y", ArrowType::UInt16, true), &[("mysql-type", "year")]),
+        with(ArrowField::new("small", ArrowType::UInt16, true), &[("mysql-type", "smallint unsigned")]),
+        ArrowField::new("dt", ArrowType::Date32, true),
+        with(ArrowField::new("l", ArrowType::Utf8, true), &[("collation", "latin1_swedish_ci")]),
+        with(ArrowField::new("c", ArrowType::Utf8, true), &[("collation", "ucs2_general_ci")]),
+    ];
+    for (text, refused) in [
+        ("y = 24", Some("four digits")),
+        ("y > '1999'", Some("four digits")),
+        ("y = dt", Some("YEAR(")),
+        ("y IN (2024, 25)", Some("four digits")),
+        ("y BETWEEN DATE '2023-01-01' AND DATE '2024-01-01'", Some("YEAR(")),
+        ("y >= 2024 AND y = YEAR(dt)", None),
+        ("small = 24", None),
+        ("dt = 20240131.5", Some("odd fraction")),
+        ("dt BETWEEN 20240101 AND '2024-12-31'", Some("two dates or two numbers")),
+        ("dt BETWEEN 20240101 AND 20241231", None),
+        ("l = 0xFC", Some("latin1")),
+        ("l = 0x41", None),
+        ("c = 0x0041", Some("ucs2")),
+    ] {
+        let bound = Program::bind(&fields, &[("x", text)]);
+        match (refused, bound) {
+            (None, bound) => assert!(bound.is_ok(), "{text}: {bound:?}"),
+            (Some(part), Err((_, error))) => assert!(error.message.contains(part), "{text}: {}", error.message),
+            (Some(_), Ok(_)) => panic!("{text} is not refused"),
+        }
+    }
 }

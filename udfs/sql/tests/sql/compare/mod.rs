@@ -6,7 +6,6 @@ use arrow_schema::{DataType, Field};
 use rowmill_devserver::{Kind, Server};
 use rowmill_udf_sql::Program;
 
-#[path = "show.rs"]
 mod show;
 
 /// A table on a server, and its rows as the component gets them.
