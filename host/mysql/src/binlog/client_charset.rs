@@ -23,6 +23,10 @@ use crate::statement::{Statement, Word};
 /// What stands in a text for a byte that could not be decoded. No table's name has it.
 pub(crate) const UNREADABLE: char = char::REPLACEMENT_CHARACTER;
 
+/// The collations of the one set in which ASCII's signs are letters.
+const SWE7: [u16; 2] = [10, 82];
+const SWE7_LETTERS: &[u8] = b"@[\\]^`{|}~";
+
 /// The character sets of clients, by the numbers of their collations.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ClientCharsets {
@@ -81,6 +85,11 @@ impl ClientCharsets {
     /// What a statement's text may say.
     pub(crate) fn readings<'q>(&self, query: &'q Query<'_>) -> Readings<'q> {
         let lossy = || String::from_utf8_lossy(&query.text);
+        let letters =
+            query.charset.is_some_and(|id| SWE7.contains(&id)) && query.text.iter().any(|b| SWE7_LETTERS.contains(b));
+        if query.text.is_ascii() && letters {
+            return Readings { texts: vec![lossy()], decoded: false };
+        }
         if query.text.is_ascii() {
             return Readings { texts: vec![lossy()], decoded: true };
         }
@@ -139,6 +148,9 @@ mod tests {
     fn what_the_server_may_have_written_itself_has_two_readings() {
         assert_eq!(readings(Some(8), "`größe`".as_bytes()), ["`grÃ¶ÃŸe`", "`größe`"]);
         assert_eq!(readings(Some(8), b"`t`"), ["`t`"]);
+        // Braces are letters in this set.
+        assert_eq!(readings(Some(10), b"TRUNCATE t{b"), ["? TRUNCATE t{b"]);
+        assert_eq!(readings(Some(10), b"TRUNCATE tb"), ["TRUNCATE tb"]);
     }
 
     #[test]

@@ -184,6 +184,15 @@ pub(crate) fn payload_size(body: &[u8]) -> Result<u64, Bad> {
     }
 }
 
+/// An offset from its low 32 bits, which is what headers have, and an earlier offset.
+pub(crate) fn full_offset(before: u64, low: u32) -> u64 {
+    let offset = (before & !0xffff_ffff) | u64::from(low);
+    match offset < before && before - offset > 1 << 31 {
+        true => offset + (1 << 32),
+        false => offset,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -86,28 +86,9 @@ impl Stream {
         // A beat that is lost or late must not look like silence.
         let silence = Silence::new(silence_max(endpoint));
         let heartbeat = heartbeat.min(silence.max() / 4);
-        let nanoseconds = u64::try_from(heartbeat.as_nanos()).unwrap_or(u64::MAX);
-        match flavor {
-            Flavor::MySql => {
-                let uuid = random_uuid();
-                let variables = Statement::new("SET @source_heartbeat_period = ")
-                    .number(nanoseconds)
-                    .text(", @master_heartbeat_period = ")
-                    .number(nanoseconds)
-                    .text(", @replica_uuid = ")
-                    .literal(&uuid)
-                    .text(", @slave_uuid = ")
-                    .literal(&uuid);
-                conn.query_drop(variables).await.doing(DOING)?;
-            }
-            Flavor::MariaDb => {
-                // Capability 4: this reader knows GTID events.
-                let variables = Statement::new("SET @master_heartbeat_period = ").number(nanoseconds);
-                conn.query_drop(variables.text(", @mariadb_slave_capability = 4")).await.doing(DOING)?;
-                if let (true, Some(gtid)) = (from.file.is_empty(), &from.gtid) {
-                    conn.exec_drop("SET @slave_connect_state = ?", (gtid,)).await.doing(DOING)?;
-                }
-            }
+        present(&mut conn, heartbeat).await.doing(DOING)?;
+        if let (Flavor::MariaDb, true, Some(gtid)) = (flavor, from.file.is_empty(), &from.gtid) {
+            conn.exec_drop("SET @slave_connect_state = ?", (gtid,)).await.doing(DOING)?;
         }
         let (events, watch) = request(conn, flavor, from).await?;
         let (events, early) = (Box::pin(events), VecDeque::new());
@@ -127,18 +108,10 @@ impl Stream {
     /// Events from a place that another stream has reached: nothing is checked again.
     pub(crate) async fn ahead(endpoint: &Endpoint, flavor: Flavor, from: &Position) -> Result<Stream> {
         let mut conn = endpoint.connect().await?;
-        let uuid = random_uuid();
-        let variables =
-            Statement::new("SET @source_heartbeat_period = 5000000000, @master_heartbeat_period = 5000000000")
-                .text(", @replica_uuid = ")
-                .literal(&uuid)
-                .text(", @slave_uuid = ")
-                .literal(&uuid)
-                .text(", @mariadb_slave_capability = 4");
-        conn.query_drop(variables).await.doing("looking ahead in the binary log")?;
+        let silence = Silence::new(silence_max(endpoint));
+        present(&mut conn, silence.max() / 4).await.doing("looking ahead in the binary log")?;
         let (events, watch) = request(conn, flavor, from).await?;
         let (events, early) = (Box::pin(events), VecDeque::new());
-        let silence = Silence::new(silence_max(endpoint));
         Ok(Stream { events, early, server: endpoint.server(), from: from.clone(), silence, watch })
     }
 
@@ -208,6 +181,23 @@ fn silence_max(endpoint: &Endpoint) -> Duration {
 /// What the driver says next; an error if it panics, as it does on an event that is longer than its packet.
 async fn poll_next(events: &mut Pin<Box<BinlogStream>>) -> Brought {
     AssertUnwindSafe(events.next()).catch_unwind().await
+}
+
+/// Says what a reader of the binary log says about itself, in the words of both products: how often it wants to hear
+/// something, and who it is. Capability 4: it knows MariaDB's GTID events.
+async fn present(conn: &mut Conn, heartbeat: Duration) -> std::result::Result<(), mysql_async::Error> {
+    let nanoseconds = u64::try_from(heartbeat.as_nanos()).unwrap_or(u64::MAX);
+    let uuid = random_uuid();
+    let variables = Statement::new("SET @source_heartbeat_period = ")
+        .number(nanoseconds)
+        .text(", @master_heartbeat_period = ")
+        .number(nanoseconds)
+        .text(", @replica_uuid = ")
+        .literal(&uuid)
+        .text(", @slave_uuid = ")
+        .literal(&uuid)
+        .text(", @mariadb_slave_capability = 4");
+    conn.query_drop(variables).await
 }
 
 async fn request(conn: Conn, flavor: Flavor, from: &Position) -> Result<(BinlogStream, Option<Watch>)> {

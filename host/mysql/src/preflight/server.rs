@@ -153,13 +153,26 @@ fn covers_schema(object: &str, schema: &str) -> bool {
     like(pattern.as_bytes(), schema.as_bytes())
 }
 
-fn like(pattern: &[u8], text: &[u8]) -> bool {
-    match (pattern, text) {
-        ([], []) => true,
-        ([b'%', p @ ..], t) => like(p, t) || (!t.is_empty() && like(pattern, &t[1..])),
-        ([b'_', p @ ..], [_, t @ ..]) => like(p, t),
-        ([b'\\', c, p @ ..], [d, t @ ..]) | ([c, p @ ..], [d, t @ ..]) => c == d && like(p, t),
-        _ => false,
+fn like(mut pattern: &[u8], mut text: &[u8]) -> bool {
+    // What follows the last `%`, and from where it was tried: no other one has to be tried again.
+    let mut retry: Option<(&[u8], &[u8])> = None;
+    loop {
+        (pattern, text) = match (pattern, text) {
+            ([b'%', p @ ..], t) => {
+                retry = Some((p, t));
+                (p, t)
+            }
+            ([], []) => return true,
+            ([b'_', p @ ..], [_, t @ ..]) => (p, t),
+            ([b'\\', c, p @ ..], [d, t @ ..]) | ([c, p @ ..], [d, t @ ..]) if c == d => (p, t),
+            _ => match retry {
+                Some((p, [_, t @ ..])) => {
+                    retry = Some((p, t));
+                    (p, t)
+                }
+                _ => return false,
+            },
+        };
     }
 }
 
@@ -171,6 +184,27 @@ mod tests {
         let grants = Grants { lines: lines.iter().map(|l| (*l).to_owned()).collect() };
         let tables = [TableName::new("shop_1", "t")];
         grants.problems(Flavor::MySql, "u", &tables).into_iter().map(|p| p.needed).collect()
+    }
+
+    #[test]
+    fn patterns_are_matched_as_like_does() {
+        for (pattern, text, matches) in [
+            (r"shop\_%", "shop_1", true),
+            (r"shop\_%", "shopx1", false),
+            ("%a%b", "xaxbab", true),
+            ("%a%b", "xaxba", false),
+            ("s_op", "shop", true),
+            ("%", "", true),
+            (r"a\%", "a%", true),
+            (r"a\%", "ab", false),
+        ] {
+            assert_eq!(like(pattern.as_bytes(), text.as_bytes()), matches, "{pattern} {text}");
+        }
+        // Without a way back to every `%` this is quick.
+        assert!(!like(
+            "%".repeat(64).as_bytes().iter().chain(b"x").copied().collect::<Vec<_>>().as_slice(),
+            &[b'a'; 64]
+        ));
     }
 
     #[test]

@@ -193,6 +193,9 @@ impl TableDef {
             };
             return Some(format!("the primary key was {} and is now {}", names(self), names(other)));
         }
+        if self.row_key() != other.row_key() {
+            return Some("the unique key by which its rows are told apart is another one now".to_owned());
+        }
         None
     }
 }

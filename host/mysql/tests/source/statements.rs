@@ -78,6 +78,8 @@ const DEFINITIONS: &[Case] = &[
         Changed,
     ),
     (On::Both, "", "ALTER TABLE t DISCARD TABLESPACE", Changed),
+    (On::Both, "", "DROP INDEX `PRIMARY` ON t", Changed),
+    (On::Both, "", "CREATE INDEX i ON t (v); CREATE INDEX i ON other (v); DROP INDEX i ON other", GoesOn),
     (On::Both, "", "RENAME TABLE other TO x, t TO other", Changed),
     (On::Both, "", "ALTER TABLE t RENAME TO u", Changed),
     (On::MariaDb, "", "CREATE OR REPLACE TABLE t (id int PRIMARY KEY, v int)", Changed),
@@ -137,6 +139,11 @@ const DEFINITIONS: &[Case] = &[
 /// All in a session with statement format.
 const STATEMENTS: &[Case] = &[
     (On::Both, "", "UPDATE t SET v = v + 1", Changed),
+    // There the table is renamed, the temporary one is not.
+    (On::MySql, "", "CREATE TEMPORARY TABLE t (id int); RENAME TABLE t TO gone", Changed),
+    (On::MariaDb, "", "CREATE TEMPORARY TABLE t (id int); RENAME TABLE t TO gone; INSERT INTO gone VALUES (5)", GoesOn),
+    (On::Both, "", "CREATE TABLE IF NOT EXISTS t SELECT 98 AS id, 1 AS v", GoesOn),
+    (On::Both, "", "INSERT INTO other VALUES (5, 5); DROP TABLE IF EXISTS staging; DROP TABLE log", GoesOn),
     (On::Both, "", "UPDATE other JOIN t ON other.id = t.id SET t.v = 5", Changed),
     (On::Both, "", "INSERT INTO t VALUES (5, 5)", Changed),
     (On::Both, "", "REPLACE t VALUES (5, 5)", Changed),
@@ -333,14 +340,18 @@ impl<'s> Place<'s> {
     }
 
     async fn changes(&self, endpoint: &Endpoint, read: TableRead, from: Position, ignored: &[&str]) -> Changes {
-        let mut conn = self.endpoint.connect().await.unwrap();
-        let flavor = flavor(&mut conn).await.unwrap().0;
-        let identity = identity(&mut conn, flavor).await.unwrap();
         let options = ChangesOptions {
             ignore_statements: ignored.iter().map(|pattern| (*pattern).to_owned()).collect(),
             tables_existed: true,
             ..ChangesOptions::new(endpoint.clone())
         };
+        self.changes_with(options, read, from).await
+    }
+
+    async fn changes_with(&self, options: ChangesOptions, read: TableRead, from: Position) -> Changes {
+        let mut conn = self.endpoint.connect().await.unwrap();
+        let flavor = flavor(&mut conn).await.unwrap().0;
+        let identity = identity(&mut conn, flavor).await.unwrap();
         Changes::open(options, vec![read], &identity, from).await.unwrap()
     }
 }
@@ -524,6 +535,17 @@ async fn what_the_user_may_not_see_counts_as_there() {
             for (j, (script, ignored, expected)) in [
                 (CHECKSUM, &["percona.*"][..], [GoesOn, GoesOn, GoesOn]),
                 (CHECKSUM, &["percona.check?ums"], [GoesOn, GoesOn, GoesOn]),
+                // A view can call a function, whoever is told to ignore what.
+                (
+                    "REPLACE INTO percona.checksums (tbl, this_cnt) SELECT 'v', x FROM v",
+                    &["percona.*"],
+                    [Unclear("is a view"), Unclear("is a view"), Unclear("is a view")],
+                ),
+                (
+                    "REPLACE INTO percona.checksums (tbl, this_cnt) WITH c AS (SELECT 1 AS x) SELECT 'c', x FROM c",
+                    &["percona.*"],
+                    [GoesOn, GoesOn, GoesOn],
+                ),
                 (CHECKSUM, &["percona.other"], [Unclear("SELECT ON *.*"), Unclear("TRIGGER ON *.*"), GoesOn]),
                 (HEARTBEAT, &[], [GoesOn, GoesOn, GoesOn]),
                 ("INSERT INTO other VALUES (5, 5)", &[], [Unclear("SELECT ON *.*"), Unclear("TRIGGER ON *.*"), GoesOn]),
@@ -538,9 +560,9 @@ async fn what_the_user_may_not_see_counts_as_there() {
             .into_iter()
             .enumerate()
             {
-                let function =
-                    "CREATE FUNCTION f(x int) RETURNS int DETERMINISTIC BEGIN UPDATE t SET v = x; RETURN x; END";
-                let case = Place::new(&server, 100 * i + j, "t", TABLES, function);
+                let more = "CREATE FUNCTION f(x int) RETURNS int DETERMINISTIC BEGIN UPDATE t SET v = x; RETURN x; END $$ \
+                     CREATE VIEW v AS SELECT f(5) AS x";
+                let case = Place::new(&server, 100 * i + j, "t", TABLES, more);
                 case.sql(&format!("GRANT SELECT ON {}.* TO reader@'%'", case.schema));
                 let url = format!("mysql://reader:x@127.0.0.1:{}/{}", server.port(), case.schema);
                 let reader = Endpoint::parse(&url).unwrap();
@@ -607,6 +629,33 @@ async fn a_table_that_is_created_again_went_without_a_word() {
         case.sql("SET sql_log_bin = 0; DROP TABLE t; SET sql_log_bin = 1; CREATE TABLE t (id int PRIMARY KEY, v int)");
         let mut changes = case.changes(&case.endpoint, read, from, &[]).await;
         check(outcome(&mut changes, "CREATE TABLE").await, Changed, "t", "CREATE TABLE");
+    }
+}
+
+/// Of a log that is read from before there were the tables.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_a_table_is_made_with_are_row_events_or_a_reason_to_stop() {
+    for (kind, flags) in [SERVERS[1], SERVERS[2]] {
+        let server = Server::start_with(kind, flags).unwrap();
+        for (number, (format, may, expected)) in [
+            ("STATEMENT", "", Changed),
+            ("STATEMENT", "IF NOT EXISTS", Changed),
+            ("ROW", "", GoesOn),
+            ("ROW", "IF NOT EXISTS", GoesOn),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let case = Place::new(&server, number, "made", "CREATE TABLE x (id int); INSERT INTO x VALUES (99);", "");
+            let from = case.position().await;
+            let script = format!(
+                "SET SESSION binlog_format = {format}; CREATE TABLE {may} made (id int PRIMARY KEY) SELECT id FROM x"
+            );
+            case.sql(&script);
+            let options = ChangesOptions::new(case.endpoint.clone());
+            let mut changes = case.changes_with(options, case.read().await, from).await;
+            check(outcome(&mut changes, &script).await, expected, "made", &script);
+        }
     }
 }
 

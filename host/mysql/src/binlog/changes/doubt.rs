@@ -6,7 +6,7 @@
 //! there are. What was there when the statement ran, and is no more, was dropped or replaced by a definition
 //! in the log behind it. So the log is read on, from the start of the statement's transaction, or from the
 //! end of the statement if it is a definition itself, to where the log ended when the server had been asked.
-//! If such a definition is there, nothing is shown, and the stream stops. With none, what was found holds at
+//! If such a definition is there that may concern the statement, nothing is shown, and the stream stops. With none, what was found holds at
 //! every place in between, and on from there until the stream itself meets a definition that drops or adds
 //! something of the kind. So an answer is kept until then, and what lies before the end of a look ahead
 //! need not be read for another one.
@@ -17,18 +17,17 @@
 //! The question is asked by a task of its own: whoever waits for the stream may stop waiting and come back.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::super::ahead::forgetting;
+use super::super::ahead::{Passed, look_through};
 use super::super::client_charset::ClientCharsets;
 use super::super::sql::Effects;
 use crate::endpoint::{Conn, Endpoint, Flavor};
 use crate::error::{Doing, Error, Result};
 use crate::position::{Position, current_position};
 use crate::preflight::Grants;
-use crate::table::TableName;
+use crate::table::{TableName, match_of};
 
 const DOING: &str = "looking for what a statement in the binary log changes";
 
@@ -46,8 +45,9 @@ pub(super) struct Doubt {
 /// What the server says.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// Everything that the statement can write to is known and not read; so it was up to this place.
-    Harmless(Position),
+    /// Everything that the statement can write to is known and not read; so it was up to the place up to which the
+    /// log was looked through.
+    Harmless(Seen),
     /// Why that cannot be shown.
     Unknown(String),
 }
@@ -58,8 +58,15 @@ pub(super) struct Asked {
     pub(super) endpoint: Endpoint,
     pub(super) flavor: Flavor,
     pub(super) charsets: ClientCharsets,
-    /// Up to here the log was looked through before.
-    pub(super) seen: Option<Position>,
+    /// What of the log was looked through before.
+    pub(super) seen: Option<Seen>,
+}
+
+/// What of the log was looked through: everything from where the stream was to a place.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    to: Position,
+    passed: Passed,
 }
 
 impl Doubt {
@@ -84,26 +91,23 @@ impl Drop for Doubt {
 }
 
 async fn answer(asked: &Asked, effects: &Effects, from: Position) -> Result<Answer> {
-    /// A few look-ups take milliseconds; on servers with very many tables, seconds.
-    const ANSWER_MAX: Duration = Duration::from_secs(60);
-    let asking = tokio::time::timeout(ANSWER_MAX, async {
-        let mut conn = asked.endpoint.connect().await?;
-        let objection = objection(&mut conn, effects).await?;
-        Ok::<_, Error>((objection, current_position(&mut conn, asked.flavor).await?))
-    });
-    let (objection, end) = asking.await.map_err(|_| Error::Disconnected {
-        server: asked.endpoint.server(),
-        reason: format!("no answer within {} s to what a statement in its log can change", ANSWER_MAX.as_secs()),
-    })??;
-    if let Some(reason) = objection {
+    // Milliseconds; with very many tables seconds, with a blocked lock more. The connection is watched.
+    let mut conn = asked.endpoint.connect().await?;
+    if let Some(reason) = objection(&mut conn, effects).await? {
         return Ok(Answer::Unknown(reason));
     }
-    let from = asked.seen.clone().filter(|seen| seen.reached(&from)).unwrap_or(from);
-    Ok(match forgetting(&asked.endpoint, asked.flavor, &asked.charsets, &from, &end).await? {
-        None => Answer::Harmless(end),
+    let end = current_position(&mut conn, asked.flavor).await?;
+    drop(conn);
+    let (from, mut passed) = match asked.seen.clone().filter(|seen| seen.to.reached(&from)) {
+        Some(Seen { to, passed }) => (to, passed),
+        None => (from, Passed::default()),
+    };
+    look_through(&asked.endpoint, asked.flavor, &asked.charsets, &from, &end, &mut passed).await?;
+    Ok(match passed.hiding(effects) {
+        None => Answer::Harmless(Seen { to: end, passed }),
         Some(later) => Answer::Unknown(format!(
             "what it changes can't be told any more, since the statement '{}' came after it",
-            rowmill_foreign::line(&later)
+            rowmill_foreign::line(later)
         )),
     })
 }
@@ -111,7 +115,8 @@ async fn answer(asked: &Asked, effects: &Effects, from: Position) -> Result<Answ
 /// Why what the statement can write to is not known, or not all harmless, as things are now.
 async fn objection(conn: &mut Conn, effects: &Effects) -> Result<Option<String>> {
     let grants = Grants::read(conn).await?;
-    if !grants.are_everywhere("SELECT") {
+    let only_reads = effects.targets.is_empty() && effects.calls.is_empty();
+    if !(only_reads && effects.vouched) && !grants.are_everywhere("SELECT") {
         return Ok(Some(
             "views and functions have a part in what it changes, and the source's user may not see all of them (that \
              needs SELECT ON *.*)"
@@ -140,15 +145,12 @@ async fn objection(conn: &mut Conn, effects: &Effects) -> Result<Option<String>>
     for name in effects.targets.union(&effects.reads) {
         const TABLES: &[&str] = &["BASE TABLE", "SYSTEM VERSIONED"];
         const READABLE: &[&str] = &["SYSTEM VIEW", "SEQUENCE"];
-        let kind: Option<String> = conn
-            .exec_first(
-                "SELECT TABLE_TYPE FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?",
-                (&name.schema, &name.name),
-            )
-            .await
-            .doing(DOING)?;
+        let kind = match_of(conn, name).await?.map(|found| found.kind);
         let is = |kinds: &[&str]| kind.as_deref().is_some_and(|kind| kinds.contains(&kind));
         let is_target = effects.targets.contains(name);
+        if kind.is_none() && !is_target && effects.vouched {
+            continue;
+        }
         if !is(TABLES) && (is_target || !is(READABLE)) {
             return Ok(Some(match kind.as_deref() {
                 Some("VIEW") => format!("{name} is a view"),
@@ -199,5 +201,5 @@ pub(super) struct Settled {
     /// Effects that were shown to be harmless.
     pub(super) harmless: BTreeSet<Effects>,
     /// No definition that could make them otherwise lies before this place.
-    pub(super) seen: Option<Position>,
+    pub(super) seen: Option<Seen>,
 }

@@ -2,7 +2,6 @@
 
 use mysql_async::binlog::events::{Event, GtidEvent};
 
-use super::super::ahead;
 use super::super::events::{self, code};
 use super::super::history::{self, is_artificial};
 use super::super::query::Query;
@@ -141,7 +140,7 @@ impl Changes {
 
     /// An offset from its low 32 bits, which is what headers have. Offsets grow.
     fn full_offset(&self, low: u32) -> u64 {
-        ahead::full_offset(self.offset, low)
+        events::full_offset(self.offset, low)
     }
 
     fn unsupported(&self, kind: u8, fix: &str) -> Error {

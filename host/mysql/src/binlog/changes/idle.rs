@@ -40,19 +40,16 @@ impl Changes {
                 None => self.options.endpoint.connect().await?,
             };
             let end = current_position(&mut conn, self.flavor).await?;
-            Ok((conn, end))
+            Ok::<_, Error>((conn, end))
         };
         let end = match asked.await {
             Ok((conn, end)) => {
                 self.look.conn = Some(conn);
                 end
             }
-            // The stream itself is alive; the next look may find a connection.
+            // The stream itself is alive, and the next look may find a connection: not even a right that was taken
+            // away, or too many connections, is a reason to end it.
             Err(error) => {
-                let error: Error = error;
-                if !error.is_transient() {
-                    return Err(error);
-                }
                 tracing::debug!(%error, "the end of the binary log could not be asked for");
                 return Ok(());
             }

@@ -121,11 +121,19 @@ impl Changes {
         } else {
             for name in &definition.changed {
                 let folded = self.names.fold(name);
-                if self.temporary.contains(query.thread, folded.clone()) {
+                if !definition.only_base_tables && self.temporary.contains(query.thread, folded.clone()) {
                     if definition.removes {
                         self.temporary.remove(query.thread, folded);
                     }
                 } else if let Some(index) = self.names.find(name) {
+                    return Err(self.changed(query, index));
+                }
+            }
+            // Its first rows come with no row event: a statement made them. (IF NOT EXISTS makes none where it exists.)
+            let fills = definition.query.is_some() && !definition.rows_follow;
+            if fills && (definition.is_new || !self.options.tables_existed) {
+                let read = definition.created.iter().find_map(|name| self.names.find(name));
+                if let Some(index) = read {
                     return Err(self.changed(query, index));
                 }
             }
@@ -156,22 +164,23 @@ impl Changes {
         if let Some(index) = read.clone().find_map(|name| self.names.find(name)) {
             return Err(self.changed(query, index));
         }
-        if let Some(reason) = effects.opaque {
-            return Err(self.unclear(query, reason));
+        let written: Vec<TableName> = read.cloned().collect();
+        let is_ignored = |name: &TableName| self.ignored.find(&self.names.fold(name)).is_some();
+        let only_ignored = !written.is_empty() && written.iter().all(is_ignored);
+        match effects.opaque {
+            Some(_) if only_ignored => effects.opaque = None,
+            Some(reason) => return Err(self.unclear(query, reason)),
+            None => {}
         }
         let names = effects.targets.iter().chain(&effects.reads);
         let names = names.flat_map(|name| [name.schema.as_str(), name.name.as_str()]);
         self.ensure_readable(query, names.chain(effects.calls.iter().map(String::as_str)))?;
 
-        let written: Vec<TableName> = read.cloned().collect();
-        let is_ignored = |name: &TableName| self.ignored.find(&self.names.fold(name)).is_some();
-        if !written.is_empty() && written.iter().all(is_ignored) {
-            // What it reads does not matter then; functions that it calls do.
-            effects.reads.clear();
-        }
+        // Functions that it calls, or that a view calls which it reads, may still write elsewhere.
+        effects.vouched = only_ignored;
         effects.targets = written.into_iter().filter(|name| !is_ignored(name)).collect();
         effects.reads.retain(|name| !self.is_temporary(query, name));
-        let is_known = effects == Effects::default() || self.settled.harmless.contains(&effects);
+        let is_known = effects.is_nothing() || self.settled.harmless.contains(&effects);
         if !is_known {
             let asked = Asked {
                 endpoint: self.options.endpoint.clone(),

@@ -23,11 +23,18 @@ pub(crate) struct Effects {
     pub(crate) calls: BTreeSet<String>,
     /// Why its text does not say what it changes.
     pub(crate) opaque: Option<&'static str>,
+    /// It writes to tables that the user wants to be ignored, who so says that such statements do no harm.
+    pub(crate) vouched: bool,
 }
 
 impl Effects {
     pub(super) fn opaque(reason: &'static str) -> Effects {
         Effects { opaque: Some(reason), ..Effects::default() }
+    }
+
+    /// Whether nothing is left to be known.
+    pub(crate) fn is_nothing(&self) -> bool {
+        *self == Effects { vouched: self.vouched, ..Effects::default() }
     }
 
     /// Adds another reading of the same text.
@@ -61,7 +68,7 @@ pub(super) fn effects(names: Names<'_>) -> Option<Effects> {
 /// What the text from `from` on reads and calls.
 pub(super) fn of_query(names: Names<'_>, from: usize) -> Effects {
     match reads(names, from) {
-        None => Effects::opaque(UNKNOWN),
+        None => Effects { calls: calls(names, from).collect(), ..Effects::opaque(UNKNOWN) },
         Some(reads) => {
             Effects { reads: reads.into_iter().collect(), calls: calls(names, from).collect(), ..Effects::default() }
         }

@@ -9,6 +9,8 @@ mod functions;
 mod names;
 mod words;
 
+use std::collections::BTreeSet;
+
 use super::query::Syntax;
 use crate::table::TableName;
 pub(crate) use effects::Effects;
@@ -61,12 +63,55 @@ pub(crate) struct Definition {
     /// Afterwards the same statement may write to other tables than before: a view, a trigger, a routine or
     /// a foreign key may have come or gone.
     pub(crate) rewires: bool,
-    /// What an earlier statement wrote through can't be seen any more: it is gone, or another one.
-    pub(crate) forgets: bool,
+    /// What can't be seen any more of what earlier statements wrote through.
+    pub(crate) forgets: Forgotten,
+    /// The names are those of base tables, whatever temporary tables there are (MySQL's RENAME TABLE).
+    pub(crate) only_base_tables: bool,
     /// The query that fills the new table.
     pub(crate) query: Option<Effects>,
     /// The rows of the new table follow, in the same transaction.
     pub(crate) rows_follow: bool,
+}
+
+/// What a definition takes from sight. A statement before it may have written through that, and the server can't say
+/// so any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Forgotten {
+    #[default]
+    Nothing,
+    /// These tables, with their triggers and foreign keys. A view is not dropped so.
+    Tables(Vec<TableName>),
+    /// What had these names: tables or views.
+    Names(Vec<TableName>),
+    Schema(String),
+    Triggers,
+    Routines,
+    Anything,
+}
+
+impl Forgotten {
+    /// Whether a statement with these effects may have written through it. Names are compared without their case, as
+    /// some servers do. (A cascade can only end at a table that is read if that has a foreign key, and a definition
+    /// of that table stops the stream.)
+    pub(crate) fn concerns(&self, effects: &Effects) -> bool {
+        let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+        let is_in = |names: &[TableName], all: &BTreeSet<TableName>| {
+            all.iter()
+                .any(|one| names.iter().any(|name| same(&one.schema, &name.schema) && same(&one.name, &name.name)))
+        };
+        match self {
+            Forgotten::Nothing => false,
+            Forgotten::Tables(tables) => is_in(tables, &effects.targets),
+            Forgotten::Names(names) => is_in(names, &effects.targets) || is_in(names, &effects.reads),
+            Forgotten::Schema(schema) => {
+                let mut named = effects.targets.iter().chain(&effects.reads);
+                !effects.calls.is_empty() || named.any(|name| same(&name.schema, schema))
+            }
+            Forgotten::Triggers => !effects.targets.is_empty(),
+            Forgotten::Routines => !effects.calls.is_empty(),
+            Forgotten::Anything => true,
+        }
+    }
 }
 
 impl Statement {
@@ -103,12 +148,14 @@ pub(crate) fn classify(text: &str, schema: &str, syntax: Syntax) -> Statement {
         () if is("DROP") => Statement::Definition(drop(names)),
         () if is("RENAME") && second(&["TABLE", "TABLES"]) => {
             let list = names.list(2);
+            let all: Vec<TableName> = list.iter().map(|(name, _)| name.clone()).collect();
             Statement::Definition(Definition {
-                created: list.iter().filter(|(_, to)| *to).map(|(name, _)| name.clone()).collect(),
-                changed: list.into_iter().map(|(name, _)| name).collect(),
+                created: list.into_iter().filter(|(_, to)| *to).map(|(name, _)| name).collect(),
+                changed: all.clone(),
                 removes: true,
                 rewires: true,
-                forgets: true,
+                forgets: Forgotten::Names(all),
+                only_base_tables: !syntax.mariadb,
                 ..Definition::default()
             })
         }
@@ -127,7 +174,7 @@ fn without_settings<'a>(mut words: &'a [Word<'a>]) -> Option<&'a [Word<'a>]> {
         let mut end = None;
         for (i, word) in words.iter().enumerate().skip(2) {
             match word {
-                Word::Sign('(') => depth += 1,
+                Word::Open(_) => depth += 1,
                 Word::Sign(')') => depth = depth.saturating_sub(1),
                 word if depth == 0 && word.is("FOR") && !(Names { words, schema: "" }).is_part(i) => {
                     end = Some(i + 1);
@@ -221,13 +268,29 @@ fn kind(names: Names<'_>) -> Option<usize> {
 
 /// A definition of something other than tables and schemas.
 fn other(names: Names<'_>, kind: Option<usize>) -> Definition {
-    let known = kind.and_then(|i| KINDS.iter().find(|(kind, _)| names.words[i].is(kind)));
-    let Some(&(_, rewires)) = known else {
-        return Definition { changed: names.all(), rewires: true, forgets: true, ..Definition::default() };
+    let known = kind.and_then(|i| Some((i, KINDS.iter().find(|(kind, _)| names.words[i].is(kind))?)));
+    let Some((at, &(_, rewires))) = known else {
+        let forgets = Forgotten::Anything;
+        return Definition { changed: names.all(), rewires: true, forgets, ..Definition::default() };
     };
-    let adds = names.words[0].is("CREATE")
-        && !names.words.get(1..kind.unwrap_or(1)).is_some_and(|w| w.iter().any(|w| w.is("REPLACE")));
-    Definition { rewires, forgets: rewires && !adds, ..Definition::default() }
+    let is = |keyword: &str| names.words[at].is(keyword);
+    let adds = names.words[0].is("CREATE") && !names.words[1..at].iter().any(|word| word.is("REPLACE"));
+    if is("INDEX") && !adds {
+        // It may be the key by which rows are told apart.
+        let on = (at..names.words.len()).find(|&i| names.words[i].is("ON") && !names.is_part(i));
+        let table = on.and_then(|on| names.one(on + 1));
+        return Definition {
+            changed: table.map_or_else(|| names.all(), |(table, _)| vec![table]),
+            ..Definition::default()
+        };
+    }
+    let forgets = match () {
+        () if !rewires || adds => Forgotten::Nothing,
+        () if is("VIEW") => Forgotten::Names(changed(names, at + 1)),
+        () if is("TRIGGER") => Forgotten::Triggers,
+        () => Forgotten::Routines,
+    };
+    Definition { rewires, forgets, ..Definition::default() }
 }
 
 fn create(names: Names<'_>) -> Definition {
@@ -237,23 +300,28 @@ fn create(names: Names<'_>) -> Definition {
     let replaces = before("REPLACE");
     if names.words[at].is_any(&["DATABASE", "SCHEMA"]) {
         let drops_schema = replaces.then(|| name(names, at + 1)).flatten();
-        let drops = drops_schema.is_some();
-        return Definition { rewires: drops, forgets: drops, drops_schema, ..Definition::default() };
+        return Definition {
+            rewires: drops_schema.is_some(),
+            forgets: drops_schema.clone().map_or(Forgotten::Nothing, Forgotten::Schema),
+            drops_schema,
+            ..Definition::default()
+        };
     }
     if !names.words[at].is_any(&["TABLE", "SEQUENCE"]) {
         return other(names, kind);
     }
-    let from = names.skip(at + 1);
+    let from = names.after_if(at + 1);
     let Some((table, after)) = names.one(from) else { return other(names, None) };
     let is_temporary = before("TEMPORARY");
     let rest = &names.words[after..];
+    let replaced = if replaces { vec![table.clone()] } else { Vec::new() };
     Definition {
-        changed: if replaces { vec![table.clone()] } else { Vec::new() },
+        forgets: if replaces && !is_temporary { Forgotten::Tables(replaced.clone()) } else { Forgotten::Nothing },
+        changed: replaced,
         created: vec![table],
         is_new: from == at + 1 && !replaces,
         is_temporary,
         rewires: !is_temporary && (replaces || has_foreign_key(rest)),
-        forgets: !is_temporary && replaces,
         query: has_query(rest).then(|| of_query(names, after)),
         rows_follow: matches!(rest, [.., start, end] if start.is("START") && end.is("TRANSACTION")),
         ..Definition::default()
@@ -281,7 +349,7 @@ fn alter(names: Names<'_>) -> Definition {
             kind => other(names, kind),
         };
     };
-    let Some((table, after)) = names.one(names.skip(at + 1)) else { return other(names, None) };
+    let Some((table, after)) = names.one(names.after_if(at + 1)) else { return other(names, None) };
     let mut definition = Definition { changed: vec![table], ..Definition::default() };
     for i in after..names.words.len() {
         let word = &names.words[i];
@@ -308,7 +376,9 @@ fn alter(names: Names<'_>) -> Definition {
     definition.removes = !definition.created.is_empty();
     let (rest, further) = (&names.words[after..], definition.changed.len() > 1);
     definition.rewires = further || has_foreign_key(rest);
-    definition.forgets = further || (definition.rewires && rest.iter().any(|word| word.is("DROP")));
+    if further || (definition.rewires && rest.iter().any(|word| word.is("DROP"))) {
+        definition.forgets = Forgotten::Names(definition.changed.clone());
+    }
     definition
 }
 
@@ -316,15 +386,17 @@ fn drop(names: Names<'_>) -> Definition {
     let kind = kind(names);
     let Some(at) = kind else { return other(names, None) };
     if names.words[at].is_any(&["DATABASE", "SCHEMA"]) {
-        return Definition { drops_schema: name(names, at + 1), rewires: true, forgets: true, ..Definition::default() };
+        let drops_schema = name(names, at + 1);
+        let forgets = drops_schema.clone().map_or(Forgotten::Anything, Forgotten::Schema);
+        return Definition { drops_schema, rewires: true, forgets, ..Definition::default() };
     }
     if !names.words[at].is_any(&["TABLE", "TABLES", "SEQUENCE"]) {
         return other(names, kind);
     }
     let is_temporary = names.words[1..at].iter().any(|word| word.is("TEMPORARY"));
     let changed = changed(names, at + 1);
-    let forgets = !is_temporary;
-    Definition { changed, removes: true, is_temporary, rewires: forgets, forgets, ..Definition::default() }
+    let forgets = if is_temporary { Forgotten::Nothing } else { Forgotten::Tables(changed.clone()) };
+    Definition { changed, removes: true, is_temporary, rewires: !is_temporary, forgets, ..Definition::default() }
 }
 
 fn changed(names: Names<'_>, from: usize) -> Vec<TableName> {
@@ -333,7 +405,7 @@ fn changed(names: Names<'_>, from: usize) -> Vec<TableName> {
 
 /// The name of a schema at `from`.
 fn name(names: Names<'_>, from: usize) -> Option<String> {
-    names.words.get(names.skip(from))?.name()
+    names.words.get(names.after_if(from))?.name()
 }
 
 #[cfg(test)]

@@ -47,18 +47,21 @@ impl Names<'_> {
         i > 0 && (self.is_sign(i - 1, '.') || self.is_sign(i - 1, '@'))
     }
 
-    /// The place after `IF EXISTS` and MariaDB's `WAIT n` and `NOWAIT`.
-    pub(super) fn skip(&self, mut i: usize) -> usize {
-        while let Some(word) = self.words.get(i) {
-            if self.is(i, "WAIT") {
-                i += 2;
-            } else if word.is_any(&["IF", "NOT", "EXISTS", "NOWAIT"]) {
-                i += 1;
-            } else {
-                break;
-            }
+    /// The place after `IF EXISTS` or `IF NOT EXISTS`, which are reserved words and no names.
+    pub(super) fn after_if(&self, mut i: usize) -> usize {
+        while self.words.get(i).is_some_and(|word| word.is_any(&["IF", "NOT", "EXISTS"])) {
+            i += 1;
         }
         i
+    }
+
+    /// The place after MariaDB's `WAIT n` and `NOWAIT`, which stand behind a name and can be names.
+    fn after_wait(&self, i: usize) -> usize {
+        match () {
+            () if self.is(i, "WAIT") => i + 2,
+            () if self.is(i, "NOWAIT") => i + 1,
+            () => i,
+        }
     }
 
     /// A name, qualified or not, at `i`, and the place after it.
@@ -77,10 +80,10 @@ impl Names<'_> {
     /// Names separated by commas or by `TO`, as in DROP TABLE and RENAME TABLE; with whether `TO` came before.
     pub(super) fn list(&self, from: usize) -> Vec<(TableName, bool)> {
         let mut found = Vec::new();
-        let (mut next, mut to) = (self.skip(from), false);
+        let (mut next, mut to) = (self.after_if(from), false);
         while let Some((name, after)) = self.one(next) {
             found.push((name, to));
-            let after = self.skip(after);
+            let after = self.after_wait(after);
             to = self.is(after, "TO");
             if !to && !self.is_sign(after, ',') {
                 break;

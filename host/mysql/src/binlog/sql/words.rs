@@ -22,6 +22,8 @@ pub(super) enum Word<'a> {
     /// A string.
     Value,
     Sign(char),
+    /// An opening parenthesis; the one that closes it, or the end of the text, is so many words further on.
+    Open(usize),
 }
 
 impl Word<'_> {
@@ -34,7 +36,10 @@ impl Word<'_> {
     }
 
     pub(super) fn is_sign(&self, sign: char) -> bool {
-        *self == Word::Sign(sign)
+        match self {
+            Word::Open(_) => sign == '(',
+            word => *word == Word::Sign(sign),
+        }
     }
 
     /// Its text, if it can be a name behind a dot: there digits alone can.
@@ -65,7 +70,8 @@ pub(super) fn words(text: &str, syntax: Syntax) -> Option<Vec<Word<'_>>> {
         if words.len() >= WORDS_MAX {
             return None;
         }
-        if c.is_whitespace() || c.is_control() {
+        // What is not ASCII is a letter to the servers, spaces included.
+        if c.is_ascii_whitespace() || c.is_ascii_control() {
             rest = &rest[c.len_utf8()..];
         } else if c == '#' || is_line_comment(rest) {
             rest = rest.split_once('\n').map_or("", |(_, after)| after);
@@ -93,12 +99,31 @@ pub(super) fn words(text: &str, syntax: Syntax) -> Option<Vec<Word<'_>>> {
             rest = &rest[c.len_utf8()..];
         }
     }
+    close(&mut words);
     Some(words)
+}
+
+/// Matches parentheses, once for all that will ask.
+fn close(words: &mut [Word<'_>]) {
+    let mut open = Vec::new();
+    for i in 0..words.len() {
+        match words[i] {
+            Word::Sign('(') => open.push(i),
+            Word::Sign(')') => {
+                if let Some(at) = open.pop() {
+                    words[at] = Word::Open(i - at);
+                }
+            }
+            _ => {}
+        }
+    }
+    let end = words.len();
+    open.into_iter().for_each(|at| words[at] = Word::Open(end - at));
 }
 
 fn is_line_comment(text: &str) -> bool {
     let after = text.strip_prefix("--").map(|after| after.chars().next());
-    after.is_some_and(|next| next.is_none_or(|c| c.is_whitespace() || c.is_control()))
+    after.is_some_and(|next| next.is_none_or(|c| c.is_ascii_whitespace() || c.is_ascii_control()))
 }
 
 fn is_name(c: char) -> bool {
@@ -126,18 +151,10 @@ fn quoted(text: &str, quote: char, escapes: bool) -> (String, &str) {
 
 /// The place of the parenthesis that closes the one at `open`, or the end.
 pub(super) fn closing(words: &[Word<'_>], open: usize) -> usize {
-    let mut depth = 0usize;
-    for (i, word) in words.iter().enumerate().skip(open) {
-        if word.is_sign('(') {
-            depth += 1;
-        } else if word.is_sign(')') {
-            depth = depth.saturating_sub(1);
-            if depth == 0 {
-                return i;
-            }
-        }
+    match words.get(open) {
+        Some(Word::Open(further)) => (open + further).min(words.len()),
+        _ => words.len(),
     }
-    words.len()
 }
 
 #[cfg(test)]
@@ -148,6 +165,7 @@ mod tests {
         let one = |word: &Word<'_>| match word {
             Word::Value => "'".to_owned(),
             Word::Sign(c) => c.to_string(),
+            Word::Open(_) => "(".to_owned(),
             word => word.part().unwrap_or_default(),
         };
         words(text, syntax).unwrap().iter().map(one).collect()
