@@ -2,6 +2,7 @@
 
 mod fence;
 mod forget;
+mod gone;
 mod rebuild;
 mod tables;
 

@@ -14,8 +14,8 @@
 //!
 //! An unconditional delete costs little and makes the target independent of what an earlier
 //! version of the logic wrote. That "`+I` writes nothing" holds only for targets that rowmill has
-//! written from empty: with `sink.existing: keep`, and in a process that rebuilt the target, an insert is
-//! treated as an update.
+//! written from empty: with `sink.existing: keep`, in a process that rebuilt the target, and after a rebuild that left
+//! rows, an insert is treated as an update.
 
 //!
 //! # Upstream of an aggregate

@@ -126,6 +126,15 @@ pub enum Error {
         /// What to do.
         choices: String,
     },
+    /// The state was written by another version, or is damaged where its checksums don't see it.
+    #[error(
+        "the state of the aggregates can't be read: {found}; make it anew from the source with `rowmill run FILE \
+         --rebuild`, or run the version that wrote it"
+    )]
+    StateUnreadable {
+        /// What is there.
+        found: String,
+    },
     /// Source or target: connection, server, schema, or another process that took over.
     #[error(transparent)]
     MySql(#[from] rowmill_mysql::Error),
@@ -182,7 +191,9 @@ impl Error {
             | Self::FailingRows { .. }
             | Self::Aggregate { .. }
             | Self::Group { .. } => Fault::Component,
-            Self::Stopped { .. } | Self::StateMismatch { .. } | Self::State(_) => Fault::Configuration,
+            Self::Stopped { .. } | Self::StateMismatch { .. } | Self::StateUnreadable { .. } | Self::State(_) => {
+                Fault::Configuration
+            }
             Self::MySql(error) | Self::SnapshotInterrupted(error) => fault(error.fault()),
             Self::Verify { .. } | Self::Rebuild { .. } | Self::Progress { .. } => Fault::Configuration,
             Self::Interrupted | Self::Columns(_) | Self::Internal(_) => Fault::Internal,

@@ -428,8 +428,13 @@ impl Sink {
         self.table.as_deref().filter(|table| !table.contains(TABLE))
     }
 
-    /// Whether a target table can have this name, whatever the source table's is.
-    pub fn may_be_table(&self, name: &str) -> bool {
+    /// Whether a target table can have this name, whatever the source table's is. `folds`: the server keeps names in
+    /// lower case.
+    pub fn may_be_table(&self, name: &str, folds: bool) -> bool {
+        if folds && let Some(table) = &self.table {
+            return Sink { table: Some(table.to_lowercase()), ..self.clone() }
+                .may_be_table(&name.to_lowercase(), false);
+        }
         let Some(table) = &self.table else { return true };
         let Some((before, after)) = table.split_once(TABLE) else { return table == name };
         let source = name.strip_prefix(before).and_then(|rest| {
@@ -545,19 +550,24 @@ impl Default for Batch {
     }
 }
 
-/// When an epoch closes, at the latest; it also closes when the stream is dry.
+/// When an epoch closes, at the latest; it also closes when the stream is dry, but then not sooner than `pace`
+/// after the commit before it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Epoch {
     /// Rows.
     pub rows: usize,
     /// Bytes.
     pub bytes: usize,
+    /// Source transactions that follow each other are committed together for so long. Zero: each as soon as the
+    /// target can take it.
+    #[serde(with = "units::duration", default)]
+    pub pace: Duration,
 }
 
-/// Two epochs are in memory at most: 64 MiB of rows.
+/// Two epochs are in memory at most: 64 MiB of rows. A hundred commits a second cost the servers little.
 impl Default for Epoch {
     fn default() -> Self {
-        Self { rows: 65_536, bytes: 32 << 20 }
+        Self { rows: 65_536, bytes: 32 << 20, pace: Duration::from_millis(10) }
     }
 }
 
@@ -630,9 +640,13 @@ mod tests {
             ("x_${table}_of_${table}", "x_o_of_p", false),
             ("${table}", "été", true),
         ] {
-            assert_eq!(sink(table).may_be_table(name), may_be, "{table} {name}");
+            assert_eq!(sink(table).may_be_table(name, false), may_be, "{table} {name}");
         }
-        assert!(Sink { table: None, ..pipeline.sink.clone() }.may_be_table("orders"));
+        assert!(!sink("${table}_Clean").may_be_table("orders_clean", false));
+        assert!(
+            sink("${table}_Clean").may_be_table("orders_clean", true) && !sink("Clean").may_be_table("cleaner", true)
+        );
+        assert!(Sink { table: None, ..pipeline.sink.clone() }.may_be_table("orders", false));
         let calls = pipeline.steps[0].kind.calls(0);
         assert_eq!(calls[0].0, "/steps/0/map/total");
     }

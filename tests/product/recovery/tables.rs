@@ -54,6 +54,32 @@ fn keys_in_another_spelling_are_the_collations_business() {
     }
 }
 
+/// Where a column of the key can be NULL, rows are found by a hash of the key as it is spelt.
+#[test]
+fn keys_that_can_be_null_are_other_keys_in_another_spelling() {
+    for kind in BOTH {
+        let workspace = Workspace::new(shared(kind), shared(kind), &format!("tables_hashed_{kind:?}"));
+        workspace.write_pipeline(
+            "pipeline: hashed\nsource: { url: \"${SOURCE}\", tables: [t] }\nsteps: []\n\
+             sink: { url: \"${TARGET}\", table: out, key: [id, region], meta: \"${META}\" }\n",
+        );
+        workspace.source_sql(
+            "CREATE TABLE t (id INT PRIMARY KEY, region VARCHAR(9), v INT);
+             INSERT INTO t VALUES (7, 'EU', 1), (8, NULL, 2), (9, 'us ', 3)",
+        );
+        workspace.catch_up();
+        // While nobody follows, and the log of it is gone.
+        workspace.source_sql("UPDATE t SET region = 'eu' WHERE id = 7; UPDATE t SET region = 'us' WHERE id = 9");
+        expect(&run(&workspace, &["--rebuild"]), 0, &["deleted rows that the source does not give", "rows=2"]);
+        let rows = "SELECT id, region, v FROM";
+        assert_eq!(
+            workspace.target_sql(&format!("{rows} `out` ORDER BY id")),
+            workspace.source_sql(&format!("{rows} t ORDER BY id"))
+        );
+        workspace.verify();
+    }
+}
+
 #[test]
 fn keys_beyond_the_plans_types_are_found_and_deleted() {
     for kind in BOTH {

@@ -50,16 +50,21 @@ impl Manifest {
     }
 
     pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Self, Error> {
-        let damaged = |error: serde_json::Error| {
-            Error::internal(format!("the manifest of checkpoint {} can't be read: {error}", checkpoint.sequence))
-        };
-        let manifest: Manifest = serde_json::from_slice(&checkpoint.manifest).map_err(damaged)?;
-        match manifest.format {
-            FORMAT => Ok(manifest),
-            other => Err(Error::internal(format!(
-                "the state was written in format {other}, this version of rowmill reads format {FORMAT}"
-            ))),
+        // The format first: what another one holds besides is not known here.
+        #[derive(Deserialize)]
+        struct Versioned {
+            format: u32,
         }
+        let unreadable = |error: serde_json::Error| Error::StateUnreadable {
+            found: format!("the manifest of checkpoint {} is damaged: {error}", checkpoint.sequence),
+        };
+        let Versioned { format } = serde_json::from_slice(&checkpoint.manifest).map_err(unreadable)?;
+        if format != FORMAT {
+            return Err(Error::StateUnreadable {
+                found: format!("it was written in format {format}, and this version of rowmill reads format {FORMAT}"),
+            });
+        }
+        serde_json::from_slice(&checkpoint.manifest).map_err(unreadable)
     }
 
     pub(crate) fn bytes(&self) -> Result<Vec<u8>, Error> {

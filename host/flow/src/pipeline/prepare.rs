@@ -2,7 +2,7 @@
 //! bound to the tables, the target. All problems are reported at once where one does not hide another.
 
 use rowmill_mysql::preflight::{self, CheckOptions, PreflightError, ServerInfo};
-use rowmill_mysql::sink::{self, Expected, Progress, Sink, SinkOptions, Target};
+use rowmill_mysql::sink::{self, Expected, Held, Progress, Sink, SinkOptions, Target};
 use rowmill_mysql::{ANEW, Endpoint, Flavor, SslMode, TableDef};
 
 use super::digest::{difference, digest};
@@ -123,7 +123,9 @@ pub(crate) async fn prepare(
         Err(error) => Err(error),
     };
     let stored = expected.as_ref().map(|expected| expected.progress().filter(|_| !rebuild));
-    let checkpoint = state.checkpoint().map(|checkpoint| Manifest::read(&checkpoint)).transpose()?;
+    // A rebuild makes the state anew, whatever is left of it.
+    let checkpoint = state.checkpoint().filter(|_| !rebuild);
+    let checkpoint = checkpoint.map(|checkpoint| Manifest::read(&checkpoint)).transpose()?;
     let start = match &stored {
         Ok(Some(Progress { position: Some(position), incarnation, .. })) => {
             // Aggregates are brought up from their state's position, which is the older one.
@@ -162,9 +164,13 @@ pub(crate) async fn prepare(
     }
     let targets: Vec<Target> = bound.tables.iter().map(|table| table.target.clone()).collect();
     // A rebuild writes over what is there; so does one that a crash has interrupted, or that has its state.
-    let first_start = !rebuild
-        && progress.is_none_or(|progress| progress.position.is_none() && !progress.rebuilding && checkpoint.is_none());
-    let findings = Sink::check(&sink, &targets, first_start).await;
+    let held = match progress {
+        Some(progress) if progress.position.is_some() => Held::Rows,
+        _ if rebuild || checkpoint.is_some() => Held::Anything,
+        Some(progress) if progress.rebuilding => Held::Anything,
+        _ => Held::Nothing,
+    };
+    let findings = Sink::check(&sink, &targets, held).await;
     let findings = findings.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
     if !findings.is_empty() {
         return Err(Error::Plan(findings.iter().map(|finding| finding_problem(finding, "/sink")).collect()));

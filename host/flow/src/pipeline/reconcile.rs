@@ -9,9 +9,9 @@
 //! # Why no row is taken for extra that was written
 //!
 //! Two keys are the same if the target's unique key takes them for the same, since that is how a write finds
-//! its row. So texts are compared by the collation of the target's column. Where that is none whose rule is
-//! known here, they are compared by their characters, trailing spaces aside: a write gives the row that it
-//! finds the spelling that it brings. Numbers and dates are compared in the plan's type, in which they
+//! its row. So where the key is a hash that the sink adds, hashes are compared, and else texts by the collation of
+//! the target's column. Where that is none whose rule is known here, they are compared by their characters, trailing
+//! spaces aside if the collation pads: a write gives the row that it finds the spelling that it brings. Numbers and dates are compared in the plan's type, in which they
 //! were written; a value that the plan's type does not express was not.
 //!
 //! # Why it may stop anywhere
@@ -29,7 +29,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType, Field};
-use rowmill_mysql::sink::{KEY_HASH, Removal, Sink, Target, Write};
+use rowmill_mysql::sink::{KEY_HASH, KeyHasher, Removal, Sink, Target, Write};
 use rowmill_mysql::snapshot::{Key, KeyScan, ScannedRows};
 use rowmill_mysql::{Conn, TableDef};
 use xxhash_rust::xxh3::xxh3_128;
@@ -43,6 +43,8 @@ use crate::plan::{Collate, Existing};
 
 /// A collation that compares characters, trailing spaces aside.
 const BY_CHARACTERS: &str = "utf8mb4_bin";
+/// One that compares them, trailing spaces included.
+const BY_ALL_CHARACTERS: &str = "utf8mb4_0900_bin";
 
 /// The keys that a rebuild has written to one target.
 pub(super) struct Written {
@@ -51,6 +53,8 @@ pub(super) struct Written {
     /// Its columns that are the key's, and those of the plan's rows.
     columns: Vec<usize>,
     key: Vec<usize>,
+    /// Where the sink hashes the key, its columns stand for the key's.
+    hasher: Option<(KeyHasher, Vec<usize>)>,
     /// The types in which keys are written.
     types: Vec<DataType>,
     compared: Keys,
@@ -69,7 +73,15 @@ impl Written {
         let found = definition.schema();
         let mut columns = Vec::new();
         let mut fields = Vec::new();
-        for &key in &target.key {
+        let hasher = KeyHasher::of(target, &definition)?;
+        let mut key = target.key.clone();
+        if hasher.is_some() {
+            key.retain(|&column| Some(column) == target.ordinality);
+            let hash = definition.columns.iter().position(|column| same_name(&column.name, KEY_HASH));
+            columns.extend(hash);
+            fields.push(Field::new(KEY_HASH, DataType::Binary, false));
+        }
+        for &key in &key {
             let field = target.schema.field(key);
             let column = found.fields().iter().position(|column| same_name(column.name(), field.name()));
             let column = column.ok_or_else(|| Error::internal(format!("the target has no column {}", field.name())))?;
@@ -80,7 +92,8 @@ impl Written {
         let compared = compared.map_err(|(_, message)| Error::internal(format!("the target's key: {message}")))?;
         Ok(Self {
             types: fields.iter().map(|field| field.data_type().clone()).collect(),
-            key: target.key.clone(),
+            key,
+            hasher: hasher.map(|hasher| (hasher, target.event_key())),
             columns,
             compared,
             definition,
@@ -90,7 +103,13 @@ impl Written {
 
     /// Notes the rows of a write.
     pub(super) fn note(&mut self, write: &Write) -> Result<(), Error> {
-        let keys: Vec<ArrayRef> = self.key.iter().map(|&column| Arc::clone(write.rows.column(column))).collect();
+        let taken = |columns: &[usize]| -> Vec<ArrayRef> {
+            columns.iter().map(|&column| Arc::clone(write.rows.column(column))).collect()
+        };
+        let mut keys = taken(&self.key);
+        if let Some((hasher, hashed)) = &self.hasher {
+            keys.insert(0, hasher.hashes(&taken(hashed))?);
+        }
         for key in &self.compared.encode(&keys)? {
             self.keys.add(key.data(), xxh3_128(key.data()), &[]).map_err(scratch)?;
         }
@@ -136,7 +155,11 @@ fn compared_as(plan: &Field, target: &Field) -> Field {
     let by =
         |collation: &str| field.clone().with_metadata(HashMap::from([("collation".to_owned(), collation.to_owned())]));
     let own = by(collation);
-    if keys::rule(&own, Collate::Column).is_ok() { own } else { by(BY_CHARACTERS) }
+    let pads = !collation.contains("_0900_") && !collation.contains("_nopad_");
+    match keys::rule(&own, Collate::Column).is_ok() {
+        true => own,
+        false => by(if pads { BY_CHARACTERS } else { BY_ALL_CHARACTERS }),
+    }
 }
 
 fn cast(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, Error> {
@@ -235,6 +258,7 @@ impl Flow {
                 tracing::info!(table = %target.table, rows = extra, "deleted rows that the source does not give")
             }
             (_, false) => {
+                self.extras_left = true;
                 let why = if created { "existing is keep" } else { "this pipeline did not create the table" };
                 tracing::warn!(table = %target.table, rows = extra, why,
                     "left rows that the source does not give; `rowmill run FILE --rebuild --delete-extra` deletes them");
@@ -269,6 +293,9 @@ mod tests {
         assert!(!same("utf8mb4_bin", "KOLN", "koln") && !same("utf8mb4_0900_bin", "a", "a "));
         // Not known here: by characters, trailing spaces aside.
         assert!(!same("latin1_german1_ci", "KOLN", "koln") && same("latin1_german1_ci", "koln", "koln "));
+        for collation in ["utf8mb4_ja_0900_as_cs", "utf8mb4_0900_as_ci", "latin1_swedish_nopad_ci"] {
+            assert!(!same(collation, "koln", "koln ") && same(collation, "koln", "koln"), "{collation}");
+        }
     }
 
     #[test]

@@ -40,7 +40,10 @@ pub(super) enum Beginning {
 
 /// Decides by what the target and the state folder say.
 pub(super) async fn begin(plan: &Pipeline, state: &State, stored: &Stored, digest: &str) -> Result<Beginning, Error> {
-    let newest = state.checkpoint().map(|checkpoint| Manifest::read(&checkpoint)).transpose()?;
+    let newest = match state.checkpoint().map(|checkpoint| Manifest::read(&checkpoint)).transpose() {
+        Err(_) if stored.rebuilding => None,
+        read => read?,
+    };
     let folder = state_folder(plan)?.display().to_string();
     let mismatch = |what: String, choices: &str| Error::StateMismatch {
         pipeline: plan.name.clone(),

@@ -229,6 +229,8 @@ pub(super) struct Flow {
     pub(super) rebuilding: bool,
     /// Those are deleted in every target.
     pub(super) delete_extra: bool,
+    /// A rebuild left rows that the source does not give, so an insert can meet rows of its key.
+    pub(super) extras_left: bool,
     /// What a rebuild has written, per table.
     written: Option<Vec<Written>>,
     /// The target can't hold a group yet.
@@ -312,6 +314,7 @@ impl Flow {
             split_transactions: split,
             aggregates: (!aggregates.is_empty()).then(|| serde_json::to_value(&aggregates).unwrap_or_default()),
             rebuilt: self.rebuilding && self.storing_position,
+            extras_left: self.extras_left,
         };
         self.now.skipped += filled.skipped;
         self.now.split_transactions += split;

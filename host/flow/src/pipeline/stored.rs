@@ -92,6 +92,6 @@ pub async fn reset(plan: &Pipeline, drop_target: bool) -> Result<Reset, Error> {
         Some(table) => vec![table.to_owned()],
         None => read.iter().map(|table| plan.sink.table_for(&table.name)).collect(),
     };
-    let targets = TargetNames { known, may_be: &|name| plan.sink.may_be_table(name) };
+    let targets = TargetNames { known, may_be: &|name, folds| plan.sink.may_be_table(name, folds) };
     Ok(sink::reset(&options, drop_target.then_some(&targets)).await?)
 }

@@ -13,7 +13,7 @@ use super::fit::misfit;
 use super::grants::Grants;
 use super::key_hash::{KEY_HASH, is_key_hash};
 use super::shape::{Surroundings, creator, has_second_key, matching_key, position, unwritten};
-use super::{Existing, Mode, SinkOptions, Target, meta};
+use super::{Existing, Held, Mode, SinkOptions, Target, meta};
 use crate::endpoint::{Conn, flavor};
 use crate::error::{Doing, Problem, Result};
 use crate::statement::Statement;
@@ -22,7 +22,7 @@ use crate::table::{Column, ColumnData, TableDef, TableName, quote, read_definiti
 /// What the sink does with its tables. SELECT is for finding the rows to delete, and for `verify`.
 const PRIVILEGES: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
 
-pub(super) async fn check(options: &SinkOptions, targets: &[Target], first_start: bool) -> Result<Vec<Problem>> {
+pub(super) async fn check(options: &SinkOptions, targets: &[Target], held: Held) -> Result<Vec<Problem>> {
     let mut conn = options.endpoint.connect().await?;
     let (flavor, _) = flavor(&mut conn).await?;
     let grants = Grants::read(&mut conn, flavor).await?;
@@ -39,7 +39,7 @@ pub(super) async fn check(options: &SinkOptions, targets: &[Target], first_start
             ));
             continue;
         }
-        check_target(&mut conn, options, target, first_start, &grants, &dialect, &mut problems).await?;
+        check_target(&mut conn, options, target, held, &grants, &dialect, &mut problems).await?;
     }
     Ok(problems)
 }
@@ -97,7 +97,7 @@ async fn check_target(
     conn: &mut Conn,
     options: &SinkOptions,
     target: &Target,
-    first_start: bool,
+    held: Held,
     grants: &Grants,
     dialect: &Dialect,
     problems: &mut Vec<Problem>,
@@ -109,6 +109,10 @@ async fn check_target(
     }
     privileges(problems, grants, &target.table, &PRIVILEGES, options);
     let Some(def) = read_definition(conn, &target.table).await? else {
+        if held == Held::Rows {
+            problems.push(gone(&target.table));
+            return Ok(());
+        }
         return check_missing(conn, options, target, grants, dialect, problems).await;
     };
     let start = problems.len();
@@ -123,7 +127,7 @@ async fn check_target(
     check_columns(target, &def, dialect, options, problems);
     check_key(conn, options, target, &def, grants, problems).await?;
     // Whether it holds rows is only asked of a table that could be written to.
-    if first_start && options.existing == Existing::Refuse && problems.len() == start {
+    if held == Held::Nothing && options.existing == Existing::Refuse && problems.len() == start {
         let row = conn.query_first::<u8>(Statement::new("SELECT 1 FROM ").table(&target.table).text(" LIMIT 1")).await;
         match row {
             Ok(None) => {}
@@ -149,6 +153,16 @@ async fn check_target(
         }
     }
     Ok(())
+}
+
+/// The progress speaks of rows in a table that is not there any more: an empty one would lack them.
+pub(super) fn gone(table: &TableName) -> Problem {
+    Problem::new(
+        format!("table {table}"),
+        "no such table, although the stored progress says that its rows are written",
+        "the table with its rows",
+        "restore it, or write all rows again: `rowmill run FILE --rebuild`",
+    )
 }
 
 async fn check_missing(

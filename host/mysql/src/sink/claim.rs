@@ -27,6 +27,7 @@
 
 use std::sync::Arc;
 
+use super::check::gone;
 use super::compact::Keys;
 use super::create::{Dialect, create_statement};
 use super::grants::Grants;
@@ -100,7 +101,9 @@ async fn attempt(
 ) -> Result<Option<Claimed>> {
     let mut session = Session::open(options).await?;
     meta::ensure(&mut session.conn, options).await?;
-    create_missing(&mut session, options, targets).await?;
+    // Rows of a stored position are in the targets.
+    let goes_on = takeover == Takeover::GoOn && expected.progress().is_some_and(|seen| seen.position.is_some());
+    create_missing(&mut session, options, targets, goes_on).await?;
     let grants = Grants::read(&mut session.conn, session.flavor).await?;
     let mut shapes = Vec::with_capacity(targets.len());
     let mut keys = Vec::with_capacity(targets.len());
@@ -123,11 +126,14 @@ async fn attempt(
     Ok(taken.map(|progress| Claimed { session, shapes, keys, progress }))
 }
 
-async fn create_missing(session: &mut Session, options: &SinkOptions, targets: &[Target]) -> Result<()> {
+async fn create_missing(session: &mut Session, options: &SinkOptions, targets: &[Target], goes_on: bool) -> Result<()> {
     let mut dialect = None;
     for target in targets {
         if created_by(&mut session.conn, &target.table).await?.is_some() {
             continue;
+        }
+        if goes_on {
+            return Err(Error::Target { problems: vec![gone(&target.table)] });
         }
         if !options.create {
             return Err(Error::TableMissing { table: target.table.clone() });

@@ -36,7 +36,10 @@ const ADDED: [(&str, &str); 4] = [
         "rebuild_since",
         "DATETIME(6) NULL COMMENT 'a rebuild of the target began at this moment and is not finished, UTC'",
     ),
-    ("rebuild_deletes", "TINYINT NULL COMMENT 'the rebuild deletes extra rows also where they may belong to others'"),
+    (
+        "rebuild_deletes",
+        "TINYINT NULL COMMENT 'the rebuild deletes extra rows also where they may belong to others; 0 after one that left some'",
+    ),
 ];
 
 const STEP: &str = "step VARCHAR(255) NOT NULL COMMENT 'id of the step'";

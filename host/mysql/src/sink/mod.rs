@@ -59,10 +59,10 @@ use crate::snapshot::SnapshotProgress;
 use crate::table::TableName;
 
 pub use hold::{Holds, Unholdable};
-pub use key_hash::{INVISIBLE, KEY_HASH, KEY_HASH_BYTES, key_hash_field};
+pub use key_hash::{INVISIBLE, KEY_HASH, KEY_HASH_BYTES, KeyHasher, key_hash_field};
 pub use progress::{Progress, Stopped};
 pub use remove::Removal;
-pub use reset::{Kept, Reset, TargetNames, Why, reset, tables_read};
+pub use reset::{Kept, Reset, TargetNames, Why, abandoned, reset, tables_read};
 
 pub(crate) use create::fits_arrow as names_type;
 
@@ -160,8 +160,11 @@ pub struct ProgressUpdate {
     pub as_of: Option<i64>,
     /// What aggregate steps keep with the position, stored as it is; `None` leaves the stored one.
     pub aggregates: Option<serde_json::Value>,
-    /// A rebuild ends with this epoch: the target holds what the pipeline makes, and nothing else.
+    /// A rebuild ends with this epoch: the target holds what the pipeline makes, and nothing else but rows that
+    /// were left.
     pub rebuilt: bool,
+    /// It left rows that the source does not give.
+    pub extras_left: bool,
     /// Rows read from the source, added to the stored count.
     pub rows_in: u64,
     /// Rows skipped because of errors, added to the stored count.
@@ -217,6 +220,17 @@ pub struct Sink {
     state: State,
 }
 
+/// What the targets are known to hold before a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// Nothing of this pipeline: it starts for the first time.
+    Nothing,
+    /// Whatever there is will be written over: a rebuild, or a start that was interrupted before its first position.
+    Anything,
+    /// The rows up to a stored position.
+    Rows,
+}
+
 /// What a process that takes a pipeline over does with progress that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takeover {
@@ -267,9 +281,10 @@ struct State {
 impl Sink {
     /// Everything in the way of writing to the targets; changes nothing on the server.
     ///
-    /// On a first start a target that holds rows is a problem too, unless they may be kept.
-    pub async fn check(options: &SinkOptions, targets: &[Target], first_start: bool) -> Result<Vec<Problem>> {
-        check::check(options, targets, first_start).await
+    /// On a first start a target that holds rows is a problem too, unless they may be kept; on one that goes on
+    /// from a stored position a target that is missing.
+    pub async fn check(options: &SinkOptions, targets: &[Target], held: Held) -> Result<Vec<Problem>> {
+        check::check(options, targets, held).await
     }
 
     /// The stored progress; needs only the right to read it. `None` before the first start.
@@ -286,7 +301,7 @@ impl Sink {
     /// answers the stored progress as of that moment. `first` is the progress of a first start, or of
     /// one that starts over; an empty `incarnation` in it is replaced by a random one.
     ///
-    /// [`Check`](Self::check) a start that starts over with `first_start: false`.
+    /// [`Check`](Self::check) a start that starts over with [`Held::Anything`].
     pub async fn take_over(
         options: SinkOptions,
         targets: Vec<Target>,

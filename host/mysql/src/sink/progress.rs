@@ -40,6 +40,8 @@ pub struct Progress {
     /// That rebuild deletes rows that it did not write in every target
     /// ([`Takeover::StartOver`](super::Takeover::StartOver)).
     pub delete_extra: bool,
+    /// An earlier rebuild left rows that the source does not give: a target may hold rows of any key.
+    pub extras_left: bool,
     /// Raised by each process that takes the pipeline over.
     pub fence: u64,
     /// Transactions committed.
@@ -164,6 +166,7 @@ pub(super) async fn read(conn: &mut Conn, options: &SinkOptions) -> Result<Optio
         aggregates: stored(text(17)).map_err(|e| broken("aggregates", e))?,
         rebuilding: number(18) == 1,
         delete_extra: number(19) == 1,
+        extras_left: number(18) == 0 && row.get::<Option<u64>, _>(19).flatten() == Some(0),
         fence: number(6),
         commits: number(7),
         rows_in: number(8),

@@ -5,7 +5,7 @@
 //! dropped, and no other table ever is.
 
 use super::session::Session;
-use super::{SinkOptions, meta, shape};
+use super::{SinkOptions, Target, meta, shape};
 use crate::endpoint::Conn;
 use crate::error::{Doing, Result};
 use crate::statement::Statement;
@@ -17,8 +17,8 @@ const DOING: &str = "forgetting the progress";
 pub struct TargetNames<'a> {
     /// Those whose names are known.
     pub known: Vec<String>,
-    /// Whether a table of this name may be one.
-    pub may_be: &'a (dyn Fn(&str) -> bool + Send + Sync),
+    /// Whether a table of this name may be one; the second argument says that the server folds names to lower case.
+    pub may_be: &'a (dyn Fn(&str, bool) -> bool + Send + Sync),
 }
 
 /// What a reset did.
@@ -117,6 +117,37 @@ async fn owner(conn: &mut Conn, options: &SinkOptions) -> Result<Option<String>>
     .doing(DOING)
 }
 
+/// Tables that the pipeline created and that none of `targets` is: an earlier plan wrote them.
+pub async fn abandoned(options: &SinkOptions, targets: &[Target]) -> Result<Vec<TableName>> {
+    let mut conn = options.endpoint.connect().await?;
+    let folds = names_fold(&mut conn).await?;
+    let fold = |name: &TableName| if folds { name.name.to_lowercase() } else { name.name.clone() };
+    let mut tables = created(&mut conn, options).await?;
+    tables.retain(|table| !targets.iter().any(|target| fold(&target.table) == fold(table)));
+    Ok(tables)
+}
+
+/// Tables of the sink's database that the pipeline created, as their comments say.
+async fn created(conn: &mut Conn, options: &SinkOptions) -> Result<Vec<TableName>> {
+    let schema = options.endpoint.database().unwrap_or_default();
+    let names: Vec<String> = conn
+        .exec(
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_COMMENT = ? \
+             ORDER BY TABLE_NAME",
+            (schema, shape::created_comment(&shape::creator(options))),
+        )
+        .await
+        .doing("looking for tables that the pipeline created")?;
+    Ok(names.into_iter().map(|name| TableName::new(schema, name)).collect())
+}
+
+/// Whether the server compares the names of tables in lower case (`lower_case_table_names`).
+async fn names_fold(conn: &mut Conn) -> Result<bool> {
+    let setting: Option<u8> =
+        conn.query_first("SELECT @@GLOBAL.lower_case_table_names").await.doing("asking how names are compared")?;
+    Ok(setting.is_some_and(|setting| setting != 0))
+}
+
 async fn drop_created(
     conn: &mut Conn,
     options: &SinkOptions,
@@ -125,17 +156,9 @@ async fn drop_created(
 ) -> Result<()> {
     let schema = options.endpoint.database().unwrap_or_default();
     let creator = shape::creator(options);
-    let created: Vec<String> = conn
-        .exec(
-            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_COMMENT = ? \
-             ORDER BY TABLE_NAME",
-            (schema, shape::created_comment(&creator)),
-        )
-        .await
-        .doing("looking for tables that the pipeline created")?;
-    for name in created {
-        let table = TableName::new(schema, name.as_str());
-        if !(targets.may_be)(&name) {
+    let folds = names_fold(conn).await?;
+    for table in created(conn, options).await? {
+        if !(targets.may_be)(&table.name, folds) {
             reset.kept.push(Kept { table, why: Why::NotNamed });
             continue;
         }

@@ -173,8 +173,7 @@ impl Shape {
         around: &Surroundings,
         session: &Session,
     ) -> Result<Shape> {
-        let hashed =
-            !key_hash::is_given(target) && position(def, KEY_HASH).is_some_and(|i| def.primary_key.contains(&i));
+        let hashed = key_hash::is_added(target, def);
         let mut columns = Vec::with_capacity(target.schema.fields().len());
         for field in target.schema.fields() {
             let Some(i) = position(def, field.name()) else {

@@ -79,7 +79,8 @@ pub(super) fn progress_statement(
         set = json(set.text("aggregates = "), Some(aggregates))?.text(", ");
     }
     if update.rebuilt {
-        set = set.text("rebuild_since = NULL, rebuild_deletes = NULL, ");
+        let left = if update.extras_left { "0" } else { "NULL" };
+        set = set.text("rebuild_since = NULL, rebuild_deletes = ").text(left).text(", ");
     }
     set = json(set.text("snapshot = "), update.snapshot.as_ref())?;
     set = json(set.text(", converge_until = "), update.converge_until.as_ref())?;

@@ -54,7 +54,7 @@ async fn a_reason_is_kept_and_reset_forgets() {
         sink.record_stop("gone fishing").await.unwrap();
         let stored = Sink::read_progress(&options).await.unwrap().unwrap();
         assert_eq!(stored.stopped.unwrap().reason, "gone fishing");
-        let targets = TargetNames { known: vec!["people".to_owned()], may_be: &|name| name == "people" };
+        let targets = TargetNames { known: vec!["people".to_owned()], may_be: &|name, _| name == "people" };
         let done = reset(&options, Some(&targets)).await.unwrap();
         let table = TableName::new("barrier", "people");
         assert_eq!((done.found, &done.dropped[..], &done.kept[..]), (true, &[table.clone()][..], &[][..]));

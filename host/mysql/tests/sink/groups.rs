@@ -10,7 +10,7 @@ use arrow_array::{
 use arrow_buffer::i256;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use rowmill_foreign::UTC;
-use rowmill_mysql::sink::{KEY_HASH_BYTES, Sink, SinkOptions, Target, Write, key_hash_field};
+use rowmill_mysql::sink::{Held, KEY_HASH_BYTES, Sink, SinkOptions, Target, Write, key_hash_field};
 use rowmill_mysql::snapshot::{KeyScan, ScannedRows};
 use rowmill_mysql::table::read_definition;
 use rowmill_mysql::{Error, TableName};
@@ -72,7 +72,7 @@ async fn a_hash_that_the_caller_computes_is_the_key() {
         let server = server(kind);
         let options = options(server, "given");
         let target = by_name("given");
-        assert_eq!(Sink::check(&options, std::slice::from_ref(&target), true).await.unwrap(), []);
+        assert_eq!(Sink::check(&options, std::slice::from_ref(&target), Held::Nothing).await.unwrap(), []);
         let (mut sink, _) = claim(&options, &target).await;
         sink.commit(epoch(vec![named(&target, &[(None, 1), (Some("anna"), 2), (Some("bob"), 3)])], 5)).await.unwrap();
         // Another spelling of a group takes the row of the one before.
@@ -88,7 +88,7 @@ async fn a_hash_that_the_caller_computes_is_the_key() {
         assert!(sink.commit(epoch(vec![named(&target, &many)], 8)).await.unwrap().bulk);
         assert!(sink.commit(epoch(vec![named(&target, &many)], 9)).await.unwrap().bulk);
         assert_eq!(rows(server, "SELECT COUNT(*), MIN(LENGTH(_key)) FROM given.by_name"), ["301\t16"]);
-        assert_eq!(Sink::check(&options, std::slice::from_ref(&target), false).await.unwrap(), []);
+        assert_eq!(Sink::check(&options, std::slice::from_ref(&target), Held::Anything).await.unwrap(), []);
         // A hash of another length would be padded.
         let columns: Vec<ArrayRef> = vec![
             Arc::new(StringArray::from(vec!["x"])),
@@ -106,7 +106,7 @@ async fn a_found_table_without_the_hash_is_refused() {
         let server = server(kind);
         let options = options(server, "nohash");
         server.sql("CREATE TABLE nohash.by_name (name VARCHAR(20) PRIMARY KEY, n BIGINT NOT NULL)").unwrap();
-        let problems = Sink::check(&options, &[by_name("nohash")], true).await.unwrap();
+        let problems = Sink::check(&options, &[by_name("nohash")], Held::Nothing).await.unwrap();
         let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert!(all.iter().any(|p| p.contains("ADD COLUMN `_key` BINARY(16) NOT NULL")), "{all:#?}");
         assert!(all.iter().any(|p| p.contains("needed primary key (`_key`), a hash")), "{all:#?}");
@@ -117,7 +117,7 @@ async fn a_found_table_without_the_hash_is_refused() {
                  CREATE TABLE nohash.by_name (name VARCHAR(20) CHARACTER SET utf8mb4, n BIGINT NOT NULL, _key BINARY(16) PRIMARY KEY)",
             )
             .unwrap();
-        assert_eq!(Sink::check(&options, &[by_name("nohash")], true).await.unwrap(), []);
+        assert_eq!(Sink::check(&options, &[by_name("nohash")], Held::Nothing).await.unwrap(), []);
     }
 }
 
@@ -185,7 +185,7 @@ async fn created_keys_keep_groups_apart_that_are_groups() {
             let count = groups.len().to_string();
             assert_eq!(rows(server, "SELECT COUNT(*) FROM apart.t"), [count], "{kind:?} case {i}");
             // What it created it accepts.
-            assert_eq!(Sink::check(&options, &[target], false).await.unwrap(), [], "{kind:?} case {i}");
+            assert_eq!(Sink::check(&options, &[target], Held::Anything).await.unwrap(), [], "{kind:?} case {i}");
         }
     }
 }
@@ -207,12 +207,12 @@ async fn a_found_key_that_merges_groups_is_refused_with_what_to_type() {
                 ))
                 .unwrap();
             let target = collated("merged", table, keys, None);
-            let problems = Sink::check(&options, std::slice::from_ref(&target), true).await.unwrap();
+            let problems = Sink::check(&options, std::slice::from_ref(&target), Held::Nothing).await.unwrap();
             let rule = keys.unwrap_or("binary");
             let expected = format!("collation {found}, under which keys can be the same that differ under {rule}");
             assert_eq!(problems.iter().map(|p| p.found.clone()).collect::<Vec<_>>(), [expected], "{kind:?}");
             server.sql(&problems[0].fix).unwrap();
-            assert_eq!(Sink::check(&options, &[target], true).await.unwrap(), [], "{kind:?}");
+            assert_eq!(Sink::check(&options, &[target], Held::Nothing).await.unwrap(), [], "{kind:?}");
         }
         // Outside of a key, and in a key that is a hash, collations merge nothing.
         server
@@ -221,7 +221,7 @@ async fn a_found_key_that_merges_groups_is_refused_with_what_to_type() {
                  n BIGINT NOT NULL, _key BINARY(16) PRIMARY KEY)",
             )
             .unwrap();
-        assert_eq!(Sink::check(&options, &[by_name("merged")], true).await.unwrap(), []);
+        assert_eq!(Sink::check(&options, &[by_name("merged")], Held::Nothing).await.unwrap(), []);
     }
 }
 

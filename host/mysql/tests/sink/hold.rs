@@ -7,7 +7,7 @@ use arrow_array::*;
 use arrow_schema::{Field, Schema};
 use rowmill_devserver::Kind;
 use rowmill_foreign::UTC;
-use rowmill_mysql::sink::{Holds, Sink, Target, Write};
+use rowmill_mysql::sink::{Held, Holds, Sink, Target, Write};
 use rowmill_mysql::{Error, TableName};
 
 use crate::support::*;
@@ -126,7 +126,10 @@ async fn what_a_column_does_not_hold_is_known_before_and_refused() {
                 let found: Vec<usize> = holds.unholdable(1, &refused).unwrap().iter().map(|u| u.row).collect();
                 assert_eq!(found, (0..refused.len()).collect::<Vec<_>>(), "{definition} on {kind:?}");
             }
-            assert_eq!(Sink::check(&options, std::slice::from_ref(&target), false).await.map(|_| ()).ok(), Some(()));
+            assert_eq!(
+                Sink::check(&options, std::slice::from_ref(&target), Held::Anything).await.map(|_| ()).ok(),
+                Some(())
+            );
             let done = sink.commit(epoch(vec![write(&target, &held)], 5)).await;
             assert_eq!(done.map(|d| d.rows_written).map_err(|e| e.to_string()), Ok(held.len() as u64), "{definition}");
             for row in 0..refused.len() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use rowmill_devserver::Kind;
-use rowmill_mysql::sink::{Existing, Sink, Target};
+use rowmill_mysql::sink::{Existing, Held, Sink, Target};
 use rowmill_mysql::{Endpoint, TableName};
 
 use crate::support::*;
@@ -31,7 +31,7 @@ async fn all_problems_of_a_found_table_are_told_at_once() {
                  at DATETIME, must INT NOT NULL, PRIMARY KEY (must)) ENGINE=MyISAM",
             )
             .unwrap();
-        let problems = Sink::check(&options, &[orders("found")], true).await.unwrap();
+        let problems = Sink::check(&options, &[orders("found")], Held::Nothing).await.unwrap();
         let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let has = |subject: &str, text: &str| all.iter().any(|p| p.contains(subject) && p.contains(text));
         assert!(has("table `found`.`orders`", "InnoDB"), "{all:#?}");
@@ -53,11 +53,11 @@ async fn rows_that_are_there_are_refused_unless_they_may_be_kept() {
         let server = server(kind);
         let mut options = options(server, "holds");
         server.sql("CREATE TABLE holds.people (id BIGINT PRIMARY KEY, name VARCHAR(40)); INSERT INTO holds.people VALUES (1, 'x')").unwrap();
-        let problems = Sink::check(&options, &[people("holds")], true).await.unwrap();
+        let problems = Sink::check(&options, &[people("holds")], Held::Nothing).await.unwrap();
         assert!(problems.len() == 1 && problems[0].fix.contains("existing: keep"), "{problems:?}");
-        assert_eq!(Sink::check(&options, &[people("holds")], false).await.unwrap(), []);
+        assert_eq!(Sink::check(&options, &[people("holds")], Held::Anything).await.unwrap(), []);
         options.existing = Existing::Keep;
-        assert_eq!(Sink::check(&options, &[people("holds")], true).await.unwrap(), []);
+        assert_eq!(Sink::check(&options, &[people("holds")], Held::Nothing).await.unwrap(), []);
     }
 }
 
@@ -70,7 +70,7 @@ async fn missing_privileges_are_named_with_their_grant() {
         server.sql("DROP USER IF EXISTS poor@'%'; CREATE USER poor@'%' IDENTIFIED BY 'secret1'; GRANT SELECT, INSERT ON rights.* TO poor@'%'").unwrap();
         options.endpoint =
             Endpoint::parse(&format!("mysql://poor:secret1@127.0.0.1:{}/rights", server.port())).unwrap();
-        let problems = Sink::check(&options, &[people("rights")], true).await.unwrap();
+        let problems = Sink::check(&options, &[people("rights")], Held::Nothing).await.unwrap();
         let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert!(all.iter().any(|p| p.contains("GRANT UPDATE, DELETE ON `rights`.`people`")), "{all:#?}");
         assert!(all.iter().any(|p| p.contains("`rights_meta`") && p.contains("sink.meta")), "{all:#?}");
@@ -87,13 +87,13 @@ async fn tables_that_cannot_be_created_say_what_to_change() {
         facts(Field::new("v", DataType::Binary, true), &[("mysql-type", "vector(3)")]),
     ]));
     let target = Target { table: TableName::new("creates", "t"), schema, key: vec![0], ordinality: None };
-    let problems = Sink::check(&options, std::slice::from_ref(&target), true).await.unwrap();
+    let problems = Sink::check(&options, std::slice::from_ref(&target), Held::Nothing).await.unwrap();
     let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 2, "{all:#?}");
     assert!(all.concat().contains("VECTOR") && all.concat().contains("LEFT(k, 255)"), "{all:#?}");
     options.create = false;
-    let problems = Sink::check(&options, &[people("creates")], true).await.unwrap();
+    let problems = Sink::check(&options, &[people("creates")], Held::Nothing).await.unwrap();
     assert!(problems.len() == 1 && problems[0].fix.starts_with("CREATE TABLE `creates`.`people`"), "{problems:?}");
-    let problems = Sink::check(&options, &[people("nowhere"), people("nowhere")], true).await.unwrap();
+    let problems = Sink::check(&options, &[people("nowhere"), people("nowhere")], Held::Nothing).await.unwrap();
     assert!(problems.iter().any(|p| p.fix == "CREATE DATABASE `nowhere`"), "{problems:?}");
 }

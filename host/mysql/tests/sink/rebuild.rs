@@ -1,6 +1,6 @@
 //! Progress: what aggregates keep in it, tables of earlier versions, and starting over.
 
-use rowmill_mysql::sink::{Epoch, Progress, ProgressUpdate, Sink, SinkOptions};
+use rowmill_mysql::sink::{Epoch, Held, Progress, ProgressUpdate, Sink, SinkOptions};
 use rowmill_mysql::{Endpoint, Error};
 use serde_json::json;
 
@@ -56,19 +56,19 @@ async fn a_progress_table_of_an_earlier_version_is_read_and_extended() {
             .unwrap();
         let url = format!("mysql://older:secret1@127.0.0.1:{}/older", server.port());
         let poor = SinkOptions { endpoint: Endpoint::parse(&url).unwrap(), ..options.clone() };
-        let problems = Sink::check(&poor, &[people("older")], false).await.unwrap();
+        let problems = Sink::check(&poor, &[people("older")], Held::Anything).await.unwrap();
         assert_eq!(problems.len(), 1, "{problems:?}");
         let (_, statement) = problems[0].fix.split_once("type: ").unwrap();
         let refused = Sink::claim(poor.clone(), vec![people("older")], Progress::default()).await.unwrap_err();
         assert!(matches!(&refused, Error::Target { problems: found } if *found == problems), "{refused}");
         server.sql(statement).unwrap();
-        assert_eq!(Sink::check(&poor, &[people("older")], false).await.unwrap(), []);
+        assert_eq!(Sink::check(&poor, &[people("older")], Held::Anything).await.unwrap(), []);
         let (_, read) = Sink::claim(poor, vec![people("older")], Progress::default()).await.unwrap();
         assert_eq!(read.position, Some(position(5)));
 
         // Who may, adds the columns without a word.
         server.sql(older).unwrap();
-        assert_eq!(Sink::check(&options, &[people("older")], false).await.unwrap(), []);
+        assert_eq!(Sink::check(&options, &[people("older")], Held::Anything).await.unwrap(), []);
         let (mut sink, _) = claim(&options, &people("older")).await;
         let mut next = epoch(vec![], 6);
         next.progress.aggregates = Some(json!(1));
@@ -89,7 +89,7 @@ async fn a_rebuild_starts_over_and_keeps_the_rows() {
         old.commit(first).await.unwrap();
         old.record_stop("lost its state").await.unwrap();
 
-        assert_eq!(Sink::check(&options, &[people("again")], false).await.unwrap(), []);
+        assert_eq!(Sink::check(&options, &[people("again")], Held::Anything).await.unwrap(), []);
         let start = Progress { plan_digest: "other".into(), source: json!("there"), ..Progress::default() };
         let (mut sink, begun) = Sink::rebuild(options.clone(), vec![people("again")], start).await.unwrap();
         assert!(begun.rebuilding && begun.incarnation != before.incarnation && !begun.incarnation.is_empty());

@@ -10,7 +10,7 @@ use arrow_array::*;
 use arrow_buffer::i256;
 use rowmill_devserver::Kind;
 use rowmill_foreign::UTC;
-use rowmill_mysql::sink::{Target, Write};
+use rowmill_mysql::sink::{Held, Target, Write};
 use rowmill_mysql::table::read_definition;
 use rowmill_mysql::{Error, TableName};
 
@@ -268,7 +268,7 @@ async fn every_type_keeps_its_extremes() {
             let target =
                 Target { table: TableName::new("types", "dst"), schema: def.schema(), key: vec![0], ordinality: None };
             let problems =
-                rowmill_mysql::sink::Sink::check(&options, std::slice::from_ref(&target), true).await.unwrap();
+                rowmill_mysql::sink::Sink::check(&options, std::slice::from_ref(&target), Held::Nothing).await.unwrap();
             assert_eq!(problems, []);
             let (mut sink, _) = claim(&options, &target).await;
             let arrays: Vec<ArrayRef> = all.iter().map(|c| c.3.clone()).collect();
@@ -322,7 +322,10 @@ async fn rows_of_mysql_arrive_in_mariadb() {
     let arrays: Vec<ArrayRef> = all.iter().map(|c| c.3.clone()).collect();
     for (options, database, copies) in [(&from, "cross_from", 30), (&to, "cross_to", 30)] {
         let target = target(database);
-        assert_eq!(rowmill_mysql::sink::Sink::check(options, std::slice::from_ref(&target), true).await.unwrap(), []);
+        assert_eq!(
+            rowmill_mysql::sink::Sink::check(options, std::slice::from_ref(&target), Held::Nothing).await.unwrap(),
+            []
+        );
         let (mut sink, _) = claim(options, &target).await;
         assert!(sink.commit(epoch(vec![write(&target, &arrays, copies)], 5)).await.unwrap().bulk);
     }

@@ -90,6 +90,12 @@ impl Flow {
         let claimed =
             Sink::take_over(prepared.sink.clone(), prepared.targets(), first, takeover, &prepared.expected).await?;
         let Some((sink, progress)) = claimed else { return Ok(None) };
+        if options.rebuild.is_some() {
+            for table in rowmill_mysql::sink::abandoned(&prepared.sink, &prepared.targets()).await? {
+                tracing::warn!(%table, "an earlier plan of this pipeline created and wrote this table, and this one does \
+                    not: its rows stay as they are; DROP TABLE it if nobody needs them");
+            }
+        }
 
         let reached = progress.position.clone();
         let replay = match (&begins, reached, &changes) {
@@ -104,6 +110,9 @@ impl Flow {
         let overseer = Overseer::new(options.stop.clone(), status.clone());
         for (index, table) in prepared.tables.iter_mut().enumerate() {
             table.flow.oversee(&overseer);
+            if progress.extras_left || progress.rebuilding {
+                table.flow.last.overwrite();
+            }
             if let Some(holds) = sink.holds(index) {
                 table.hold(holds);
             }
@@ -157,6 +166,7 @@ impl Flow {
             storing_position: true,
             rebuilding: progress.rebuilding,
             delete_extra: progress.delete_extra,
+            extras_left: progress.extras_left,
             written: None,
             changed_at: Instant::now(),
             held: false,
@@ -210,7 +220,15 @@ async fn open(
             let snapshot = begin_snapshot(plan, &prepared.source, prepared.definitions()).await?;
             (snapshot.start().clone(), Some(snapshot))
         }
-        (_, None, _) => return Err(Error::internal("preflight found no position to start from")),
+        (_, None, _) => {
+            return Err(Error::Progress {
+                pipeline: plan.name.clone(),
+                what: "a start with a snapshot was interrupted before it stored a row".to_owned(),
+                found: "a file that begins elsewhere by now".to_owned(),
+                needed: "`start: snapshot`".to_owned(),
+                choices: "write that again, or `rowmill reset FILE --drop-target` and then run".to_owned(),
+            });
+        }
     };
     let changes = open_changes(plan, prepared, from.clone()).await?;
     let changes = Some(changes).filter(|_| snapshot.is_none());

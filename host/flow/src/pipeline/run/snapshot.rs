@@ -20,9 +20,6 @@ impl Flow {
         // A rebuild stores its position with the last epoch only; what it has written dies with the process.
         self.storing_position = !self.rebuilding;
         self.written = self.written().await?;
-        if self.rebuilding {
-            self.prepared.tables.iter_mut().for_each(|table| table.flow.last.overwrite());
-        }
         // The position and the (still empty) list of ranges are stored before the first row, so
         // that a crash from here on resumes this snapshot instead of beginning another one.
         self.filling.reach(self.handed.clone(), true, false);

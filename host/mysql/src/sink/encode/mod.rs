@@ -22,6 +22,7 @@ pub(super) use rule::Limits;
 pub(super) use rule::Rule;
 
 use super::compact::At;
+use super::key_hash::KEY_HASH_BYTES;
 
 /// Which text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,20 +93,31 @@ pub(super) fn write_row(
     Ok(())
 }
 
-/// The value of the hidden key column, as hexadecimal digits.
-pub(super) fn write_hash<'a>(
+/// The value of the hidden key column.
+pub(super) fn key_hash<'a>(
     key: impl Iterator<Item = &'a Cells>,
     at: At,
     scratch: &mut Vec<u8>,
-    out: &mut Vec<u8>,
-) -> Result<(), Unwritable> {
+) -> Result<[u8; KEY_HASH_BYTES], Unwritable> {
     scratch.clear();
     for (column, cell) in key.enumerate() {
         // Fields are escaped, so a tab never stands inside one: no two keys give the same bytes.
         cell.write(at.index as usize, Style::Load, scratch).map_err(|message| Unwritable { column, at, message })?;
         scratch.push(b'\t');
     }
-    number::hex(&Sha256::digest(scratch.as_slice())[..16], out);
+    let mut hash = [0; KEY_HASH_BYTES];
+    hash.copy_from_slice(&Sha256::digest(scratch.as_slice())[..KEY_HASH_BYTES]);
+    Ok(hash)
+}
+
+/// The same as hexadecimal digits.
+pub(super) fn write_hash<'a>(
+    key: impl Iterator<Item = &'a Cells>,
+    at: At,
+    scratch: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) -> Result<(), Unwritable> {
+    number::hex(&key_hash(key, at, scratch)?, out);
     Ok(())
 }
 
