@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::reader::{Need, Reader, need};
+use super::reader::{Fields, Need, Reader, need};
 use super::tree::{Data, Node};
-use crate::plan::{Limits, OnError};
+use crate::plan::{Batch, Epoch, Limits, OnError};
 use crate::units::{parse_duration, parse_size};
 
 const KEYS: &[&str] = &["memory", "cpu_base", "cpu_per_row", "wall", "output"];
@@ -14,6 +14,8 @@ const DURATION: Need = need("a duration in us, ms, s or m", "100ms");
 const MEMORY_MIN: u64 = 64 << 10;
 /// What a 32-bit component can address.
 const MEMORY_MAX: u64 = 4 << 30;
+/// Positions without rows are stored as often.
+const PACE_MAX: Duration = Duration::from_secs(10);
 
 pub(super) fn on_error(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<OnError> {
     let choices = [("fail", OnError::Fail), ("skip", OnError::Skip)];
@@ -64,16 +66,30 @@ pub(super) fn duration(reader: &mut Reader<'_>, node: &Node, at: &str, need: Nee
     })
 }
 
-/// `{ rows: 8192, bytes: 4MiB }`, either with its default.
-pub(super) fn rows_and_bytes(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    at: &str,
-    rows: usize,
-    bytes: usize,
-) -> Option<(usize, usize)> {
-    let mapping = need("a mapping with rows and bytes", "{ rows: 8192, bytes: 4MiB }");
+/// `{ rows: 8192, bytes: 4MiB }`, each with its default.
+pub(super) fn batch(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Batch> {
+    let mapping = need("a mapping with rows and bytes", "batch: { rows: 8192, bytes: 4MiB }");
     let fields = reader.fields(node, at, mapping, &["rows", "bytes"])?;
+    let default = Batch::default();
+    let (rows, bytes) = rows_and_bytes(reader, &fields, default.rows, default.bytes)?;
+    Some(Batch { rows, bytes })
+}
+
+/// `{ rows: 65536, bytes: 32MiB, pace: 10ms }`, each with its default.
+pub(super) fn epoch(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Epoch> {
+    let mapping = need("a mapping with rows, bytes and pace", "epoch: { rows: 65536, bytes: 32MiB, pace: 10ms }");
+    let fields = reader.fields(node, at, mapping, &["rows", "bytes", "pace"])?;
+    let default = Epoch::default();
+    let pace = fields.get("pace").map_or(Some(default.pace), |(node, at)| {
+        let need = need("a duration up to 10s, or 0", "pace: 10ms");
+        let parse = |text: &str| if text.trim() == "0" { Some(Duration::ZERO) } else { parse_duration(text) };
+        reader.parsed(node, &at, need, |text| parse(text).filter(|pace| *pace <= PACE_MAX))
+    });
+    let (rows, bytes) = rows_and_bytes(reader, &fields, default.rows, default.bytes)?;
+    Some(Epoch { rows, bytes, pace: pace? })
+}
+
+fn rows_and_bytes(reader: &mut Reader<'_>, fields: &Fields<'_>, rows: usize, bytes: usize) -> Option<(usize, usize)> {
     let rows = fields.get("rows").map_or(Some(rows), |(node, at)| {
         let need = need("a number of rows from 1 to 10000000", "rows: 8192");
         reader.parsed(node, &at, need, |text| text.parse().ok().filter(|rows| (1..=10_000_000).contains(rows)))

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::call::tidy;
 use super::changelog;
-use super::limits::{limits, on_error, rows_and_bytes, sets_memory};
+use super::limits::{batch, epoch, limits, on_error, sets_memory};
 use super::reader::{Need, Reader, need};
 use super::sink::{SINK, sink};
 use super::source::{SOURCE, source};
@@ -79,14 +79,8 @@ pub(super) fn pipeline(reader: &mut Reader<'_>, root: &Node) -> Option<Pipeline>
     if let Some((node, at)) = fields.get("parallel") {
         parallel(reader, node, &at);
     }
-    let batch = fields.get("batch").map_or(Some(Batch::default()), |(node, at)| {
-        let default = Batch::default();
-        rows_and_bytes(reader, node, &at, default.rows, default.bytes).map(|(rows, bytes)| Batch { rows, bytes })
-    });
-    let epoch = fields.get("epoch").map_or(Some(Epoch::default()), |(node, at)| {
-        let default = Epoch::default();
-        rows_and_bytes(reader, node, &at, default.rows, default.bytes).map(|(rows, bytes)| Epoch { rows, bytes })
-    });
+    let batch = fields.get("batch").map_or(Some(Batch::default()), |(node, at)| batch(reader, node, &at));
+    let epoch = fields.get("epoch").map_or(Some(Epoch::default()), |(node, at)| epoch(reader, node, &at));
     Some(Pipeline {
         name: name?,
         source: source?,

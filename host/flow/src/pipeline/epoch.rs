@@ -2,11 +2,14 @@
 //!
 //! An epoch ends at the end of a source transaction, so that readers of the target never see half
 //! of one; unless that transaction alone is larger than an epoch, which is then counted. It closes
-//! when the stream is dry (small and immediate under little load) or when it is full (large under
-//! much load); there is no timer.
+//! when it is full (large under much load) or when the stream is dry (small under little load): at once if the
+//! commit before began long enough ago, else when that is so. A commit costs the servers the same whether it
+//! holds one transaction or many, and a source that is busy with small ones is dry after each of them.
 
 use rowmill_mysql::Position;
 use rowmill_mysql::sink::{Removal, Write};
+
+use std::time::Duration;
 
 use crate::plan;
 
@@ -41,6 +44,8 @@ pub(crate) enum Close {
     No,
     /// Commit.
     Whole,
+    /// Commit if nothing more comes for so long.
+    Later(Duration),
     /// Commit although a transaction is cut in two.
     Split,
 }
@@ -118,14 +123,16 @@ impl Filling {
         self.rows_in >= limits.rows as u64 || self.bytes >= limits.bytes
     }
 
-    /// Whether this is a place to commit what there is.
-    pub(crate) fn close(&self, limits: plan::Epoch) -> Close {
+    /// Whether this is a place to commit what there is, so long after the commit before began.
+    pub(crate) fn close(&self, limits: plan::Epoch, since: Duration) -> Close {
         if !self.has_rows() {
             return Close::No;
         }
         let full = self.is_full(limits);
         match self.boundary {
-            true if self.dry || full => Close::Whole,
+            true if full => Close::Whole,
+            true if self.dry && since < limits.pace => Close::Later(limits.pace - since),
+            true if self.dry => Close::Whole,
             false if full && self.open_rows >= limits.rows as u64 => Close::Split,
             false if full && self.bytes >= 2 * limits.bytes => Close::Split,
             _ => Close::No,
@@ -159,7 +166,8 @@ impl Filling {
 mod tests {
     use super::*;
 
-    const LIMITS: plan::Epoch = plan::Epoch { rows: 10, bytes: 1 << 30 };
+    const PACE: Duration = Duration::from_millis(10);
+    const LIMITS: plan::Epoch = plan::Epoch { rows: 10, bytes: 1 << 30, pace: PACE };
 
     fn filled(rows: u64, boundary: bool, dry: bool) -> Filling {
         let mut filling = Filling { rows_in: rows, ..Filling::default() };
@@ -169,19 +177,31 @@ mod tests {
 
     #[test]
     fn an_epoch_closes_when_dry_or_full_at_the_end_of_a_transaction() {
-        assert_eq!(filled(0, true, true).close(LIMITS), Close::No);
-        assert_eq!(filled(1, true, true).close(LIMITS), Close::Whole);
-        assert_eq!(filled(1, true, false).close(LIMITS), Close::No);
-        assert_eq!(filled(10, true, false).close(LIMITS), Close::Whole);
+        assert_eq!(filled(0, true, true).close(LIMITS, PACE), Close::No);
+        assert_eq!(filled(1, true, true).close(LIMITS, PACE), Close::Whole);
+        assert_eq!(filled(1, true, false).close(LIMITS, PACE), Close::No);
+        assert_eq!(filled(10, true, false).close(LIMITS, PACE), Close::Whole);
+    }
+
+    #[test]
+    fn a_dry_epoch_waits_for_its_time_and_a_full_one_does_not() {
+        let early = PACE - Duration::from_millis(3);
+        assert_eq!(filled(1, true, true).close(LIMITS, early), Close::Later(Duration::from_millis(3)));
+        assert_eq!(filled(1, true, false).close(LIMITS, early), Close::No);
+        assert_eq!(filled(0, true, true).close(LIMITS, early), Close::No);
+        assert_eq!(filled(10, true, true).close(LIMITS, Duration::ZERO), Close::Whole);
+        assert_eq!(filled(10, false, false).close(LIMITS, Duration::ZERO), Close::Split);
+        let at_once = plan::Epoch { pace: Duration::ZERO, ..LIMITS };
+        assert_eq!(filled(1, true, true).close(at_once, Duration::ZERO), Close::Whole);
     }
 
     #[test]
     fn a_transaction_is_cut_only_when_it_alone_fills_an_epoch() {
-        assert_eq!(filled(9, false, true).close(LIMITS), Close::No);
-        assert_eq!(filled(10, false, false).close(LIMITS), Close::Split);
+        assert_eq!(filled(9, false, true).close(LIMITS, PACE), Close::No);
+        assert_eq!(filled(10, false, false).close(LIMITS, PACE), Close::Split);
         let mut two = filled(8, true, false);
         two.rows_in += 8;
         two.reach(Position { rows: 8, ..Position::new("binlog.000001", 4) }, false, false);
-        assert_eq!(two.close(LIMITS), Close::No, "8 rows of the open transaction are less than an epoch");
+        assert_eq!(two.close(LIMITS, PACE), Close::No, "8 rows of the open transaction are less than an epoch");
     }
 }

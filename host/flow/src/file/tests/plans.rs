@@ -57,6 +57,7 @@ fn a_full_file_becomes_a_plan() {
     assert_eq!(plan.batch.rows, 100);
     assert_eq!(plan.epoch.rows, 1000);
     assert_eq!(plan.epoch.bytes, 32 << 20);
+    assert_eq!(plan.epoch.pace, Duration::from_millis(10));
 }
 
 #[test]

@@ -59,7 +59,10 @@ impl Flow {
             if capturing {
                 pause = CAPTURE_PAUSE;
             }
-            let room = !self.filling.is_full(self.plan.epoch) || self.filling.close(self.plan.epoch) == Close::No;
+            if let (Close::Later(left), true) = (self.close(), self.committer.is_idle()) {
+                pause = pause.min(left);
+            }
+            let room = !self.filling.is_full(self.plan.epoch) || self.close() == Close::No;
             let draining = drain.is_some() && (self.filling.at_boundary() || interrupted);
             let hurried = drain.is_some() || self.filling.is_full(self.plan.epoch);
             if hurried && !self.filling.at_boundary() {
@@ -136,8 +139,7 @@ impl Flow {
         if !self.committer.is_idle() {
             return Ok(());
         }
-        let close = self.filling.close(self.plan.epoch);
-        if close != Close::No {
+        if let close @ (Close::Whole | Close::Split) = self.close() {
             return self.start_commit(close).await;
         }
         let Some(position) = self.filling.position.clone().filter(|_| self.filling.at_boundary()) else {
@@ -152,6 +154,12 @@ impl Flow {
             return self.start_commit(Close::Whole).await;
         }
         Ok(())
+    }
+
+    /// What may happen with the epoch now. Who waits for an end doesn't wait for company.
+    fn close(&self) -> Close {
+        let since = if self.goal.is_some() { Duration::MAX } else { self.handed_at.elapsed() };
+        self.filling.close(self.plan.epoch, since)
     }
 
     /// With `--until-caught-up`: all that the source had at the start is committed.
