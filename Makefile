@@ -1,20 +1,25 @@
 # make demo · make test · make bench · make lint: all that a user or a contributor needs.
 CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: demo test bench lint toolchain servers
 
 # A private server, a shop, the pipelines of examples/, verified. Under three minutes after compilation.
 demo: toolchain servers
-	$(CARGO) run --release --locked -q -p rowmill -- demo
+	@[ -x $(TARGET)/demo/rowmill ] || echo "demo: compiling rowmill, wasmtime (which runs the components) and the components;" \
+		"about ten minutes on two cores, the first time only" >&2
+	$(CARGO) build --profile demo --locked -p rowmill --features demo
+	$(TARGET)/demo/rowmill demo
 
 test: toolchain servers
 	$(CARGO) test --workspace --locked
 
 # Figures beside their limits, into target/bench/; `make bench WHAT=decode` for one section of
-# boundary, decode, aggregates, pipeline, groups; the last takes four minutes. Nothing else should run
+# boundary, decode, aggregates, pipeline, small, groups; the last takes four minutes. Nothing else should run
 # on the machine.
 bench: toolchain servers
-	$(CARGO) bench --profile dist --locked -p rowmill --bench bench -- $(WHAT)
+	$(CARGO) build --profile demo --locked -p rowmill --features demo
+	ROWMILL_DEMO=$(abspath $(TARGET))/demo/rowmill $(CARGO) bench --profile dist --locked -p rowmill-bench --bench bench -- $(WHAT)
 
 lint: toolchain
 	$(CARGO) fmt --all --check

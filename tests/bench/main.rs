@@ -18,6 +18,7 @@ mod pipeline;
 mod process;
 mod report;
 mod shop;
+mod small;
 mod state;
 mod watch;
 
@@ -58,6 +59,8 @@ enum Section {
     /// An aggregate over the binlog: what takes the time; then latency, checkpoints, restarts and
     /// `verify` of a million groups.
     Aggregates,
+    /// Many small transactions: commits, CPU of both servers, how much the writer is slowed down.
+    Small,
     /// Ten million groups under a memory limit of 256 MiB, which takes some minutes.
     Groups,
 }
@@ -96,6 +99,9 @@ fn main() -> ExitCode {
     }
     if wanted(Section::Aggregates) {
         state::measure(&mut report, kind, args.groups, &runtime);
+    }
+    if wanted(Section::Small) {
+        small::measure(&mut report, kind, &runtime);
     }
     if wanted(Section::Groups) {
         groups::measure(&mut report, kind, 10 * args.groups);

@@ -1,5 +1,6 @@
 //! `rowmill` as a process: how long it runs, and the memory that it holds.
 
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use tempfile::TempDir;
 
 /// A folder with a pipeline file, and the addresses that the file speaks of.
 pub(crate) struct Rowmill {
+    program: PathBuf,
     folder: TempDir,
     source: String,
     target: String,
@@ -27,14 +29,26 @@ const LOOK: Duration = Duration::from_millis(5);
 impl Rowmill {
     /// Writes the file. Source and target are databases of one server.
     pub(crate) fn new(pipeline: &str, server: &Server, source: &str, target: &str) -> Rowmill {
+        Rowmill::between(pipeline, &server.url(source), &server.url(target))
+    }
+
+    /// Writes the file. Source and target have these addresses.
+    pub(crate) fn between(pipeline: &str, source: &str, target: &str) -> Rowmill {
         let folder = tempfile::Builder::new().prefix("rowmill-bench-").tempdir().unwrap();
         std::fs::write(folder.path().join("pipeline.yaml"), pipeline).unwrap();
-        Rowmill { folder, source: server.url(source), target: server.url(target) }
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_rowmill-measured"));
+        Rowmill { program, folder, source: source.to_owned(), target: target.to_owned() }
+    }
+
+    /// The same by another build of the program.
+    pub(crate) fn by(mut self, program: PathBuf) -> Rowmill {
+        self.program = program;
+        self
     }
 
     /// `rowmill` with these arguments; state and cache are in the folder, too.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rowmill"));
+        let mut command = Command::new(&self.program);
         command.args(args).current_dir(self.folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
         command.env("SOURCE", &self.source).env("TARGET", &self.target);
         command.env("XDG_STATE_HOME", self.folder.path().join("state"));
@@ -81,6 +95,10 @@ impl Rowmill {
 pub(crate) struct Running(Child);
 
 impl Running {
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Most memory that it held so far, in MB.
     pub(crate) fn memory(&self) -> f64 {
         peak_memory(&self.0).unwrap_or_default()

@@ -25,7 +25,7 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Servers are the bottleneck, not cores.
     arguments.test_threads.get_or_insert(4);
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases"))
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("cases"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();

@@ -13,7 +13,7 @@ sink:
 ";
 
 fn rowmill(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rowmill"))
+    Command::new(env!("CARGO_BIN_EXE_rowmill-tested"))
         .args(args)
         .current_dir(folder)
         .env_remove("MART_PASSWORD")

@@ -11,7 +11,7 @@ use crate::signals::workers;
 use crate::slow;
 
 fn engine() -> Engine {
-    let compiler = Compiler::Worker(PathBuf::from(env!("CARGO_BIN_EXE_rowmill")));
+    let compiler = Compiler::Worker(PathBuf::from(env!("CARGO_BIN_EXE_rowmill-tested")));
     Engine::new(EngineOptions { cache: None, compiler }).unwrap()
 }
 
@@ -74,7 +74,7 @@ fn a_worker_has_nothing_but_its_pipes_and_its_limits() {
     std::fs::write(&path, slow::component(400)).unwrap();
     // Descriptor 9 is left open by whoever starts it.
     let script =
-        format!("exec 9</etc/passwd; exec '{}' udf inspect '{}'", env!("CARGO_BIN_EXE_rowmill"), path.display());
+        format!("exec 9</etc/passwd; exec '{}' udf inspect '{}'", env!("CARGO_BIN_EXE_rowmill-tested"), path.display());
     let mut parent = std::process::Command::new("sh").args(["-c", &script]).env("SECRET", "hunter2").spawn().unwrap();
     let deadline = Instant::now() + DEADLINE;
     let read = |pid: u32, what: &str| std::fs::read_to_string(format!("/proc/{pid}/{what}")).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 fn demo(server: &str) {
-    let output = Command::new(env!("CARGO_BIN_EXE_rowmill"))
+    let output = Command::new(env!("CARGO_BIN_EXE_rowmill-tested"))
         .args(["demo", "--seconds", "3", "--server", server, "--color", "never"])
         .output()
         .expect("the rowmill binary runs");

@@ -94,7 +94,7 @@ impl<'s> Workspace<'s> {
 
     /// `rowmill …` with the environment that the pipeline files of the tests expect.
     pub(crate) fn rowmill(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rowmill"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rowmill-tested"));
         command.args(args).current_dir(self.folder.path());
         command.env("SOURCE", self.source.url(&self.source_db));
         command.env("TARGET", self.target.url(&self.target_db));

@@ -5,6 +5,8 @@
 
 mod harness;
 
+mod aggregates;
+mod command_line;
 mod compiling;
 mod demo;
 mod differing;

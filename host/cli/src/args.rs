@@ -15,7 +15,6 @@ use values::{arguments, columns, json_object, kind, language, limits, metrics_ad
 
 const EXAMPLES: &str = "\
 Examples:
-  rowmill demo                          everything in two minutes, with a server of its own
   rowmill check orders.yaml             what would stop a run, all problems at once
   rowmill run orders.yaml               until Ctrl-C; starts again where it stopped
   rowmill verify orders.yaml            is the target what the source and the steps say?
@@ -33,7 +32,7 @@ Exit codes:
 /// A pipeline file names tables to read, steps and a table to write. rowmill copies the rows,
 /// then follows every change, and writes the result exactly once.
 #[derive(Debug, Parser)]
-#[command(name = "rowmill", version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(name = "rowmill", bin_name = "rowmill", version, arg_required_else_help = true, after_help = EXAMPLES)]
 #[command(disable_help_subcommand = true, max_term_width = 100)]
 pub(crate) struct Args {
     /// Options of every command.
@@ -176,6 +175,7 @@ pub(crate) enum Command {
     #[command(subcommand, arg_required_else_help = true)]
     Udf(Udf),
     /// Start a private server with a busy shop, run the pipelines of examples/ on it, verify, clean up.
+    #[cfg(feature = "demo")]
     Demo {
         /// How long the shop keeps changing.
         #[arg(long, value_name = "N", default_value_t = 20)]
@@ -184,6 +184,18 @@ pub(crate) enum Command {
         #[arg(long, value_name = "KIND")]
         server: Option<ServerKind>,
     },
+}
+
+impl Command {
+    /// Whether it takes care of signals, since it has something to finish.
+    pub(crate) fn ends_by_itself(&self) -> bool {
+        match self {
+            Command::Run { .. } => true,
+            #[cfg(feature = "demo")]
+            Command::Demo { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 /// What `state` does.
@@ -214,6 +226,7 @@ pub(crate) enum State {
 }
 
 /// A product of database server.
+#[cfg(feature = "demo")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ServerKind {
     /// MySQL.
@@ -222,6 +235,7 @@ pub(crate) enum ServerKind {
     Mariadb,
 }
 
+#[cfg(feature = "demo")]
 impl From<ServerKind> for rowmill_devserver::Kind {
     fn from(kind: ServerKind) -> Self {
         match kind {
@@ -364,7 +378,6 @@ mod tests {
             "udf run x.wasm#f --input rows.csv --args a --by b,c",
             "udf new price --lang rust --kind table",
             "udf new price --lang rust --kind aggregate",
-            "demo --seconds 5",
         ] {
             assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
         }
@@ -393,10 +406,21 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "demo")]
+    #[test]
+    fn the_demo_is_a_command() {
+        assert!(parse("demo --seconds 5").is_ok());
+    }
+
     /// The first screen: what a newcomer reads. Wrapped by `max_term_width`.
     #[test]
     fn help_teaches() {
-        let help = Args::command().term_width(100).render_help().to_string();
+        // Tests of the whole workspace have the demo, of this package alone don't.
+        let help = Args::command().mut_subcommands(|command| {
+            let is_demo = command.get_name() == "demo";
+            command.hide(is_demo)
+        });
+        let help = help.term_width(100).render_help().to_string();
         let expected = include_str!("help.txt");
         if help != expected && std::env::var_os("ROWMILL_BLESS").is_some() {
             let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/help.txt");

@@ -1,5 +1,6 @@
 //! From a parsed command line to the call that does the work.
 
+#[cfg(feature = "demo")]
 mod demo;
 mod pipeline;
 mod report;
@@ -32,7 +33,7 @@ pub(crate) fn run(args: Args, terminal: Terminal, diagnostics: Diagnostics) -> E
 
 async fn dispatch(args: Args, terminal: &Terminal, diagnostics: Diagnostics) -> Result<Exit, Exit> {
     let open = |file: &std::path::Path| Opened::read(file, diagnostics);
-    if !matches!(args.command, Command::Run { .. } | Command::Demo { .. }) {
+    if !args.command.ends_by_itself() {
         signal::end_at_once();
     }
     Ok(match args.command {
@@ -46,6 +47,7 @@ async fn dispatch(args: Args, terminal: &Terminal, diagnostics: Diagnostics) -> 
         Command::Verify { file, json } => open(&file)?.verify(json).await,
         Command::State { file, command } => open(&file)?.state(command).await,
         Command::Reset { file, drop_target, yes } => open(&file)?.reset(drop_target, yes).await,
+        #[cfg(feature = "demo")]
         Command::Demo { seconds, server } => demo::demo(server.map(Into::into), seconds, terminal).await,
         Command::Udf(command) => match udf::udf(command).await {
             Ok(exit) => exit,

@@ -1,4 +1,4 @@
-//! The rowmill command line: parse, call, report.
+//! The rowmill command line: parse, call, report. A library, so that tests and benchmarks can have a binary of it too.
 
 mod args;
 mod commands;
@@ -25,7 +25,8 @@ use crate::diagnostics::{Diagnostics, Exit};
 use crate::output::Form;
 use crate::terminal::Terminal;
 
-fn main() -> ExitCode {
+/// The whole program.
+pub fn main() -> ExitCode {
     if environment::is_compile_worker() {
         return rowmill_wasm::compile_worker();
     }

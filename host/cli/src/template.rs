@@ -1,7 +1,6 @@
 //! The project that `rowmill udf new` writes.
 //!
-//! Its text belongs to the SDK, whose tests build it; here it is only decided where a new project
-//! finds the SDK. This is the one use that the binary makes of the SDK.
+//! Its text is kept beside the SDK; here it is only decided where a new project finds the SDK.
 
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use crate::args::{Kind, Language};
 /// The files of a project: path inside it, and content.
 pub(crate) fn files(name: &str, language: Language, kind: Kind) -> Vec<(&'static str, String)> {
     match language {
-        Language::Rust => rowmill_sdk::template::files(name, kind.name(), &sdk()).unwrap_or_default(),
+        Language::Rust => rowmill_templates::files(name, kind.name(), &sdk()).unwrap_or_default(),
     }
 }
 

@@ -82,6 +82,13 @@ impl Server {
         self.programs.kind
     }
 
+    /// The server's process.
+    #[allow(clippy::disallowed_methods, reason = "the server that was just started wrote it")]
+    pub fn pid(&self) -> anyhow::Result<u32> {
+        let text = std::fs::read_to_string(self.pid_file()).context("reading the server's pid file")?;
+        text.trim().parse().context("the server's pid file")
+    }
+
     /// Where the server keeps its files.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")

@@ -1,21 +1,25 @@
 //! For build scripts that embed components: compiles packages of this workspace for wasm32-wasip2.
 //!
-//! A nested cargo does it, in a target folder of its own inside `OUT_DIR`: the outer cargo holds
-//! the lock of the usual one, and the inner one must not see the outer one's flags (a
-//! `RUSTFLAGS` for the host's CPU would break the components) or its profile.
+//! All components of a workspace share one build folder, `components` in the outer cargo's target folder, so that what
+//! they have in common is compiled once. A component is compiled again when the hash over what it is made of changes
+//! ([`sources`]), not when a file is touched: the hash is kept beside the built file. A comment or another host crate
+//! changes no component, and a component that is not compiled keeps its bytes.
 
 // Lines on stdout are how a build script talks to cargo.
 #![allow(clippy::print_stdout)]
+#![allow(clippy::disallowed_methods, reason = "the files are the workspace's own")]
 
+mod compile;
+mod sources;
+
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-const TARGET: &str = "wasm32-wasip2";
-const PROFILE: &str = "component";
+use compile::Profile;
 
-/// What every component is built from, seen from the workspace's root.
-const SHARED: [&str; 6] =
-    ["Cargo.toml", "sdk/collation", "sdk/rust/src", "sdk/rust/Cargo.toml", "sdk/rust/macros", "wit"];
+/// A component: its package, and the package's folder, seen from the workspace's root.
+type Package<'a> = (&'a str, &'a str);
 
 /// The whole `main` of a build script: compiles `packages` (package and folder, seen from the
 /// workspace's root) and copies each as `<package with underscores>.wasm` to `OUT_DIR`.
@@ -29,82 +33,56 @@ pub fn main(packages: &[(&str, &str)]) -> ExitCode {
     }
 }
 
-fn build(packages: &[(&str, &str)]) -> Result<(), String> {
-    let folder =
-        |name: &str| std::env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("cargo has not set {name}"));
-    let manifest = folder("CARGO_MANIFEST_DIR")?;
-    let out = folder("OUT_DIR")?;
+fn build(packages: &[Package<'_>]) -> Result<(), String> {
+    let manifest = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let out = PathBuf::from(variable("OUT_DIR")?);
     let is_root = |folder: &&Path| folder.join("Cargo.lock").is_file();
     let root = manifest.ancestors().find(is_root).ok_or("the package is not inside a workspace")?;
-    let own = packages.iter().flat_map(|(_, folder)| [format!("{folder}/src"), format!("{folder}/Cargo.toml")]);
-    for source in SHARED.map(str::to_owned).into_iter().chain(own) {
-        println!("cargo::rerun-if-changed={}", root.join(source).display());
-    }
     println!("cargo::rerun-if-changed=build.rs");
+    for (_, folder) in packages {
+        for path in sources::paths(folder) {
+            println!("cargo::rerun-if-changed={}", root.join(path).display());
+        }
+    }
+    // <target>/<profile>/build/<package>-<hash>/out
+    let shared = out.ancestors().nth(4).ok_or("OUT_DIR is not inside a target folder")?.join("components");
+    let profile = Profile::beside(&variable("PROFILE")?);
+    let kept = |package: &str, ending: &str| shared.join(format!("{package}.{}.{ending}", profile.name()));
 
-    ensure_target()?;
-    let target = out.join("components");
-    compile(root, &target, packages)?;
+    let mut stale = Vec::new();
+    for (package, folder) in packages {
+        let hash = sources::hash(root, folder, &compile::compiler()?)?;
+        let is_built = fs::read_to_string(kept(package, "hash")).is_ok_and(|built| built == hash);
+        if !is_built || !kept(package, "wasm").is_file() {
+            stale.push((*package, hash));
+        }
+    }
+    if !stale.is_empty() {
+        compile::ensure_target()?;
+        let names: Vec<&str> = stale.iter().map(|(package, _)| *package).collect();
+        compile::compile(root, &shared, profile, &names)?;
+        for (package, hash) in &stale {
+            replace(&compile::built(&shared, profile, package), &kept(package, "wasm"))?;
+            fs::write(kept(package, "hash"), hash).map_err(|error| format!("cannot write the hash: {error}"))?;
+        }
+    }
     for (package, _) in packages {
-        let file = format!("{}.wasm", package.replace('-', "_"));
-        let built = target.join(TARGET).join(PROFILE).join(&file);
-        std::fs::copy(&built, out.join(&file)).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
+        replace(&kept(package, "wasm"), &out.join(compile::file_name(package)))?;
     }
     Ok(())
 }
 
-/// The standard library for components is installed.
-fn ensure_target() -> Result<(), String> {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(&rustc)
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .output()
-        .map_err(|e| format!("cannot run {}: {e}", rustc.display()))?;
-    let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if output.status.success() && Path::new(&folder).is_dir() {
-        return Ok(());
-    }
-    Err(format!(
-        "components are compiled for {TARGET}, which this Rust toolchain does not \
-         have; install it:\n\n    rustup target add {TARGET}\n"
-    ))
+fn variable(name: &str) -> Result<String, String> {
+    std::env::var(name).map_err(|_| format!("cargo has not set {name}"))
 }
 
-fn compile(root: &Path, target: &Path, packages: &[(&str, &str)]) -> Result<(), String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(root).args(["build", "--target", TARGET, "--profile", PROFILE]);
-    for (package, _) in packages {
-        command.args(["--package", package]);
-    }
-    command.arg("--target-dir").arg(target);
-    // The outer build's settings are not the components'.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        let inherited = ["CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_TERM_COLOR"];
-        let ours = text.starts_with("CARGO_REGISTR") || inherited.contains(&text.as_ref());
-        let outer = [
-            "RUSTFLAGS",
-            "RUSTC",
-            "RUSTDOC",
-            "RUSTC_WRAPPER",
-            "RUSTC_WORKSPACE_WRAPPER",
-            "TARGET",
-            "HOST",
-            "OUT_DIR",
-            "PROFILE",
-            "OPT_LEVEL",
-            "DEBUG",
-            "NUM_JOBS",
-        ];
-        if (text.starts_with("CARGO") && !ours) || outer.contains(&text.as_ref()) {
-            command.env_remove(&name);
-        }
-    }
-    // `cargo check` of the workspace, clippy's wrapper included, builds them all the same.
-    let output = command.output().map_err(|e| format!("cannot run cargo: {e}"))?;
-    if output.status.success() {
+/// Copies in one step, so that an interrupted build leaves no half of a file. A copy that is there stays untouched.
+fn replace(from: &Path, to: &Path) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot copy {} to {}: {error}", from.display(), to.display());
+    let bytes = fs::read(from).map_err(failed)?;
+    if fs::read(to).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
-    Err(format!("the components do not compile:\n{}", String::from_utf8_lossy(&output.stderr)))
+    let partial = to.with_extension(format!("partial-{}", std::process::id()));
+    fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, to)).map_err(failed)
 }

@@ -110,8 +110,6 @@ pub mod contract;
 pub mod function;
 pub mod kernel;
 #[cfg(not(target_family = "wasm"))]
-pub mod template;
-#[cfg(not(target_family = "wasm"))]
 pub mod test;
 
 #[doc(hidden)]

@@ -1,12 +1,12 @@
 //! Each project of the template passes its own `cargo test`.
 
-use rowmill_sdk::template::{KINDS, files};
+use rowmill_templates::{KINDS, files};
 use std::path::Path;
 use std::process::Command;
 
 #[test]
 fn new_projects_pass_their_own_tests() {
-    let sdk = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("rust");
     let lock = sdk.join("../../Cargo.lock");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("template");
     for kind in KINDS {

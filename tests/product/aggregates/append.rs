@@ -2,8 +2,8 @@
 
 use rowmill_devserver::Kind;
 
+use super::pipe::{Pipe, expect};
 use crate::harness::{Workspace, shared};
-use crate::pipe::{Pipe, expect};
 
 const STEPS: &str = "steps:
   - aggregate: { by: [page], values: { visits: \"count(*)\", visitors: \"approx_count_distinct(visitor)\" } }

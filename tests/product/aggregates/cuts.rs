@@ -2,8 +2,8 @@
 
 use rowmill_devserver::{Kind, Server};
 
+use super::pipe::Pipe;
 use crate::harness::{Workspace, shared};
-use crate::pipe::Pipe;
 
 /// A source of its own, since it is restarted, beside a workspace whose own source nothing is read from.
 struct Source {

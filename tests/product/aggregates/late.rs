@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use rowmill_devserver::Kind;
 
+use super::pipe::Pipe;
+use super::random::Random;
 use crate::harness::{PAIRS, Pair, Workspace, shared};
-use crate::pipe::Pipe;
-use crate::random::Random;
 
 const TABLE: &str = "CREATE TABLE events (id INT PRIMARY KEY, kind VARCHAR(5) COLLATE utf8mb4_bin NOT NULL, at DATETIME(3) NOT NULL, n INT);";
 /// Seconds.

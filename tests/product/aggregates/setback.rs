@@ -3,8 +3,8 @@
 
 use rowmill_devserver::Kind;
 
+use super::pipe::{Pipe, expect};
 use crate::harness::{Workspace, shared};
-use crate::pipe::{Pipe, expect};
 
 const STEPS: &str = "steps:
   - aggregate: { by: [customer], values: { total: \"sum(amount)\", orders: \"count(*)\", most: \"max(amount)\" } }

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::pipe::{Pipe, terminate};
+use super::random::Random;
+use super::writer;
 use crate::harness::{PAIRS, Pair, Workspace, shared};
-use crate::pipe::{Pipe, terminate};
-use crate::random::Random;
-use crate::writer;
 
 /// How often each pipeline's process is ended.
 const ENDS: u64 = 7;

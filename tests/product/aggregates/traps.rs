@@ -3,8 +3,8 @@
 
 use rowmill_devserver::Kind;
 
+use super::pipe::{Pipe, expect};
 use crate::harness::{Workspace, shared};
-use crate::pipe::{Pipe, expect};
 
 fn workspace(kind: Kind, name: &str) -> Workspace<'static> {
     let workspace = Workspace::new(shared(kind), shared(kind), &format!("traps_{name}_{kind:?}"));

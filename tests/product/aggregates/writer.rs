@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::random::Random;
 use crate::harness::Workspace;
-use crate::random::Random;
 
 /// Ids are below; more than a component's groups that are named at once, so that groups are evicted.
 const IDS: u64 = 12_000;

@@ -68,7 +68,7 @@ fn records(what: &str, stderr: &str) {
 }
 
 fn rowmill(folder: &Path, args: &[&str]) -> Outcome {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rowmill"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rowmill-tested"));
     Outcome::of(
         command.args(args).current_dir(folder).env_remove("RUST_LOG").output().expect("the rowmill binary runs"),
     )

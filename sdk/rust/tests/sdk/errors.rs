@@ -4,8 +4,6 @@
 //! reports an error on that line which contains the text (in the message, a label or a note), and
 //! there must be no error elsewhere.
 
-#![allow(clippy::disallowed_methods, reason = "tests read what they wrote")]
-
 use rowmill_sdk::serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;

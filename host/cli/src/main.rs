@@ -1,0 +1,5 @@
+//! The program `rowmill`.
+
+fn main() -> std::process::ExitCode {
+    rowmill_cli::main()
+}

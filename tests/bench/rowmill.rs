@@ -1,0 +1,5 @@
+//! The program `rowmill` as it is measured here; cargo compiles it before what runs it.
+
+fn main() -> std::process::ExitCode {
+    rowmill_cli::main()
+}
