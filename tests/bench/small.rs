@@ -7,11 +7,13 @@
 #![expect(clippy::disallowed_methods, reason = "clients beside the product, on servers of the benchmark")]
 
 use std::process::Command;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
 use rowmill_devserver::{Kind, Server};
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot::{Receiver, Sender};
 
 use crate::process::{Rowmill, Running};
 use crate::report::{Limit, Report, median};
@@ -134,24 +136,33 @@ impl Servers {
             latencies
         };
         runtime.block_on(async {
-            tokio::select! {
+            let (writing, load) = self.writer();
+            let latencies = tokio::select! {
                 biased;
-                latencies = probes => median(latencies),
-                seconds = self.write() => panic!("the load was over after {seconds} s, before the last probe"),
-            }
+                latencies = probes => latencies,
+                seconds = load => panic!("the load was over after {} s, before the last probe", seconds.unwrap()),
+            };
+            // The writer ends when nobody waits for it any more.
+            writing.join().unwrap();
+            median(latencies)
         })
     }
 
     /// Seconds that the load takes its writer, which is a thread with the core of the source.
     async fn write(&self) -> f64 {
+        self.writer().1.await.unwrap()
+    }
+
+    fn writer(&self) -> (JoinHandle<()>, Receiver<f64>) {
         let url = self.source.url("shop");
         let (done, seconds) = tokio::sync::oneshot::channel();
-        std::thread::spawn(move || {
+        let thread = std::thread::spawn(move || {
             pin_thread("0");
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let _ = done.send(runtime.block_on(write(&url)));
+            let seconds = runtime.block_on(write(&url, &done));
+            let _ = done.send(seconds);
         });
-        seconds.await.unwrap()
+        (thread, seconds)
     }
 
     fn commits(&self, pace: &str) -> f64 {
@@ -174,12 +185,15 @@ impl Servers {
     }
 }
 
-/// The load.
-async fn write(url: &str) -> f64 {
+/// The load, while somebody waits for its end.
+async fn write(url: &str, done: &Sender<f64>) -> f64 {
     let mut conn = mysql_async::Conn::from_url(url).await.unwrap();
     let start = Instant::now();
     let mut id = 1;
     for _ in 0..TRANSACTIONS {
+        if done.is_closed() {
+            break;
+        }
         conn.query_drop("BEGIN").await.unwrap();
         for _ in 0..UPDATES {
             id = id * 7919 % (ROWS - 1) + 1;

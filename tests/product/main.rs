@@ -17,6 +17,8 @@ mod hostile_sql;
 mod kills;
 mod load;
 mod measure;
+mod metrics;
+mod pace;
 mod patterns;
 mod recovery;
 mod restart;

@@ -129,7 +129,7 @@ fn log(status: &Status, per_second: u64) {
         lag_ms,
         silent_ms,
         skipped = status.skipped,
-        dead_letters = status.dead_letters,
+        retries = status.retries,
         epochs = status.epochs,
         position = status.position,
         groups = state.as_ref().map(|state| state.groups),
@@ -140,7 +140,7 @@ fn log(status: &Status, per_second: u64) {
     );
 }
 
-/// `clean-orders  streaming  1,200 rows/s  lag 12ms  dead letters 0`.
+/// `clean-orders  streaming  1,200 rows/s  lag 12ms`.
 fn line(status: &Status, per_second: u64) -> String {
     let mut parts = vec![status.pipeline.clone(), status.phase.name().to_owned()];
     if let Phase::Snapshot { done, total } = status.phase {
@@ -187,7 +187,9 @@ fn line(status: &Status, per_second: u64) -> String {
     if status.skipped > 0 {
         parts.push(format!("skipped {}", grouped(status.skipped)));
     }
-    parts.push(format!("dead letters {}", grouped(status.dead_letters)));
+    if status.retries > 0 {
+        parts.push(format!("retries {}", grouped(status.retries)));
+    }
     parts.join("  ")
 }
 
@@ -281,21 +283,18 @@ mod tests {
     fn lines_say_what_matters() {
         assert_eq!(
             line(&status(Phase::Snapshot { done: 250_000, total: 1_000_000 }), 100_000),
-            "clean-orders  snapshot  250,000 of about 1,000,000 rows (25%)  about 7s left  100,000 rows/s  dead letters 0"
+            "clean-orders  snapshot  250,000 of about 1,000,000 rows (25%)  about 7s left  100,000 rows/s"
         );
         assert_eq!(
             line(&status(Phase::Snapshot { done: 12, total: 10 }), 0),
-            "clean-orders  snapshot  12 rows  0 rows/s  dead letters 0"
+            "clean-orders  snapshot  12 rows  0 rows/s"
         );
         let mut streaming = Status { as_of: Some(SystemTime::now()), skipped: 3, ..status(Phase::Streaming) };
         streaming.caught_up = true;
-        assert_eq!(line(&streaming, 1200), "clean-orders  streaming  1,200 rows/s  lag 0ms  skipped 3  dead letters 0");
+        assert_eq!(line(&streaming, 1200), "clean-orders  streaming  1,200 rows/s  lag 0ms  skipped 3");
         let earlier = SystemTime::now() - Duration::from_secs(600);
         (streaming.as_of, streaming.silent_since) = (Some(earlier), Some(earlier));
-        assert_eq!(
-            line(&streaming, 0),
-            "clean-orders  streaming  0 rows/s  lag 10m  source silent for 10m  skipped 3  dead letters 0"
-        );
+        assert_eq!(line(&streaming, 0), "clean-orders  streaming  0 rows/s  lag 10m  source silent for 10m  skipped 3");
     }
 
     #[test]
@@ -309,13 +308,13 @@ mod tests {
         streaming.aggregates = vec![aggregate(1_200, "2026-05-06T07:08:09.123"), aggregate(3, "2026-05-06T08:00:00")];
         assert_eq!(
             line(&streaming, 0),
-            "clean-orders  streaming  0 rows/s  1,203 groups  watermark 2026-05-06 07:08:09  dead letters 0"
+            "clean-orders  streaming  0 rows/s  1,203 groups  watermark 2026-05-06 07:08:09"
         );
-        streaming.aggregates[0].late = 5;
+        (streaming.aggregates[0].late, streaming.retries) = (5, 2);
         streaming.checkpoint =
             Some(CheckpointStatus { position: String::new(), at: SystemTime::now(), took: Duration::ZERO });
         let text = line(&streaming, 0);
-        assert!(text.contains("  late 5  checkpoint 0s ago  "), "{text}");
+        assert!(text.contains("  late 5  checkpoint 0s ago  retries 2"), "{text}");
     }
 
     #[test]
@@ -330,7 +329,7 @@ mod tests {
             cpu: Duration::from_secs(2),
         };
         let text = line(&Status { search: Some(search), ..status(Phase::Streaming) }, 0);
-        assert!(text.contains("  step mill: looking for failing rows, 4,096 of 8,192 left, 7 found  "), "{text}");
+        assert!(text.contains("  step mill: looking for failing rows, 4,096 of 8,192 left, 7 found"), "{text}");
     }
 
     #[test]

@@ -64,12 +64,13 @@ const PIPELINE: &[Family<Status>] = &[
     ("rowmill_rows_out_total", "counter", "Rows written to the target.", |s| Some(number(s.rows_out))),
     ("rowmill_rows_deleted_total", "counter", "Rows deleted in the target.", |s| Some(number(s.rows_deleted))),
     ("rowmill_rows_skipped_total", "counter", "Rows left out because of on_error: skip.", |s| Some(number(s.skipped))),
-    ("rowmill_dead_letters_total", "counter", "Rows put into the dead-letter table.", |s| Some(number(s.dead_letters))),
     ("rowmill_epochs_total", "counter", "Committed epochs.", |s| Some(number(s.epochs))),
     ("rowmill_split_transactions_total", "counter", "Source transactions committed in parts.", |s| {
         Some(number(s.split_transactions))
     }),
-    ("rowmill_retries_total", "counter", "Errors that a retry mended.", |s| Some(number(s.retries))),
+    ("rowmill_retries_total", "counter", "Transactions and streams that were tried again.", |s| {
+        Some(number(s.retries))
+    }),
     ("rowmill_bytes_in_flight", "gauge", "Bytes of batches between source and sink.", |s| {
         Some(number(s.bytes_in_flight))
     }),
@@ -196,6 +197,21 @@ fn render(statuses: &[Status]) -> String {
             }
         }
     }
+    let name = "rowmill_component_counter_total";
+    family(&mut out, name, "counter", "What a component counts itself.");
+    for status in statuses {
+        for meter in &status.steps {
+            for (counter, value) in &meter.counters {
+                let labels = [
+                    ("pipeline", &*status.pipeline),
+                    ("step", &*meter.step),
+                    ("function", &*meter.function),
+                    ("counter", counter),
+                ];
+                sample(&mut out, name, &labels, number(*value));
+            }
+        }
+    }
     out
 }
 
@@ -235,6 +251,7 @@ mod tests {
                 function: "a\"b\\c#total".to_owned(),
                 calls: 3,
                 cpu: Duration::from_millis(1500),
+                counters: [("rows \"odd\"".to_owned(), 7)].into(),
                 ..StepMeter::default()
             }],
             ..Status::default()
@@ -251,6 +268,7 @@ mod tests {
             "rowmill_lag_seconds{pipeline=\"clean-orders\"} 0",
             "rowmill_phase{pipeline=\"clean-orders\",phase=\"streaming\"} 1",
             "rowmill_phase{pipeline=\"clean-orders\",phase=\"snapshot\"} 0",
+            "rowmill_component_counter_total{pipeline=\"clean-orders\",step=\"map-1\",function=\"a\\\"b\\\\c#total\",counter=\"rows \\\"odd\\\"\"} 7",
             "rowmill_step_cpu_seconds_total{pipeline=\"clean-orders\",step=\"map-1\",function=\"a\\\"b\\\\c#total\"} 1.5",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

@@ -11,13 +11,12 @@
 
 use arrow_array::RecordBatch;
 use rowmill_mysql::{Op, Position};
-use rowmill_wasm::Meter;
 
 use crate::aggregate::{Aggregate, Changelog, Cursor, Emission, Origin};
 use crate::chain::{Chain, Changes, Events};
 use crate::error::Error;
 use crate::status::AggregateStatus;
-use crate::step::{CallContext, Overseer};
+use crate::step::{CallContext, Overseer, Used};
 
 /// How far a pipeline is, for its aggregates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,16 +80,16 @@ impl Dataflow {
     }
 
     /// The calls of components, in the order of the steps: step, function, meter, rows refused.
-    pub(crate) fn meters(&self) -> Vec<(&str, &str, Meter, u64)> {
+    pub(crate) fn meters(&self) -> Vec<(&str, Used<'_>)> {
         let mut meters = Vec::new();
         for (stage, chain) in self.chains().enumerate() {
             for step in &chain.steps {
-                meters.extend(step.calls().into_iter().map(|call| (&*step.id, &*call.name, call.meter(), call.errors)));
+                meters.extend(step.calls().into_iter().map(|call| (&*step.id, call.used())));
             }
             let Some(Stage { aggregate, .. }) = self.stages.get(stage) else { continue };
             let id = &*aggregate.id;
-            meters.extend(aggregate.prepared().map(|call| (id, &*call.name, call.meter(), call.errors)));
-            meters.extend(aggregate.groups.calls.iter().map(|call| (id, &*call.name, call.meter(), call.errors)));
+            meters.extend(aggregate.prepared().map(|call| (id, call.used())));
+            meters.extend(aggregate.groups.calls.iter().map(|call| (id, call.used())));
         }
         meters
     }

@@ -5,6 +5,7 @@
 //! the latest one. Counters count since the process started and never go down; what a restart
 //! keeps is in the target's progress table, not here. Nothing in it is secret.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -70,8 +71,6 @@ pub struct Status {
     pub rows_deleted: u64,
     /// Rows left out because of `on_error: skip`.
     pub skipped: u64,
-    /// Rows put into the dead-letter table.
-    pub dead_letters: u64,
     /// The target shows the source as of this moment; `None` until the snapshot is complete.
     pub as_of: Option<SystemTime>,
     /// All that was heard of the source is in the target.
@@ -83,7 +82,7 @@ pub struct Status {
     pub epochs: u64,
     /// Source transactions larger than an epoch, which readers of the target saw in parts.
     pub split_transactions: u64,
-    /// Errors that a retry mended (deadlocks, dropped connections).
+    /// Transactions and streams that were tried again, after deadlocks and dropped connections.
     pub retries: u64,
     /// Resident bytes of batches between source and sink.
     pub bytes_in_flight: u64,
@@ -208,6 +207,8 @@ pub struct StepMeter {
     pub errors: u64,
     /// Traps and limits hit.
     pub traps: u64,
+    /// What the function counts itself, by the names that it gives.
+    pub counters: BTreeMap<String, u64>,
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@ use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array};
 use arrow_buffer::BooleanBuffer;
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType, Field};
-use rowmill_wasm::{AggregateSignature, Input, Meter, RowError, States};
+use rowmill_wasm::{AggregateSignature, Input, RowError, States};
 
 use super::distinct::Pairs;
 use super::record::{self, Record};
 use crate::error::Error;
+use crate::step::Used;
 
 /// Groups named in one call at most, so that what crosses stays small.
 pub(crate) const GROUPS_PER_CALL: usize = 8_192;
@@ -88,8 +89,10 @@ impl Call {
         self.aggregate.signature()
     }
 
-    pub(crate) fn meter(&self) -> Meter {
-        self.aggregate.meter()
+    /// What it has cost and said so far.
+    pub(crate) fn used(&self) -> Used<'_> {
+        let (meter, counters) = (self.aggregate.meter(), self.aggregate.counters());
+        Used { function: &self.name, meter, errors: self.errors, counters }
     }
 
     /// Bytes of the component's memory, which never shrinks.

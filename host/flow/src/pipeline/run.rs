@@ -363,6 +363,7 @@ impl Flow {
         self.now.epochs += 1;
         self.now.rows_out += committed.rows_written;
         self.now.rows_deleted += committed.rows_deleted;
+        self.now.retries += committed.retries;
         let position = self.handed.to_string();
         self.witness.note(self.commits_before + self.now.epochs, &position);
         self.now.position = Some(position);

@@ -7,6 +7,7 @@ use rowmill_mysql::snapshot::SnapshotOptions;
 use crate::bind::BoundTable;
 use crate::plan::{Pipeline, Start, ZeroDates};
 use crate::status::StepMeter;
+use crate::step::Used;
 
 pub(crate) fn snapshot_options(plan: &Pipeline, endpoint: &Endpoint) -> SnapshotOptions {
     SnapshotOptions {
@@ -44,7 +45,7 @@ fn zero_dates(plan: &Pipeline) -> binlog::ZeroDates {
 pub(crate) fn meters(tables: &[BoundTable]) -> Vec<StepMeter> {
     let mut meters: Vec<StepMeter> = Vec::new();
     for table in tables {
-        for (step, function, meter, errors) in table.flow.meters() {
+        for (step, Used { function, meter, errors, counters }) in table.flow.meters() {
             let found = meters.iter().position(|known| known.step == step && known.function == function);
             let index = found.unwrap_or_else(|| {
                 let (step, function) = (step.to_owned(), function.to_owned());
@@ -59,6 +60,9 @@ pub(crate) fn meters(tables: &[BoundTable]) -> Vec<StepMeter> {
             known.memory_peak = known.memory_peak.max(meter.memory_peak);
             known.errors += errors;
             known.traps += meter.traps;
+            for (name, count) in counters {
+                *known.counters.entry(name.clone()).or_default() += count;
+            }
         }
     }
     meters

@@ -5,6 +5,7 @@
 //! single rows are left that fail: those are row errors, the others have their results. Functions
 //! are pure, so running rows again changes nothing. What that may cost is bounded: [`super::search`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arrow_array::{ArrayRef, TimestampMicrosecondArray, UInt8Array, UInt32Array, UInt64Array, new_null_array};
@@ -51,6 +52,16 @@ struct ArgSource {
     column: usize,
     /// A lossy conversion that the file asks for.
     cast: Option<DataType>,
+}
+
+/// What a call has cost and said so far.
+pub(crate) struct Used<'a> {
+    pub(crate) function: &'a str,
+    pub(crate) meter: Meter,
+    /// Rows that it flagged.
+    pub(crate) errors: u64,
+    /// What it counted through `host.count`.
+    pub(crate) counters: &'a BTreeMap<String, u64>,
 }
 
 /// A function with the columns that it reads.
@@ -122,8 +133,10 @@ impl BoundCall {
         facts.contains(&RowFact::ChangeKind) || facts.contains(&RowFact::CommitTime)
     }
 
-    pub(crate) fn meter(&self) -> Meter {
-        self.function.meter()
+    /// What it has cost and said so far.
+    pub(crate) fn used(&self) -> Used<'_> {
+        let (meter, counters) = (self.function.meter(), self.function.counters());
+        Used { function: &self.name, meter, errors: self.errors, counters }
     }
 
     /// Runs the function on all rows of `frame`.

@@ -14,7 +14,7 @@ mod transform;
 use arrow_array::{Array as _, ArrayRef, BooleanArray};
 use arrow_schema::{ArrowError, SchemaRef};
 
-pub(crate) use call::{BoundCall, CallContext};
+pub(crate) use call::{BoundCall, CallContext, Used};
 pub(crate) use filter::Filter;
 pub(crate) use map::{Map, MapPart};
 pub(crate) use project::Project;

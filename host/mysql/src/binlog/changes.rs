@@ -116,6 +116,7 @@ pub struct Changes {
     flavor: Flavor,
     stream: Option<Stream>,
     reconnect: Reconnect,
+    lost: u64,
     /// When the server was last heard of.
     heard: Instant,
     /// It said something on this connection.
@@ -192,6 +193,7 @@ impl Changes {
             flavor,
             stream: None,
             reconnect: Reconnect::default(),
+            lost: 0,
             heard: Instant::now(),
             spoke: false,
             ids: HashMap::new(),
@@ -278,9 +280,15 @@ impl Changes {
             if !error.is_transient() {
                 return Err(error.at(&self.here()));
             }
+            self.lost += 1;
             let wait = self.reconnect.lost();
             tracing::warn!(%error, position = %self.delivered, wait_ms = wait.as_millis() as u64, "binary log stream lost, reconnecting");
         }
+    }
+
+    /// How often the stream was lost since this was last asked.
+    pub fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
     }
 
     /// When the server was last heard of. Says nothing while nobody reads.

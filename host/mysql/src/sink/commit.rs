@@ -84,6 +84,7 @@ enum Looked {
 async fn until_known(sink: &mut Sink, epoch: &Prepared) -> Result<Committed> {
     let mut attempts = Attempts::default();
     let mut allow_bulk = true;
+    let mut retries = 0;
     // What LOAD DATA said before INSERT was tried to learn more.
     let mut first_error: Option<Error> = None;
     let mut unknown: Option<Committed> = None;
@@ -93,7 +94,7 @@ async fn until_known(sink: &mut Sink, epoch: &Prepared) -> Result<Committed> {
                 if let Some(error) = first_error {
                     tracing::warn!(%error, "LOAD DATA failed where INSERT did not; the epoch is written by INSERT");
                 }
-                return Ok(committed);
+                return Ok(Committed { retries, ..committed });
             }
             Err(Round::Fenced) => match fenced(sink).await {
                 Ok(error) => return Err(error),
@@ -109,6 +110,7 @@ async fn until_known(sink: &mut Sink, epoch: &Prepared) -> Result<Committed> {
         match attempts.pause(&error) {
             None => return Err(error),
             Some(pause) => {
+                retries += 1;
                 tracing::warn!(%error, pause_ms = pause.as_millis() as u64, "target: trying again");
                 tokio::time::sleep(pause).await;
             }

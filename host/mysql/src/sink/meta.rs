@@ -21,7 +21,10 @@ impl Names {
 }
 
 /// Their names without the schema.
-pub(super) const TABLES: [&str; 4] = ["progress", "tables", "dead_letters", "versions"];
+pub(super) const TABLES: [&str; 2] = ["progress", "tables"];
+
+/// Tables that earlier versions made beside them, with a column `pipeline`.
+pub(super) const EARLIER: [&str; 2] = ["dead_letters", "versions"];
 
 /// Names in the progress tables are compared byte by byte.
 const PIPELINE: &str =
@@ -41,8 +44,6 @@ const ADDED: [(&str, &str); 4] = [
         "TINYINT NULL COMMENT 'the rebuild deletes extra rows also where they may belong to others; 0 after one that left some'",
     ),
 ];
-
-const STEP: &str = "step VARCHAR(255) NOT NULL COMMENT 'id of the step'";
 
 fn definition(table: &'static str) -> Statement {
     let columns = match table {
@@ -68,27 +69,12 @@ fn definition(table: &'static str) -> Statement {
              stopped_at DATETIME(6) NULL COMMENT 'when the pipeline stopped on an error, UTC', \
              stopped_reason LONGTEXT NULL COMMENT 'the error', \
              PRIMARY KEY (pipeline, lane)"),
-        "tables" => Statement::new(PIPELINE).text(", \
+        _ => Statement::new(PIPELINE).text(", \
              ordinal INT UNSIGNED NOT NULL COMMENT 'order of the tables in the pipeline, from 0', \
              table_schema VARCHAR(64) NOT NULL COMMENT 'schema in the source', \
              table_name VARCHAR(64) NOT NULL COMMENT 'table in the source', \
              definition LONGTEXT NOT NULL COMMENT 'its definition, with which events are decoded, as JSON', \
              PRIMARY KEY (pipeline, ordinal)"),
-        "dead_letters" => Statement::new("id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT COMMENT 'number of the dead letter', ").text(PIPELINE).text(", ").text(STEP).text(", \
-             component_digest VARCHAR(128) NOT NULL DEFAULT '' COMMENT 'SHA-256 of the component', \
-             error_code VARCHAR(64) NOT NULL COMMENT 'code of the row error', \
-             error_message LONGTEXT NOT NULL COMMENT 'message of the row error', \
-             op VARCHAR(2) NOT NULL COMMENT '+I, -U, +U or -D', \
-             row_json LONGTEXT NOT NULL COMMENT 'the row as the step saw it, as JSON', \
-             position LONGTEXT NOT NULL COMMENT 'where the row came from, as JSON', \
-             created_at DATETIME(6) NOT NULL COMMENT 'UTC', \
-             PRIMARY KEY (id), KEY (pipeline, id)"),
-        _ => Statement::new(PIPELINE).text(", ").text(STEP).text(", \
-             began BIGINT UNSIGNED NOT NULL COMMENT 'number of commits when it came into force', \
-             component_digest VARCHAR(128) NOT NULL COMMENT 'SHA-256 of the component', \
-             position LONGTEXT NULL COMMENT 'position from which it was in force, as JSON', \
-             created_at DATETIME(6) NOT NULL COMMENT 'UTC', \
-             PRIMARY KEY (pipeline, step, began)"),
     };
     // A binary default collation, so that nothing here depends on the server's.
     Statement::new("(")

@@ -206,6 +206,8 @@ pub struct Committed {
     pub rows_deleted: u64,
     /// `LOAD DATA` was used for at least one table.
     pub bulk: bool,
+    /// How often it was tried again.
+    pub retries: u64,
 }
 
 /// The target of a running pipeline. There is one per pipeline: see [`Sink::claim`].

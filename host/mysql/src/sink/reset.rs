@@ -81,7 +81,7 @@ pub async fn reset(options: &SinkOptions, targets: Option<&TargetNames<'_>>) -> 
     let mut reset = Reset { owner: owner(&mut conn, options).await?, ..Reset::default() };
     // The progress goes first: if this stops half-way, a new start finds its targets not empty
     // and says so, instead of going on from a position whose rows are gone.
-    for table in meta::TABLES {
+    for table in meta::TABLES.into_iter().chain(meta::EARLIER) {
         if is_there(&mut conn, options, table).await? {
             let name = TableName::new(&options.meta, table);
             conn.exec_drop(

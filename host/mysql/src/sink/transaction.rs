@@ -110,7 +110,7 @@ pub(super) async fn attempt(
     allow_bulk: bool,
 ) -> std::result::Result<Committed, Failure> {
     begin(session, &epoch.progress).await?;
-    let mut done = Committed { rows_written: 0, rows_deleted: 0, bulk: false };
+    let mut done = Committed { rows_written: 0, rows_deleted: 0, bulk: false, retries: 0 };
     for removal in &epoch.removals {
         done.rows_deleted += remove(session, &epoch.shapes[removal.target], removal).await?;
     }

@@ -73,6 +73,11 @@ fn wrong_types_say_what_was_found_and_give_an_example() {
         "32:16: batch.rows must be a number of rows from 1 to 10000000; found the number 0; fix: for example rows: 8192",
     );
     one(
+        "rows: 1000 }",
+        "pace: 11s }",
+        "33:16: epoch.pace must be a duration up to 10s, or 0; found the text \"11s\"; fix: for example pace: 10ms",
+    );
+    one(
         "pipeline: clean-orders",
         "pipeline: Clean Orders",
         "2:11: pipeline must be a name of 1 to 63 of a-z, 0-9 and -; found the text \"Clean Orders\"; fix: for example pipeline: clean-orders",

@@ -61,6 +61,15 @@ fn a_full_file_becomes_a_plan() {
 }
 
 #[test]
+fn a_pace_is_a_duration_or_nothing() {
+    for (text, millis) in [("0", 0), ("0ms", 0), ("250ms", 250), ("10s", 10_000)] {
+        let file = "pipeline: a\nsource: {url: 'mysql://h/d', tables: [t]}\nsink: {url: 'mysql://h/e'}\n";
+        let loaded = read(&format!("{file}epoch: {{ pace: {text} }}\n")).unwrap();
+        assert_eq!(loaded.pipeline.epoch.pace, Duration::from_millis(millis), "{text}");
+    }
+}
+
+#[test]
 fn a_short_file_has_the_documented_defaults() {
     let loaded = read(
         "pipeline: a\nsource: {url: 'mysql://h/d', tables: ['orders_*', shop.items]}\nsink: {url: 'mysql://h/e'}\n",

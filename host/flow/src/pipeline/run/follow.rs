@@ -93,6 +93,7 @@ impl Flow {
                 },
                 () = tokio::time::sleep(pause) => {}
             }
+            self.now.retries += changes.take_lost();
             if drain.is_none() {
                 let phase = match (&self.converge_until, self.filling.is_dry()) {
                     (Some(_), _) => Phase::Converging,

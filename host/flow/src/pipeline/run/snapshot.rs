@@ -75,6 +75,7 @@ impl Flow {
 
     async fn resume_snapshot(&mut self) -> Result<Snapshot, Error> {
         let progress = self.snapshot.clone().ok_or_else(|| Error::internal("no snapshot to resume"))?;
+        self.now.retries += 1;
         self.freshness.begin_snapshot(micros_now());
         let snapshot = claim::resume_snapshot(&self.plan, &self.prepared, progress).await?;
         self.converge_until = Some(snapshot.converged_at().clone());

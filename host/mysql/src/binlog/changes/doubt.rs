@@ -116,7 +116,7 @@ async fn answer(asked: &Asked, effects: &Effects, from: Position) -> Result<Answ
 async fn objection(conn: &mut Conn, effects: &Effects) -> Result<Option<String>> {
     let grants = Grants::read(conn).await?;
     let only_reads = effects.targets.is_empty() && effects.calls.is_empty();
-    if !(only_reads && effects.vouched) && !grants.are_everywhere("SELECT") {
+    if !(grants.are_everywhere("SELECT") || only_reads && effects.vouched) {
         return Ok(Some(
             "views and functions have a part in what it changes, and the source's user may not see all of them (that \
              needs SELECT ON *.*)"
