@@ -2,7 +2,7 @@
 //!
 //! All components of a workspace share one build folder, `components` in the outer cargo's target folder, so that what
 //! they have in common is compiled once. A component is compiled again when the hash over what it is made of changes
-//! ([`sources`]), not when a file is touched: the hash is kept beside the built file. A comment or another host crate
+//! (`sources`), not when a file is touched: the hash is kept beside the built file. A comment or another host crate
 //! changes no component, and a component that is not compiled keeps its bytes.
 
 // Lines on stdout are how a build script talks to cargo.

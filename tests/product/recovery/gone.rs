@@ -71,6 +71,29 @@ fn rows_that_a_rebuild_left_do_not_outlive_an_insert_of_their_key() {
     }
 }
 
+/// The sink never writes such a date, so where one stands somebody else has been.
+#[test]
+fn a_date_that_is_none_is_no_null() {
+    for kind in BOTH {
+        let workspace = Workspace::new(shared(kind), shared(kind), &format!("recovery_zero_{kind:?}"));
+        workspace.write_pipeline(
+            "pipeline: zero\nsource: { url: \"${SOURCE}\", tables: [t] }\nsteps: []\n\
+             sink: { url: \"${TARGET}\", table: out, meta: \"${META}\" }\n",
+        );
+        workspace.source_sql("CREATE TABLE t (id INT PRIMARY KEY, d DATE, at DATETIME(3), ts TIMESTAMP NULL)");
+        workspace
+            .source_sql("INSERT INTO t VALUES (1, NULL, NULL, NULL), (2, '2024-02-29', '2024-02-29', '2024-02-29')");
+        workspace.catch_up();
+        workspace.verify();
+        for (column, zero) in [("d", "0000-00-00"), ("d", "2024-00-10"), ("at", "0000-00-00"), ("ts", "0000-00-00")] {
+            workspace.target_sql(&format!("SET sql_mode = ''; UPDATE `out` SET {column} = '{zero}' WHERE id = 1"));
+            expect(&workspace.run(&["verify", "pipeline.yaml"]), 4, &["1 keys differ", "id=1"]);
+            workspace.target_sql(&format!("UPDATE `out` SET {column} = NULL WHERE id = 1"));
+        }
+        workspace.verify();
+    }
+}
+
 /// The target's server keeps names in lower case.
 #[test]
 fn a_reset_finds_its_tables_under_the_names_that_the_server_gives_them() {

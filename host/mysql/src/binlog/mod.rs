@@ -55,6 +55,8 @@ pub enum ZeroDates {
     Null,
     /// They stop the pipeline.
     Error,
+    /// They read as a value before all dates, which no row of a pipeline has: to compare what a table holds.
+    Apart,
 }
 
 /// How changes are read.

@@ -56,11 +56,16 @@ impl Silence {
 
     /// Waits for what the stream says; `None` when it has been silent for too long.
     pub(super) async fn over<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        // Outside of tokio's budget, whose end would look like a byte.
+        let mut work = pin!(tokio::task::unconstrained(work));
+        // What is here already costs no timer.
+        if let Poll::Ready(said) = futures_util::poll!(work.as_mut()) {
+            self.heard();
+            return Some(said);
+        }
         let Silence { max, waited, pulse } = self;
         let mut deadline = pin!(sleep(max.saturating_sub(*waited)));
         let mut wait = Wait { waited, began: Instant::now() };
-        // Outside of tokio's budget, whose end would look like a byte.
-        let mut work = pin!(tokio::task::unconstrained(work));
         std::future::poll_fn(|cx| {
             let polled = pulse.poll(work.as_mut(), cx);
             if pulse.moved() || polled.is_ready() {

@@ -188,6 +188,15 @@ impl Column {
         match self.zero_dates {
             ZeroDates::Null => self.push_null(),
             ZeroDates::Error => Err("is a date that the calendar does not have (zero_dates: null reads it as NULL)"),
+            ZeroDates::Apart => {
+                match &mut self.store {
+                    Store::Date(v) => v.push(i32::MIN),
+                    Store::DateTime(v) | Store::Timestamp(v) => v.push(i64::MIN),
+                    _ => return self.push_null(),
+                }
+                self.valid();
+                Ok(())
+            }
         }
     }
 

@@ -37,7 +37,7 @@ pub async fn scan<E: From<Error>>(
 ) -> Result<(), E> {
     let names = def.columns.iter().map(|column| column.name.as_str());
     let statement = Statement::new("SELECT ").list(", ", names, Statement::name).text(" FROM ").table(&def.name);
-    let mut builders = columns(def, ZeroDates::Null)?;
+    let mut builders = columns(def, ZeroDates::Apart)?;
     let mut rows = conn.stream(statement).await.doing(DOING)?;
     let mut count = 0;
     while let Some(row) = rows.next().await.doing(DOING)? {
@@ -104,7 +104,7 @@ impl KeyScan {
             .part(&self.table.from(self.after.as_ref(), None)?)
             .text(" LIMIT ")
             .number(batch_rows.max(1) as u64);
-        let mut builders = columns(&self.read, ZeroDates::Null)?;
+        let mut builders = columns(&self.read, ZeroDates::Apart)?;
         let rows: Vec<Row> = conn.exec(statement, ()).await.doing(DOING)?;
         let mut keys = Vec::with_capacity(rows.len());
         for row in &rows {
