@@ -6,10 +6,10 @@
 //! there are. What was there when the statement ran, and is no more, was dropped or replaced by a definition
 //! in the log behind it. So the log is read on, from the start of the statement's transaction, or from the
 //! end of the statement if it is a definition itself, to where the log ended when the server had been asked.
-//! If such a definition is there that may concern the statement, nothing is shown, and the stream stops. With none, what was found holds at
-//! every place in between, and on from there until the stream itself meets a definition that drops or adds
-//! something of the kind. So an answer is kept until then, and what lies before the end of a look ahead
-//! need not be read for another one.
+//! If such a definition is there that may concern the statement, nothing is shown, and the stream stops. With
+//! none, what was found holds at every place in between, and on from there until the stream itself meets a
+//! definition that drops or adds something of the kind. So an answer is kept until then, and what lies before
+//! the end of a look ahead need not be read for another one.
 //!
 //! What the user may not see counts as there. Views and functions are seen with SELECT on all tables, triggers
 //! with TRIGGER; foreign keys, on MariaDB, with a privilege other than SELECT, as TRIGGER is.
