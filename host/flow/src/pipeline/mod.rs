@@ -51,5 +51,5 @@ use crate::plan::Pipeline;
 /// bound plan.
 pub async fn check(plan: &Pipeline, environment: &Environment) -> Result<PlanView, Error> {
     let state = crate::aggregate::state::State::default();
-    Ok(prepare::prepare(plan, environment, &state, false).await?.view(plan))
+    Ok(prepare::prepare(plan, environment, &state, prepare::Purpose::Look).await?.view(plan))
 }

@@ -108,13 +108,25 @@ fn encrypted(endpoint: Endpoint, tls: &Tls, role: &str) -> Result<Endpoint, Prob
     })
 }
 
-/// Looks at everything, changes nothing. `rebuild`: what is stored will be set back.
+/// What comes after the look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Nothing is written.
+    Look,
+    /// The pipeline runs, which opens the stream of changes before it claims anything.
+    Run,
+    /// It runs, and what is stored is set back.
+    Rebuild,
+}
+
+/// Looks at everything, changes nothing.
 pub(crate) async fn prepare(
     plan: &Pipeline,
     environment: &Environment,
     state: &State,
-    rebuild: bool,
+    purpose: Purpose,
 ) -> Result<Prepared, Error> {
+    let rebuild = purpose == Purpose::Rebuild;
     let (source, sink) = endpoints(plan).map_err(Error::Plan)?;
     let expected = match Sink::read_progress(&sink).await {
         Ok(progress) => Ok(Expected::AsRead(progress.map(Box::new))),
@@ -139,6 +151,7 @@ pub(crate) async fn prepare(
     let options = CheckOptions {
         allow_unlogged_cascades: plan.source.allow_unlogged_cascades,
         ignore_statements: plan.source.ignore_statements.clone(),
+        opens_stream: purpose != Purpose::Look,
     };
     let checked = preflight::check_source(&source, &plan.source.tables, &start, &options).await;
 

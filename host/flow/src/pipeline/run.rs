@@ -21,7 +21,7 @@ use self::freshness::Freshness;
 use super::checkpoint::Checkpointer;
 use super::commit::{Committer, InFlight};
 use super::epoch::{Close, Filling};
-use super::prepare::{Prepared, endpoints, prepare};
+use super::prepare::{Prepared, Purpose, endpoints, prepare};
 use super::reconcile::Written;
 use super::replay::Beginning;
 use super::witness::Witness;
@@ -150,9 +150,10 @@ async fn run_once(
 ) -> Result<Summary, Error> {
     let mut stop = options.stop.clone();
     let state = claim::open_state(plan, options.rebuild.is_some()).await?;
+    let purpose = if options.rebuild.is_some() { Purpose::Rebuild } else { Purpose::Run };
     let mut flow = loop {
         // Boxed, since the compiler can't see through their borrows inside of select.
-        let preparing: Starting<'_, Prepared> = Box::pin(prepare(plan, environment, &state, options.rebuild.is_some()));
+        let preparing: Starting<'_, Prepared> = Box::pin(prepare(plan, environment, &state, purpose));
         let prepared = tokio::select! {
             biased;
             () = stopped(&mut stop) => return Ok(Summary::default()),

@@ -38,11 +38,11 @@ use super::ignored::Ignored;
 use super::names::{Names, server_spelling};
 use super::reconnect::{Opening, Reconnect};
 use super::rows::{Decoder, RowsEvent};
-use super::stream::Stream;
+use super::stream::{Opened, Stream};
 use super::temporary::TemporaryTables;
 use super::{ChangeBatch, ChangeEvent, ChangesOptions, TableRead};
 use crate::charset::Charsets;
-use crate::endpoint::{self, Flavor, Identity};
+use crate::endpoint::{self, Endpoint, Flavor, Identity};
 use crate::error::{Error, Result};
 use crate::position::Position;
 use crate::table::{TableDef, TableName};
@@ -95,6 +95,28 @@ impl std::fmt::Display for Id {
             Id::MySql(source, number) => write!(f, "{source}:{number}"),
             Id::MariaDb(domain, server, sequence) => write!(f, "{domain}-{server}-{sequence}"),
         }
+    }
+}
+
+/// What the server is asked once, beside the stream: both take some milliseconds of every restart.
+struct Known {
+    charsets: Charsets,
+    client_charsets: ClientCharsets,
+    spellings: Vec<Option<TableName>>,
+}
+
+impl Known {
+    async fn read(endpoint: &Endpoint, tables: &[TableRead]) -> Result<Known> {
+        let mut conn = endpoint.connect().await?;
+        let definitions: Vec<&TableDef> = tables.iter().map(|table| &table.def).collect();
+        let charsets = Charsets::read(&mut conn, definitions).await?;
+        let (flavor, _) = endpoint::flavor(&mut conn).await?;
+        let client_charsets = ClientCharsets::read(&mut conn, flavor).await?;
+        let mut spellings = Vec::new();
+        for table in tables {
+            spellings.push(server_spelling(&mut conn, &table.def.name).await?);
+        }
+        Ok(Known { charsets, client_charsets, spellings })
     }
 }
 
@@ -164,33 +186,25 @@ impl Changes {
         identity_expected: &Identity,
         from: Position,
     ) -> Result<Changes> {
-        let mut conn = options.endpoint.connect().await?;
-        let definitions: Vec<&TableDef> = tables.iter().map(|table| &table.def).collect();
-        let charsets = Charsets::read(&mut conn, definitions).await?;
-        let (flavor, _) = endpoint::flavor(&mut conn).await?;
-        let client_charsets = ClientCharsets::read(&mut conn, flavor).await?;
-        let mut spellings = Vec::new();
-        for table in &tables {
-            spellings.push(server_spelling(&mut conn, &table.def.name).await?);
-        }
-        drop(conn);
+        let opening = Stream::open(&options.endpoint, identity_expected, &from, options.heartbeat);
+        let (known, opened) = tokio::try_join!(Known::read(&options.endpoint, &tables), opening)?;
         let decoders = tables
             .into_iter()
-            .map(|table| Decoder::new(table, options.images, &charsets, options.zero_dates))
+            .map(|table| Decoder::new(table, options.images, &known.charsets, options.zero_dates))
             .collect::<Result<Vec<_>>>()?;
         let until = options.until.take();
         let mut changes = Changes {
             options,
             identity: identity_expected.clone(),
             decoders,
-            spellings,
+            spellings: known.spellings,
             names: Names::default(),
             ignored: Ignored::new(&[], TableName::clone),
-            charsets: client_charsets,
+            charsets: known.client_charsets,
             temporary: TemporaryTables::default(),
             doubt: None,
             settled: Settled::default(),
-            flavor,
+            flavor: opened.flavor,
             stream: None,
             reconnect: Reconnect::default(),
             lost: 0,
@@ -218,7 +232,7 @@ impl Changes {
             look: Look::default(),
         };
         changes.set_until(until)?;
-        changes.connect().await?;
+        changes.read_on(opened)?;
         Ok(changes)
     }
 
@@ -231,6 +245,12 @@ impl Changes {
             Box::pin(async move { Stream::open(&endpoint, &identity, &from, heartbeat).await })
         };
         let opened = self.reconnect.open(open).await?;
+        self.read_on(opened)
+    }
+
+    /// Reads on in a stream that was opened at `delivered`.
+    fn read_on(&mut self, opened: Opened) -> Result<()> {
+        let from = self.delivered.clone();
         self.heard = Instant::now();
         self.spoke = false;
         self.flavor = opened.flavor;

@@ -48,6 +48,9 @@ pub struct CheckOptions {
     /// Tables that statements in the log may change unseen, see
     /// [`ChangesOptions`](crate::binlog::ChangesOptions::ignore_statements): they can't be read.
     pub ignore_statements: Vec<String>,
+    /// The caller opens the stream of changes next, which compares the server's history with a stored
+    /// position itself: it isn't compared here, where the position has a witness.
+    pub opens_stream: bool,
 }
 
 /// What is known about the server after a check.
@@ -116,6 +119,7 @@ pub async fn check_source(
         if settings.has_binlog() { start::resolve(&mut conn, flavor, start, &mut problems).await? } else { None };
     conn.disconnect().await.doing("ending the check")?;
     let start = match start.filter(|_| problems.is_empty()) {
+        Some(position) if options.opens_stream && position.witness.is_some() => Some(position),
         Some(position) => start::recognise(endpoint, &identity, position, &mut problems).await?,
         None => None,
     };

@@ -26,7 +26,7 @@ use rowmill_mysql::snapshot::{Snapshot, begin_consistent_read, scan};
 use rowmill_mysql::{Op, Position};
 use serde::Serialize;
 
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, Purpose, prepare};
 use super::source::{changes_options, reads, snapshot_options};
 use crate::aggregate::state::State;
 use crate::chain;
@@ -114,7 +114,7 @@ pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<Verify
         });
     }
     ensure_repeatable(plan)?;
-    let mut prepared = prepare(plan, environment, &State::default(), false).await?;
+    let mut prepared = prepare(plan, environment, &State::default(), Purpose::Look).await?;
     for table in &prepared.tables {
         let calls = table.flow.chains().flat_map(|chain| &chain.steps).flat_map(|step| step.calls());
         if let Some(call) = calls.into_iter().find(|call| call.reads_history()) {
