@@ -7,7 +7,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # A private server, a shop, the pipelines of examples/, verified. Under three minutes after compilation.
 demo: toolchain servers
 	@[ -x $(TARGET)/demo/rowmill ] || echo "demo: compiling rowmill, wasmtime (which runs the components) and the components;" \
-		"about sixteen minutes on two cores, the first time only" >&2
+		"about nine minutes on two cores, the first time only" >&2
 	$(CARGO) build --profile demo --locked -p rowmill --features demo
 	$(TARGET)/demo/rowmill demo
 

@@ -14,9 +14,10 @@ pub(crate) enum Profile {
 }
 
 impl Profile {
-    /// Beside an outer build of cargo's `PROFILE`, which is `debug` or `release`.
-    pub(crate) fn beside(outer: &str) -> Profile {
-        if outer == "release" { Profile::Shipped } else { Profile::Soon }
+    /// Beside an outer build with cargo's `PROFILE`, which is `debug` or `release` and says no more of profiles
+    /// that inherit from them, and `OPT_LEVEL`, which does: one that is lean has lean components.
+    pub(crate) fn beside(outer: &str, opt_level: &str) -> Profile {
+        if outer == "release" && opt_level == "3" { Profile::Shipped } else { Profile::Soon }
     }
 
     /// Its name in the workspace's manifest.

@@ -46,7 +46,7 @@ fn build(packages: &[Package<'_>]) -> Result<(), String> {
     }
     // <target>/<profile>/build/<package>-<hash>/out
     let shared = out.ancestors().nth(4).ok_or("OUT_DIR is not inside a target folder")?.join("components");
-    let profile = Profile::beside(&variable("PROFILE")?);
+    let profile = Profile::beside(&variable("PROFILE")?, &variable("OPT_LEVEL")?);
     let kept = |package: &str, ending: &str| shared.join(format!("{package}.{}.{ending}", profile.name()));
 
     let mut stale = Vec::new();
