@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use rowmill_flow::Environment;
 use rowmill_flow::bench::Steps;
-use rowmill_flow::plan::Pipeline;
 use rowmill_mysql::binlog::{ChangeBatch, ChangeEvent, Changes, ChangesOptions, Images, TableRead, current_position};
 use rowmill_mysql::{Endpoint, Identity, Position, TableDef, TableName, endpoint, table};
+use rowmill_plan::Plan;
 use rowmill_wasm::{Engine, EngineOptions};
 use tokio::runtime::Runtime;
 
@@ -90,7 +90,7 @@ struct Orders<'s> {
     identity: Identity,
     end: Position,
     def: TableDef,
-    plan: Pipeline,
+    plan: Plan,
     environment: Environment,
 }
 
@@ -112,7 +112,7 @@ impl<'s> Orders<'s> {
         let identity = endpoint::identity(&mut conn, flavor).await.unwrap();
         let end = current_position(&mut conn, flavor).await.unwrap();
         let url = |_: &str| Some(shop.server.url("shop"));
-        let plan = rowmill_flow::file::parse(Path::new("bench.yaml"), &pipeline("orders"), &url).unwrap().pipeline;
+        let plan = rowmill_yaml::parse(Path::new("bench.yaml"), &pipeline("orders"), &url).unwrap().pipeline;
         let engine = Engine::new(EngineOptions::default()).unwrap();
         let environment =
             Environment { engine, built_in: rowmill_udfs::component, built_in_names: rowmill_udfs::NAMES };

@@ -7,7 +7,7 @@ mod report;
 mod state;
 
 use rowmill_flow::Rebuild;
-use rowmill_flow::problem::{Fault, Problem};
+use rowmill_plan::problem::{Fault, Problem};
 
 use crate::args::{Args, Command};
 use crate::diagnostics::{Diagnostics, Exit};

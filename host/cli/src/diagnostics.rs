@@ -12,9 +12,9 @@ use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use rowmill_flow::file::Document;
-use rowmill_flow::problem::{Fault, Problem};
 use rowmill_foreign::{Printable, is_control};
+use rowmill_plan::problem::{Fault, Problem};
+use rowmill_yaml::Document;
 
 use crate::args::LogFormat;
 use crate::output::{self, Form};
@@ -326,12 +326,10 @@ fn is_reference(text: &str) -> bool {
 mod tests {
     use std::path::Path;
 
-    use rowmill_flow::file;
-
     use super::*;
 
-    fn refused(text: &str) -> file::Refused {
-        file::parse(Path::new("orders.yaml"), text, &|_| None).expect_err("refused")
+    fn refused(text: &str) -> rowmill_yaml::Refused {
+        rowmill_yaml::parse(Path::new("orders.yaml"), text, &|_| None).expect_err("refused")
     }
 
     fn plain() -> Diagnostics {
@@ -382,7 +380,7 @@ error: the environment variable LIMIT is not set
             .replace("  tabels: [orders]\n", "")
             .replace("\"amount > ${LIMIT}\"", ">-\n      status = 'paid'\n      AND amont > 0");
         let text = text.replace("3307/mart", "3307/mart\n  # end");
-        let loaded = file::parse(Path::new("orders.yaml"), &text, &|_| None).expect("right");
+        let loaded = rowmill_yaml::parse(Path::new("orders.yaml"), &text, &|_| None).expect("right");
         let expression = "status = 'paid' AND amont > 0";
         let at = expression.find("amont").expect("there");
         let problem = Problem::configuration("no such column: amont")

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use rowmill_flow::Environment;
-use rowmill_flow::problem::{Fault, Problem};
+use rowmill_plan::problem::{Fault, Problem};
 use rowmill_wasm::{COMPILE_WORKER, Compiler, Engine, EngineOptions};
 
 /// The engine with its cache in the user's cache folder.

@@ -37,7 +37,7 @@ mod tests {
             let text = format!(
                 "pipeline: a\nsource: {{ url: 'mysql://h/d', tables: [t] }}\nsink: {{ url: 'mysql://h/e' }}\n{steps}"
             );
-            let loaded = rowmill_flow::file::parse(Path::new("p.yaml"), &text, &|_| None);
+            let loaded = rowmill_yaml::parse(Path::new("p.yaml"), &text, &|_| None);
             let loaded = loaded.unwrap_or_else(|refused| panic!("{refused}\n{text}"));
             assert_eq!(loaded.pipeline.steps.len(), 1);
         }

@@ -8,7 +8,7 @@ mod rows;
 mod run;
 mod value;
 
-use rowmill_flow::problem::Problem;
+use rowmill_plan::problem::Problem;
 
 use crate::args::Udf;
 use crate::diagnostics::Exit;

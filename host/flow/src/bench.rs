@@ -10,8 +10,8 @@ use crate::chain::Changes;
 use crate::components::Environment;
 use crate::dataflow::Progress;
 use crate::error::Error;
-use crate::plan::Pipeline;
 use crate::status::StepMeter;
+use rowmill_plan::Plan;
 
 /// The steps of one table, bound.
 pub struct Steps {
@@ -20,7 +20,7 @@ pub struct Steps {
 
 impl Steps {
     /// Binds the plan to the table.
-    pub async fn bind(plan: &Pipeline, table: &TableDef, environment: &Environment) -> Result<Steps, Error> {
+    pub async fn bind(plan: &Plan, table: &TableDef, environment: &Environment) -> Result<Steps, Error> {
         let bound = bind(plan, std::slice::from_ref(table), "target", environment).await.map_err(Error::Plan)?;
         let table = bound.tables.into_iter().next().ok_or_else(|| Error::internal("one table was bound to none"))?;
         Ok(Steps { table })

@@ -45,8 +45,8 @@ use crate::aggregate::keys::Keys;
 use crate::cell;
 use crate::error::{Error, shown};
 use crate::hold::{self, Made};
-use crate::plan::{Existing, Mode, OnError, Pipeline};
 use crate::step::{CallContext, FAILURES_LOGGED, Failure, Frame, Overseer, Search, Step};
+use rowmill_plan::{Existing, Mode, OnError, Plan};
 
 /// Steps bound one after the other.
 pub(crate) struct Chain {
@@ -98,7 +98,7 @@ pub(crate) struct Events {
 }
 
 impl Chain {
-    pub(crate) fn new(plan: &Pipeline, links: Links) -> Result<Self, Error> {
+    pub(crate) fn new(plan: &Plan, links: Links) -> Result<Self, Error> {
         let Links { table, input, key, steps, hash } = links;
         let fields = key.iter().map(|&column| SortField::new(input.field(column).data_type().clone())).collect();
         Ok(Self {

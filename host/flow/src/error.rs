@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rowmill_mysql::Position;
 
-use crate::problem::{Fault, Problem};
 use crate::step::{CPU_MAX, ROWS_MAX};
+use rowmill_plan::problem::{Fault, Problem};
 
 /// Why a pipeline could not start, or stopped.
 #[derive(Debug, thiserror::Error)]

@@ -9,19 +9,13 @@ mod chain;
 mod components;
 mod dataflow;
 mod error;
-pub mod file;
 mod hold;
 mod pipeline;
-pub mod plan;
-pub mod problem;
-pub mod secret;
 pub mod status;
 mod step;
-pub mod type_name;
-pub mod units;
 
 pub use bind::{CallView, ColumnView, PlanView, StateView, StepView, TableView, ValueStateView};
-pub use components::{BuiltIn, Environment};
+pub use components::{BuiltIn, Environment, wasm_limits};
 pub use error::{Error, with_causes};
 pub use pipeline::{
     CheckpointListing, Difference, DifferenceKind, Rebuild, RunOptions, Savepoint, StateListing, StoredStatus, Summary,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rowmill_devserver::Kind;
-use rowmill_flow::{Environment, Error, RunOptions, file, status::Status};
+use rowmill_flow::{Environment, Error, RunOptions, status::Status};
 use rowmill_wasm::{Engine, EngineOptions};
 use tokio::sync::watch;
 
@@ -131,14 +131,14 @@ fn a_healthy_process_beside_every_attack_is_not_disturbed_mariadb() {
     processes(Kind::MariaDb);
 }
 
-fn plan(workspace: &Workspace, path: &Path, text: &str) -> Arc<rowmill_flow::plan::Pipeline> {
+fn plan(workspace: &Workspace, path: &Path, text: &str) -> Arc<rowmill_plan::Plan> {
     let variable = |name: &str| match name {
         "SOURCE" => Some(workspace.source.url(&workspace.source_db)),
         "TARGET" => Some(workspace.target.url(&workspace.target_db)),
         "META" => Some(workspace.meta().to_owned()),
         _ => None,
     };
-    Arc::new(file::parse(path, text, &variable).unwrap_or_else(|refused| panic!("{refused}")).pipeline)
+    Arc::new(rowmill_yaml::parse(path, text, &variable).unwrap_or_else(|refused| panic!("{refused}")).pipeline)
 }
 
 /// The engine, its pool and its tick are shared; so is the process, which a host of many tenants is.

@@ -2,8 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use rowmill_flow::plan::Limits;
-use rowmill_flow::units::{parse_duration, parse_size};
+use rowmill_plan::Limits;
+use rowmill_plan::units::{parse_duration, parse_size};
 
 use super::{Kind, Language};
 
@@ -117,8 +117,8 @@ fn argument(text: &str) -> Result<Argument, String> {
     let (name, data_type) = match text.split_once(':') {
         None => (text, None),
         Some((name, data_type)) => {
-            let parsed = rowmill_flow::type_name::parse(data_type).ok_or_else(|| {
-                let names = rowmill_flow::type_name::NAMES.join(", ");
+            let parsed = rowmill_plan::type_name::parse(data_type).ok_or_else(|| {
+                let names = rowmill_plan::type_name::NAMES.join(", ");
                 format!("no such type: {data_type}; needed one of {names}")
             })?;
             (name, Some(parsed))

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use rowmill_devserver::{Kind, Server};
 use rowmill_examples::{EXAMPLES, Example};
-use rowmill_flow::plan::Pipeline;
 use rowmill_flow::status::{Phase, Status};
 use rowmill_flow::{Environment, Error, RunOptions, Summary, with_causes};
+use rowmill_plan::Plan;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -41,7 +41,7 @@ const SHOWN: [(&str, &str); 3] = [
 /// One pipeline of the demo.
 struct Running {
     example: &'static Example,
-    plan: Arc<Pipeline>,
+    plan: Arc<Plan>,
     status: watch::Receiver<Status>,
     task: JoinHandle<Result<Summary, Error>>,
 }
@@ -172,10 +172,10 @@ fn launch(
         "MART_URL" => Some(server.url("mart")),
         _ => None,
     };
-    let loaded = rowmill_flow::file::parse(&folder.join("pipeline.yaml"), example.pipeline, &variable);
+    let loaded = rowmill_yaml::parse(&folder.join("pipeline.yaml"), example.pipeline, &variable);
     let plan = match loaded {
         // Beside the file, since everything has to go with it.
-        Ok(loaded) => Arc::new(Pipeline { state: Some(folder.join("state")), ..loaded.pipeline }),
+        Ok(loaded) => Arc::new(Plan { state: Some(folder.join("state")), ..loaded.pipeline }),
         Err(refused) => bail!("examples/{}: {}", example.name, refused.problems[0]),
     };
     let (sender, status) = watch::channel(Status::default());
@@ -225,7 +225,7 @@ async fn keep_changing(server: Arc<Server>, until: Instant, stopped: watch::Rece
     Ok(rounds)
 }
 
-async fn verify(plan: &Pipeline, environment: &Environment) -> anyhow::Result<bool> {
+async fn verify(plan: &Plan, environment: &Environment) -> anyhow::Result<bool> {
     let report = match rowmill_flow::verify(plan, environment).await {
         Ok(report) => report,
         Err(Error::Plan(problems)) => bail!("verify {}: {}", plan.name, problems[0]),

@@ -4,14 +4,14 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rowmill_flow::file::Document;
-use rowmill_flow::plan::Pipeline;
-use rowmill_flow::problem::{Fault, Problem};
 use rowmill_flow::status::Status;
 use rowmill_flow::{Environment, Error, Rebuild, RunOptions, with_causes};
 use rowmill_foreign::Printable;
 use rowmill_mysql::TableName;
 use rowmill_mysql::sink::{Kept, Why};
+use rowmill_plan::Plan;
+use rowmill_plan::problem::{Fault, Problem};
+use rowmill_yaml::Document;
 use tokio::sync::watch;
 
 use super::report;
@@ -24,7 +24,7 @@ use crate::{environment, live, output, signal};
 
 /// A pipeline file that was read, and where its problems are printed.
 pub(super) struct Opened {
-    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) pipeline: Arc<Plan>,
     pub(super) document: Document,
     diagnostics: Diagnostics,
 }
@@ -38,7 +38,7 @@ pub(super) struct How {
 impl Opened {
     /// Reads the file; prints what is wrong with it.
     pub(super) fn read(file: &Path, diagnostics: Diagnostics) -> Result<Self, Exit> {
-        match rowmill_flow::file::load(file) {
+        match rowmill_yaml::load(file) {
             Ok(loaded) => Ok(Self { pipeline: Arc::new(loaded.pipeline), document: loaded.document, diagnostics }),
             Err(refused) => {
                 diagnostics.print(Some(&refused.document), &refused.problems);

@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use rowmill_flow::status::AggregateStatus;
-use rowmill_flow::units::format_size;
 use rowmill_flow::{CallView, ColumnView, PlanView, Savepoint, StateListing, StateView, StoredStatus, VerifyReport};
 use rowmill_foreign::Printable;
+use rowmill_plan::units::format_size;
 use serde::Serialize;
 
 use super::pipeline::plural;

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use arrow_array::{ArrayRef, UInt32Array};
-use rowmill_flow::problem::Problem;
+use rowmill_plan::problem::Problem;
 use rowmill_wasm::Aggregate;
 use serde_json::{Map, Value};
 

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use rowmill_flow::problem::Problem;
-use rowmill_flow::units::format_size;
 use rowmill_foreign::Printable;
+use rowmill_plan::problem::Problem;
+use rowmill_plan::units::format_size;
 use rowmill_wasm::{Arity, Component, Description, FunctionInfo};
 
 use super::open::{open, problem};

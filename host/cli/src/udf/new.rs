@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rowmill_flow::problem::Problem;
+use rowmill_plan::problem::Problem;
 
 use crate::args::{Kind, Language};
 use crate::diagnostics::Exit;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rowmill_flow::problem::{Fault, Problem};
+use rowmill_plan::problem::{Fault, Problem};
 use rowmill_wasm::{COMPONENT_BYTES_MAX, Component, Engine, Error, Kind};
 
 use crate::environment;

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, UInt64Array};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field};
-use rowmill_flow::problem::Problem;
-use rowmill_flow::type_name;
+use rowmill_plan::problem::Problem;
+use rowmill_plan::type_name;
 use serde_json::Value;
 
 /// Rows to try a function on: their columns are held in memory, at several times the size of the file.

@@ -10,9 +10,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use arrow_array::{ArrayRef, TimestampMicrosecondArray, UInt8Array, UInt64Array};
-use rowmill_flow::plan::AGGREGATE_MEMORY;
-use rowmill_flow::problem::{Fault, Problem};
-use rowmill_flow::units::format_size;
+use rowmill_plan::AGGREGATE_MEMORY;
+use rowmill_plan::problem::{Fault, Problem};
+use rowmill_plan::units::format_size;
 use rowmill_wasm::{Aggregate, Argument, Function, Identity, Input, Meter, Output, RowFact, Signature};
 use serde_json::Value;
 
@@ -51,7 +51,7 @@ pub(super) async fn run(call: UdfRun) -> Result<Exit, Box<Problem>> {
         if !call.limits.memory_named {
             limits.memory = AGGREGATE_MEMORY;
         }
-        let limits = rowmill_wasm::Limits::from(limits);
+        let limits = rowmill_flow::wasm_limits(limits);
         let aggregate = Aggregate::bind(&opened.component, &identity, &limits, &name, &offered, &call.config)
             .await
             .map_err(|error| problem(&error))?;
@@ -59,7 +59,7 @@ pub(super) async fn run(call: UdfRun) -> Result<Exit, Box<Problem>> {
         let groups = aggregate::Groups::of(&table, call.by.as_ref())?;
         return aggregate::run(aggregate, &columns, &groups, batch_rows).await;
     }
-    let limits = rowmill_wasm::Limits::from(call.limits.limits);
+    let limits = rowmill_flow::wasm_limits(call.limits.limits);
     let mut function = Function::bind(&opened.component, &identity, &limits, &name, &offered, &call.config)
         .await
         .map_err(|error| problem(&error))?;

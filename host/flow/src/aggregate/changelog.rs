@@ -13,8 +13,8 @@ use super::window::Time;
 use super::{Aggregate, Emission};
 use crate::cell;
 use crate::error::Error;
-use crate::plan::{Emit, Late, OnError};
 use crate::step::FAILURES_LOGGED;
+use rowmill_plan::{Emit, Late, OnError};
 
 /// Changes of groups, with the columns of the step's output.
 pub(crate) struct Changelog {

@@ -20,7 +20,7 @@ use super::record::{self, Record};
 use super::state::State;
 use super::table::{STORED, Table};
 use crate::error::Error;
-use crate::plan::Collate;
+use rowmill_plan::Collate;
 
 /// The pairs of one call.
 pub(crate) struct Pairs {

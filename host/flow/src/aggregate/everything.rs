@@ -10,7 +10,7 @@ use super::changelog::{key_columns, output};
 use super::table::STORED;
 use super::window::Time;
 use crate::error::Error;
-use crate::plan::Emit;
+use rowmill_plan::Emit;
 
 /// Where a walk over all groups is.
 #[derive(Default)]

@@ -14,7 +14,7 @@ use arrow_schema::{DataType, Field};
 use rowmill_collation::{Collation, Rule};
 
 use crate::error::Error;
-use crate::plan::Collate;
+use rowmill_plan::Collate;
 
 /// Makes keys of columns, and columns of keys.
 pub(crate) struct Keys {

@@ -19,7 +19,7 @@ use super::state::State;
 use super::table::STORED;
 use super::window::{Span, Time, Windowing};
 use crate::error::Error;
-use crate::plan::Late;
+use rowmill_plan::Late;
 
 /// Rows in windows: row `rows[i]` of the step's input takes part in `windows[i]`.
 #[derive(Default)]

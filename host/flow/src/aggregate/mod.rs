@@ -61,10 +61,10 @@ use session::Sessions;
 use window::{Span, Time, Windowing};
 
 use crate::error::Error;
-use crate::plan::{Emit, Late, OnError};
 use crate::status::AggregateStatus;
 use crate::step::{CallContext, Failure, Frame, Map};
 use groups::Results;
+use rowmill_plan::{Emit, Late, OnError};
 use table::Table;
 
 /// Rows handled at once, after windows have multiplied them.

@@ -26,7 +26,7 @@ use super::table::{STORED, Table};
 use super::window::{Span, Time};
 use super::{Aggregate, Changelog, Cursor, Emission};
 use crate::error::Error;
-use crate::plan::{Emit, Late};
+use rowmill_plan::{Emit, Late};
 
 /// A time at the end of a key: one byte that says "not NULL", then eight that sort as the time does.
 const TIME_BYTES: usize = 9;

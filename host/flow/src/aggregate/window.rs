@@ -17,7 +17,7 @@ use std::time::Duration;
 use arrow_schema::DataType;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Emit, Late, Window, WindowShape};
+use rowmill_plan::{Emit, Late, Window, WindowShape};
 
 /// µs since 1970, of the event time's calendar.
 pub(crate) type Time = i64;

@@ -19,10 +19,11 @@ use super::under;
 use crate::aggregate::keys::Keys;
 use crate::aggregate::window::{Windowing, range};
 use crate::aggregate::{Aggregate, ArgSource, Call, Groups, Pairs, Parts};
-use crate::plan::{self, AggregateCall, Collate, WindowShape, step_pointer};
-use crate::problem::{Problem, child};
+use crate::components::wasm_limits;
 use crate::step::{Map, MapPart};
-use crate::type_name;
+use rowmill_plan::problem::{Problem, child};
+use rowmill_plan::type_name;
+use rowmill_plan::{AggregateCall, Collate, WindowShape, step_pointer};
 
 /// What is around the step.
 pub(super) struct Surroundings {
@@ -56,7 +57,7 @@ struct Hidden {
 impl Binder<'_> {
     pub(super) async fn aggregate(
         &mut self,
-        step: &plan::Aggregate,
+        step: &rowmill_plan::Aggregate,
         columns: &Columns,
         surroundings: &Surroundings,
     ) -> Result<BoundAggregate, Vec<Problem>> {
@@ -181,11 +182,11 @@ impl Binder<'_> {
             }
         };
         let offer = match &value.call {
-            plan::Call::Udf { .. } => {
+            rowmill_plan::Call::Udf { .. } => {
                 let request = udf(&value.call, Kind::Aggregate, &hidden.columns, at)?;
                 Offer::Request(request)
             }
-            plan::Call::Expression(text) => {
+            rowmill_plan::Call::Expression(text) => {
                 let parsed = aggregate_text::parse(text).map_err(|error| {
                     vec![Problem::configuration(error.message).at(at).within(error.start..error.end)]
                 })?;
@@ -262,7 +263,7 @@ impl Binder<'_> {
         value: &AggregateCall,
         request: Result<(Request, bool), Vec<Problem>>,
         filter: Option<usize>,
-        step: &plan::Aggregate,
+        step: &rowmill_plan::Aggregate,
         surroundings: &Surroundings,
     ) -> Result<(Call, Field), Vec<Problem>> {
         let (request, text_distinct) = request?;
@@ -271,7 +272,7 @@ impl Binder<'_> {
         let (component, function) = self.function(&request).await?;
         let shown = format!("{}#{function}", component.name());
         let identity = Identity { pipeline: self.plan.name.clone(), step: self.step.id.clone() };
-        let limits = self.step.limits.into();
+        let limits = wasm_limits(self.step.limits);
         // `distinct` compares what the function reads, and of columns that are NOT NULL `count` reads nothing.
         let mut arguments = request.arguments.clone();
         arguments.iter_mut().filter(|_| distinct).for_each(|argument| argument.field.set_nullable(true));
@@ -299,7 +300,7 @@ impl Binder<'_> {
                 .needed("a function that retracts; its docs name the exact variant (`rowmill udf inspect`)")
                 .fix("or say `append_only: true` in the source, if its rows are never updated nor deleted")));
         }
-        let sessions = matches!(step.window, Some(plan::Window { shape: WindowShape::Session { .. }, .. }));
+        let sessions = matches!(step.window, Some(rowmill_plan::Window { shape: WindowShape::Session { .. }, .. }));
         if sessions && !signature.merge {
             let message = format!("{shown} can't merge states, which sessions are made of");
             return Err(at(Problem::configuration(message).fix("use a tumble, hop or cumulate window")));
@@ -394,7 +395,7 @@ impl Offer {
             }
         }
         let request = Request {
-            component: plan::ComponentRef::Std("stats".to_owned()),
+            component: rowmill_plan::ComponentRef::Std("stats".to_owned()),
             function: Some(function),
             kind: Kind::Aggregate,
             arguments,
@@ -430,7 +431,7 @@ fn event_time(column: &Column, at: &str) -> Result<(), Problem> {
 
 /// Keys over `by`, with the window's times where they belong.
 fn keys(
-    step: &plan::Aggregate,
+    step: &rowmill_plan::Aggregate,
     by: &[usize],
     window: Option<&WindowShape>,
     columns: &Columns,
@@ -495,5 +496,5 @@ fn window_field(name: &str, on: &Field, shape: &WindowShape) -> Field {
 
 /// A duration for people.
 pub(super) fn shown(duration: Duration) -> String {
-    crate::units::format_duration(duration)
+    rowmill_plan::units::format_duration(duration)
 }

@@ -12,14 +12,14 @@ use std::sync::Arc;
 use super::columns::{Columns, Origin};
 use super::show::CallView;
 use super::under;
-use crate::components::{Components, choose};
-use crate::plan::{Arg, Call, ComponentRef, Pipeline, Step, step_pointer};
-use crate::problem::{Problem, child};
+use crate::components::{Components, choose, wasm_limits};
 use crate::step::{BoundCall, Filter, Map, MapPart, ORDINALITY, Transform};
+use rowmill_plan::problem::{Problem, child};
+use rowmill_plan::{Arg, Call, ComponentRef, Plan, Step, step_pointer};
 
 /// Binds the calls of one step.
 pub(crate) struct Binder<'a> {
-    pub(crate) plan: &'a Pipeline,
+    pub(crate) plan: &'a Plan,
     pub(crate) step: &'a Step,
     pub(crate) index: usize,
     pub(crate) components: &'a mut Components,
@@ -236,7 +236,7 @@ impl Binder<'_> {
         let (component, name) = self.function(&request).await?;
         let shown = format!("{}#{name}", component.name());
         let identity = Identity { pipeline: self.plan.name.clone(), step: self.step.id.clone() };
-        let limits = self.step.limits.into();
+        let limits = wasm_limits(self.step.limits);
         let bound = Function::bind(&component, &identity, &limits, &name, &request.arguments, &request.config).await;
         let function = bound.map_err(|error| match error.place() {
             Some(place) => vec![request.locate(place, &error.message())],

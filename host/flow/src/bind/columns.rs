@@ -6,9 +6,9 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use rowmill_mysql::TableDef;
 
 use super::call::wrong_name;
-use crate::plan::StepKind;
-use crate::problem::{Problem, child};
 use crate::step::ORDINALITY;
+use rowmill_plan::StepKind;
+use rowmill_plan::problem::{Problem, child};
 
 /// One column between two steps.
 #[derive(Clone, Debug)]

@@ -9,8 +9,8 @@ use rowmill_mysql::TableDef;
 
 use super::BoundTable;
 use super::columns::{Columns, Origin};
-use crate::plan::Pipeline;
-use crate::problem::{Problem, child};
+use rowmill_plan::Plan;
+use rowmill_plan::problem::{Problem, child};
 
 /// The key, from both ends.
 pub(crate) struct Key {
@@ -23,9 +23,9 @@ pub(crate) struct Key {
     pub(crate) ordinality: Option<usize>,
 }
 
-pub(crate) fn resolve(plan: &Pipeline, table: &TableDef, columns: &Columns) -> Result<Key, Vec<Problem>> {
+pub(crate) fn resolve(plan: &Plan, table: &TableDef, columns: &Columns) -> Result<Key, Vec<Problem>> {
     let ordinality = columns.0.iter().position(|column| column.origin == Origin::Ordinality);
-    let expanded = plan.steps.iter().any(|step| matches!(step.kind, crate::plan::StepKind::Transform(_)));
+    let expanded = plan.steps.iter().any(|step| matches!(step.kind, rowmill_plan::StepKind::Transform(_)));
     if expanded && ordinality.is_none() {
         return Err(vec![
             Problem::configuration("`ordinality` does not reach the target, so its rows have no unique key")
@@ -63,7 +63,7 @@ pub(crate) fn resolve(plan: &Pipeline, table: &TableDef, columns: &Columns) -> R
 }
 
 /// The key after an aggregate whose output begins with `groups` columns of its key.
-pub(crate) fn resolve_groups(plan: &Pipeline, groups: &[String], columns: &Columns) -> Result<Key, Vec<Problem>> {
+pub(crate) fn resolve_groups(plan: &Plan, groups: &[String], columns: &Columns) -> Result<Key, Vec<Problem>> {
     let mut key = Key { source: Vec::new(), target: Vec::new(), ordinality: None };
     let mut lost = Vec::new();
     for (group, name) in groups.iter().enumerate() {

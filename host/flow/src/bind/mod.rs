@@ -22,9 +22,9 @@ use crate::aggregate::keys::{self, Keys};
 use crate::chain::{Chain, Links};
 use crate::components::{Components, Environment};
 use crate::dataflow::{Dataflow, Stage};
-use crate::plan::{Collate, Pipeline, StepKind, step_pointer};
-use crate::problem::{Problem, child};
 use crate::step::{Operator, Project, Step};
+use rowmill_plan::problem::{Problem, child};
+use rowmill_plan::{Collate, Plan, StepKind, step_pointer};
 
 use aggregate::Surroundings;
 use call::Binder;
@@ -72,7 +72,7 @@ pub(crate) struct Bound {
 
 /// Binds `plan` to `tables`. `target_database`: where target tables without a database are.
 pub(crate) async fn bind(
-    plan: &Pipeline,
+    plan: &Plan,
     tables: &[TableDef],
     target_database: &str,
     environment: &Environment,
@@ -99,7 +99,7 @@ pub(crate) async fn bind(
 }
 
 async fn bind_table(
-    plan: &Pipeline,
+    plan: &Plan,
     table: &TableDef,
     target_database: &str,
     components: &mut Components,
@@ -115,9 +115,10 @@ async fn bind_table(
     let mut views = Vec::new();
     let mut mariadb = Vec::new();
     let mut groups: Option<Vec<String>> = None;
-    let is_aggregate = |step: &crate::plan::Step| matches!(step.kind, StepKind::Aggregate(_));
+    let is_aggregate = |step: &rowmill_plan::Step| matches!(step.kind, StepKind::Aggregate(_));
     let last_aggregate = plan.steps.iter().rposition(is_aggregate);
-    let internal = |error: crate::error::Error| vec![Problem::new(crate::problem::Fault::Internal, error.to_string())];
+    let internal =
+        |error: crate::error::Error| vec![Problem::new(rowmill_plan::problem::Fault::Internal, error.to_string())];
     for (index, step) in plan.steps.iter().enumerate() {
         let before = columns.clone();
         let upstream = last_aggregate.is_some_and(|last| index <= last);
@@ -227,7 +228,7 @@ struct Segment {
 }
 
 impl Segment {
-    fn chain(self, plan: &Pipeline, table: &TableDef, hash: Option<Keys>) -> Result<Chain, crate::error::Error> {
+    fn chain(self, plan: &Plan, table: &TableDef, hash: Option<Keys>) -> Result<Chain, crate::error::Error> {
         let Segment { input, key, steps } = self;
         Chain::new(plan, Links { table: table.name.to_string(), input, key, steps, hash })
     }

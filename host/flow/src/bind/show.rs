@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::aggregate::shown;
 use super::columns::Columns;
-use crate::plan::{Aggregate, Emit, Late, Limits, Step, WindowShape};
-use crate::problem::Problem;
+use rowmill_plan::problem::Problem;
+use rowmill_plan::{Aggregate, Emit, Late, Limits, Step, WindowShape};
 
 /// A plan bound to its tables and components.
 #[derive(Clone, Debug, Serialize)]
@@ -136,7 +136,7 @@ impl ColumnView {
         let data_type = match field.metadata().get("mysql-type") {
             Some(data_type) => data_type.clone(),
             None if field.metadata().get("type").is_some_and(|kind| kind == "json") => "json".to_owned(),
-            None => crate::type_name::format(field.data_type()),
+            None => rowmill_plan::type_name::format(field.data_type()),
         };
         Self { name: field.name().clone(), data_type, nullable: field.is_nullable() }
     }

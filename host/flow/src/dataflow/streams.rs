@@ -30,8 +30,8 @@ use crate::components::Environment;
 use crate::dataflow::Progress;
 use crate::pipeline::checkpoint::Checkpointer;
 use crate::pipeline::manifest::{About, Manifest};
-use crate::plan::Pipeline;
 use crate::status::AggregateStatus;
+use rowmill_plan::Plan;
 
 const SECOND: i64 = 1_000_000;
 
@@ -205,7 +205,7 @@ impl Target {
 }
 
 struct Run<'a> {
-    plan: &'a Pipeline,
+    plan: &'a Plan,
     folder: &'a Path,
     table: Vec<BoundTable>,
     checkpointer: Checkpointer,
@@ -213,7 +213,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Begins with what the folder has; answers the number of changes that are in it.
-    async fn begin(plan: &'a Pipeline, folder: &'a Path) -> (Run<'a>, Option<Manifest>) {
+    async fn begin(plan: &'a Plan, folder: &'a Path) -> (Run<'a>, Option<Manifest>) {
         let deadline = Instant::now() + Duration::from_secs(20);
         let store = loop {
             // Tasks of the run that crashed may still hold it.
@@ -298,7 +298,7 @@ fn folder() -> TempDir {
 }
 
 /// Runs the stream over the steps, with crashes, and answers the target's rows.
-async fn run(plan: &Pipeline, case: &Case, random: &mut StdRng) -> Vec<String> {
+async fn run(plan: &Plan, case: &Case, random: &mut StdRng) -> Vec<String> {
     let Case { changes, snapshot, pauses, largest } = case;
     let (snapshot, largest) = (*snapshot, *largest);
     let folder = folder();
@@ -414,12 +414,12 @@ async fn run(plan: &Pipeline, case: &Case, random: &mut StdRng) -> Vec<String> {
     }
 }
 
-fn plan(steps: &str) -> Pipeline {
+fn plan(steps: &str) -> Plan {
     let text = format!(
         "pipeline: p\nsource: {{ url: \"mysql://a@127.0.0.1/shop\", tables: [t] }}\nsteps:\n{steps}\n\
          sink: {{ url: \"mysql://a@127.0.0.1/mart\", table: out }}\n"
     );
-    let loaded = crate::file::parse(Path::new("p.yaml"), &text, &|_| None);
+    let loaded = rowmill_yaml::parse(Path::new("p.yaml"), &text, &|_| None);
     loaded.unwrap_or_else(|refused| panic!("{refused}")).pipeline
 }
 

@@ -10,10 +10,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::bind::Bound;
-use crate::plan::{AggregateCall, Call, Pipeline, StepKind};
+use rowmill_plan::{AggregateCall, Call, Plan, StepKind};
 
 /// The digest of a bound plan.
-pub(crate) fn digest(plan: &Pipeline, bound: &Bound) -> String {
+pub(crate) fn digest(plan: &Plan, bound: &Bound) -> String {
     let mut parts = Vec::new();
     for step in &plan.steps {
         let calls: Vec<_> = bound.tables.iter().flat_map(|table| table.flow.components(&step.id)).collect();

@@ -11,8 +11,6 @@ use rowmill_mysql::sink::{Removal, Write};
 
 use std::time::Duration;
 
-use crate::plan;
-
 /// Rows on their way to the sink, and the source position that they reach.
 #[derive(Default)]
 pub(crate) struct Filling {
@@ -119,12 +117,12 @@ impl Filling {
     }
 
     /// Whether no more rows should be read before a commit.
-    pub(crate) fn is_full(&self, limits: plan::Epoch) -> bool {
+    pub(crate) fn is_full(&self, limits: rowmill_plan::Epoch) -> bool {
         self.rows_in >= limits.rows as u64 || self.bytes >= limits.bytes
     }
 
     /// Whether this is a place to commit what there is, so long after the commit before began.
-    pub(crate) fn close(&self, limits: plan::Epoch, since: Duration) -> Close {
+    pub(crate) fn close(&self, limits: rowmill_plan::Epoch, since: Duration) -> Close {
         if !self.has_rows() {
             return Close::No;
         }
@@ -167,7 +165,7 @@ mod tests {
     use super::*;
 
     const PACE: Duration = Duration::from_millis(10);
-    const LIMITS: plan::Epoch = plan::Epoch { rows: 10, bytes: 1 << 30, pace: PACE };
+    const LIMITS: rowmill_plan::Epoch = rowmill_plan::Epoch { rows: 10, bytes: 1 << 30, pace: PACE };
 
     fn filled(rows: u64, boundary: bool, dry: bool) -> Filling {
         let mut filling = Filling { rows_in: rows, ..Filling::default() };
@@ -191,7 +189,7 @@ mod tests {
         assert_eq!(filled(0, true, true).close(LIMITS, early), Close::No);
         assert_eq!(filled(10, true, true).close(LIMITS, Duration::ZERO), Close::Whole);
         assert_eq!(filled(10, false, false).close(LIMITS, Duration::ZERO), Close::Split);
-        let at_once = plan::Epoch { pace: Duration::ZERO, ..LIMITS };
+        let at_once = rowmill_plan::Epoch { pace: Duration::ZERO, ..LIMITS };
         assert_eq!(filled(1, true, true).close(at_once, Duration::ZERO), Close::Whole);
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::aggregate::AggregateState;
 use crate::bind::BoundTable;
 use crate::error::Error;
-use crate::plan::Pipeline;
+use rowmill_plan::Plan;
 
 /// The layout of the state's records. Another one is refused by name.
 const FORMAT: u32 = 1;
@@ -87,7 +87,7 @@ pub(crate) struct About {
 
 /// The state folder of a pipeline: the one in its file, or one by its name under the user's state
 /// directory (`$XDG_STATE_HOME`, `~/.local/state`), where nothing else lies: it is removed as a whole.
-pub fn state_folder(plan: &Pipeline) -> Result<PathBuf, Error> {
+pub fn state_folder(plan: &Plan) -> Result<PathBuf, Error> {
     if let Some(folder) = &plan.state {
         return Ok(folder.clone());
     }

@@ -45,11 +45,11 @@ pub use verify::{Difference, DifferenceKind, VerifyReport, verify};
 use crate::bind::PlanView;
 use crate::components::Environment;
 use crate::error::Error;
-use crate::plan::Pipeline;
+use rowmill_plan::Plan;
 
 /// Everything that [`run`] looks at before it moves a row, without changing anything. Answers the
 /// bound plan.
-pub async fn check(plan: &Pipeline, environment: &Environment) -> Result<PlanView, Error> {
+pub async fn check(plan: &Plan, environment: &Environment) -> Result<PlanView, Error> {
     let state = crate::aggregate::state::State::default();
     Ok(prepare::prepare(plan, environment, &state, prepare::Purpose::Look).await?.view(plan))
 }

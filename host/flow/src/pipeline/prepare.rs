@@ -11,8 +11,8 @@ use crate::aggregate::state::State;
 use crate::bind::{BoundTable, PlanView, bind};
 use crate::components::Environment;
 use crate::error::{Error, fault};
-use crate::plan::{Existing, Mode, Pipeline, Secret, Start, Tls, TlsMode};
-use crate::problem::Problem;
+use rowmill_plan::problem::Problem;
+use rowmill_plan::{Existing, Mode, Plan, Secret, Start, Tls, TlsMode};
 
 /// A plan that can run.
 pub(crate) struct Prepared {
@@ -34,7 +34,7 @@ impl Prepared {
         self.tables.iter().map(|table| table.source.clone()).collect()
     }
 
-    pub(crate) fn view(&self, plan: &Pipeline) -> PlanView {
+    pub(crate) fn view(&self, plan: &Plan) -> PlanView {
         let mut warnings: Vec<Problem> = Vec::new();
         if self.server.flavor == Flavor::MariaDb {
             // The same place says the same for each table.
@@ -54,7 +54,7 @@ impl Prepared {
 }
 
 /// The two servers' addresses.
-pub(crate) fn endpoints(plan: &Pipeline) -> Result<(Endpoint, SinkOptions), Vec<Problem>> {
+pub(crate) fn endpoints(plan: &Plan) -> Result<(Endpoint, SinkOptions), Vec<Problem>> {
     let parse = |url: &Secret, tls: &Tls, role: &str| {
         let endpoint = Endpoint::parse(url.expose())
             .map_err(|error| Problem::configuration(error.to_string()).at(format!("/{role}/url")))?;
@@ -121,7 +121,7 @@ pub(crate) enum Purpose {
 
 /// Looks at everything, changes nothing.
 pub(crate) async fn prepare(
-    plan: &Pipeline,
+    plan: &Plan,
     environment: &Environment,
     state: &State,
     purpose: Purpose,
@@ -207,7 +207,7 @@ fn first_start(start: &Start) -> preflight::Start {
 /// Rows between the stored position and now were logged with these definitions; what the server
 /// says today is only compared with them.
 fn trusted_definitions(
-    plan: &Pipeline,
+    plan: &Plan,
     progress: &Progress,
     server: &ServerInfo,
     found: Vec<TableDef>,
@@ -243,7 +243,7 @@ fn trusted_definitions(
     Ok(progress.tables.clone())
 }
 
-fn mismatch(plan: &Pipeline, what: &str, found: &str, needed: &str) -> Error {
+fn mismatch(plan: &Plan, what: &str, found: &str, needed: &str) -> Error {
     Error::Progress {
         pipeline: plan.name.clone(),
         what: what.to_owned(),
@@ -265,7 +265,7 @@ fn source_problems(error: &PreflightError) -> Vec<Problem> {
 pub(crate) fn server_problem(error: &rowmill_mysql::Error, pointer: &str) -> Problem {
     let fault = match error.fault() {
         // A refused password is a server that can't be used, for scripts that look at the exit code.
-        rowmill_mysql::Fault::Configuration => crate::problem::Fault::Server,
+        rowmill_mysql::Fault::Configuration => rowmill_plan::problem::Fault::Server,
         other => fault(other),
     };
     Problem::new(fault, error.to_string()).at(pointer)

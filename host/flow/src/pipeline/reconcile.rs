@@ -39,7 +39,7 @@ use super::run::{Ended, Flow};
 use crate::aggregate::keys::{self, Keys};
 use crate::bind::same_name;
 use crate::error::Error;
-use crate::plan::{Collate, Existing};
+use rowmill_plan::{Collate, Existing};
 
 /// A collation that compares characters, trailing spaces aside.
 const BY_CHARACTERS: &str = "utf8mb4_bin";

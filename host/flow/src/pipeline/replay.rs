@@ -24,8 +24,8 @@ use crate::aggregate::state::State;
 use crate::chain;
 use crate::dataflow::Progress;
 use crate::error::Error;
-use crate::plan::Pipeline;
 use crate::status::{AggregateStatus, Phase};
+use rowmill_plan::Plan;
 
 /// What a start does with the state that it found.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +39,7 @@ pub(super) enum Beginning {
 }
 
 /// Decides by what the target and the state folder say.
-pub(super) async fn begin(plan: &Pipeline, state: &State, stored: &Stored, digest: &str) -> Result<Beginning, Error> {
+pub(super) async fn begin(plan: &Plan, state: &State, stored: &Stored, digest: &str) -> Result<Beginning, Error> {
     let newest = match state.checkpoint().map(|checkpoint| Manifest::read(&checkpoint)).transpose() {
         Err(_) if stored.rebuilding => None,
         read => read?,

@@ -29,9 +29,9 @@ use crate::bind::BoundTable;
 use crate::components::Environment;
 use crate::dataflow::Progress::Live;
 use crate::error::{Error, with_causes};
-use crate::plan::{Mode, Pipeline, Start};
-use crate::problem::Problem;
 use crate::status::{AggregateStatus, CheckpointStatus, Phase, Status};
+use rowmill_plan::problem::Problem;
+use rowmill_plan::{Mode, Plan, Start};
 
 /// Positions without rows of this pipeline are stored at most this often: with source and target on
 /// one server each is itself a binlog event. A restart reads at most this much of the binlog again.
@@ -80,7 +80,7 @@ pub struct Summary {
 
 /// Runs a pipeline until it is told to stop, has caught up (if asked), or fails.
 pub async fn run(
-    plan: Arc<Pipeline>,
+    plan: Arc<Plan>,
     environment: Environment,
     options: RunOptions,
     status: watch::Sender<Status>,
@@ -102,7 +102,7 @@ pub async fn run(
 }
 
 /// A rebuild finds the target's rows by their keys, and the source's in a snapshot.
-fn ensure_rebuildable(plan: &Pipeline) -> Result<(), Error> {
+fn ensure_rebuildable(plan: &Plan) -> Result<(), Error> {
     const ANEW: &str = "`rowmill reset FILE --drop-target`, then run again";
     let mut problems = Vec::new();
     if plan.sink.mode == Mode::Append {
@@ -126,7 +126,7 @@ fn ensure_rebuildable(plan: &Pipeline) -> Result<(), Error> {
 }
 
 /// Waits until the source answers again, at first for `pause`; false if told to stop before.
-async fn is_back(plan: &Pipeline, pause: &mut Duration, stop: &mut watch::Receiver<bool>) -> Result<bool, Error> {
+async fn is_back(plan: &Plan, pause: &mut Duration, stop: &mut watch::Receiver<bool>) -> Result<bool, Error> {
     let (source, _) = endpoints(plan).map_err(Error::Plan)?;
     loop {
         tokio::select! {
@@ -143,7 +143,7 @@ async fn is_back(plan: &Pipeline, pause: &mut Duration, stop: &mut watch::Receiv
 }
 
 async fn run_once(
-    plan: &Arc<Pipeline>,
+    plan: &Arc<Plan>,
     environment: &Environment,
     options: &RunOptions,
     status: &watch::Sender<Status>,
@@ -190,7 +190,7 @@ async fn run_once(
 type Starting<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 pub(super) struct Flow {
-    pub(super) plan: Arc<Pipeline>,
+    pub(super) plan: Arc<Plan>,
     pub(super) prepared: Prepared,
     committer: Committer,
     pub(super) filling: Filling,
@@ -433,7 +433,7 @@ async fn committed(checkpointer: &mut Option<Checkpointer>) -> Result<(), Error>
 }
 
 /// Rows of an append-only source are never changed.
-fn ensure_append_only(plan: &Pipeline, batch: &ChangeBatch, table: &BoundTable) -> Result<(), Error> {
+fn ensure_append_only(plan: &Plan, batch: &ChangeBatch, table: &BoundTable) -> Result<(), Error> {
     if !plan.source.append_only || batch.ops.iter().all(|op| *op == Op::Insert) {
         return Ok(());
     }

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::manifest::{Manifest, state_folder};
 use super::prepare::{endpoints, server_problem};
 use crate::error::Error;
-use crate::plan::Pipeline;
-use crate::problem::Problem;
+use rowmill_plan::Plan;
+use rowmill_plan::problem::Problem;
 
 /// What the state folder of a pipeline holds.
 #[derive(Clone, Debug, Serialize)]
@@ -66,7 +66,7 @@ struct Header {
 }
 
 /// What is in the state folder. The pipeline must not be running: it holds the folder.
-pub async fn state_list(plan: &Pipeline) -> Result<StateListing, Error> {
+pub async fn state_list(plan: &Plan) -> Result<StateListing, Error> {
     let folder = existing(plan)?;
     let opened = folder.clone();
     blocking(move || {
@@ -96,7 +96,7 @@ fn listing(checkpoint: &Checkpoint) -> Result<CheckpointListing, Error> {
 }
 
 /// Writes the newest checkpoint into `to`, an empty or missing folder.
-pub async fn state_export(plan: &Pipeline, to: &Path) -> Result<Savepoint, Error> {
+pub async fn state_export(plan: &Plan, to: &Path) -> Result<Savepoint, Error> {
     let (folder, to) = (existing(plan)?, to.to_owned());
     let name = plan.name.clone();
     blocking(move || {
@@ -122,7 +122,7 @@ pub async fn state_export(plan: &Pipeline, to: &Path) -> Result<Savepoint, Error
 }
 
 /// Reads a savepoint into the pipeline's state folder, which must be missing or hold no checkpoint.
-pub async fn state_import(plan: &Pipeline, from: &Path) -> Result<Savepoint, Error> {
+pub async fn state_import(plan: &Plan, from: &Path) -> Result<Savepoint, Error> {
     let inspected = from.to_owned();
     let (header, ..) = blocking(move || Ok(rowmill_state::inspect(&inspected)?)).await?;
     let folder = state_folder(plan)?;
@@ -182,7 +182,7 @@ fn make_way(pipeline: &str, folder: &Path) -> Result<(), Error> {
 }
 
 /// The state folder of a plan that has one.
-fn existing(plan: &Pipeline) -> Result<PathBuf, Error> {
+fn existing(plan: &Plan) -> Result<PathBuf, Error> {
     if !plan.has_aggregates() {
         return Err(Error::Plan(vec![
             Problem::configuration(format!("pipeline {} has no aggregate, so it keeps no state", plan.name))
@@ -202,7 +202,7 @@ fn existing(plan: &Pipeline) -> Result<PathBuf, Error> {
 }
 
 /// Removes the state of a pipeline, for `reset`. The pipeline must not be running.
-pub(super) async fn forget(plan: &Pipeline) -> Result<bool, Error> {
+pub(super) async fn forget(plan: &Plan) -> Result<bool, Error> {
     let folder = state_folder(plan)?;
     if !plan.has_aggregates() || !folder.is_dir() {
         return Ok(false);

@@ -5,11 +5,11 @@ use rowmill_mysql::binlog::{self, ChangesOptions, Images, TableRead};
 use rowmill_mysql::snapshot::SnapshotOptions;
 
 use crate::bind::BoundTable;
-use crate::plan::{Pipeline, Start, ZeroDates};
 use crate::status::StepMeter;
 use crate::step::Used;
+use rowmill_plan::{Plan, Start, ZeroDates};
 
-pub(crate) fn snapshot_options(plan: &Pipeline, endpoint: &Endpoint) -> SnapshotOptions {
+pub(crate) fn snapshot_options(plan: &Plan, endpoint: &Endpoint) -> SnapshotOptions {
     SnapshotOptions {
         batch_rows: plan.batch.rows,
         batch_bytes: plan.batch.bytes,
@@ -18,7 +18,7 @@ pub(crate) fn snapshot_options(plan: &Pipeline, endpoint: &Endpoint) -> Snapshot
     }
 }
 
-pub(crate) fn changes_options(plan: &Pipeline, endpoint: &Endpoint, images: Images) -> ChangesOptions {
+pub(crate) fn changes_options(plan: &Plan, endpoint: &Endpoint, images: Images) -> ChangesOptions {
     ChangesOptions {
         images,
         batch_rows: plan.batch.rows,
@@ -34,7 +34,7 @@ pub(crate) fn reads(tables: &[BoundTable]) -> Vec<TableRead> {
     tables.iter().map(|table| TableRead { def: table.source.clone(), key: table.key.clone() }).collect()
 }
 
-fn zero_dates(plan: &Pipeline) -> binlog::ZeroDates {
+fn zero_dates(plan: &Plan) -> binlog::ZeroDates {
     match plan.source.zero_dates {
         ZeroDates::Null => binlog::ZeroDates::Null,
         ZeroDates::Error => binlog::ZeroDates::Error,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::prepare::{endpoints, server_problem};
 use crate::error::Error;
-use crate::plan::Pipeline;
+use rowmill_plan::Plan;
 
 /// The stored progress and how far the source is ahead of it.
 #[derive(Clone, Debug, Serialize)]
@@ -35,7 +35,7 @@ pub struct StoredStatus {
 }
 
 /// Reads the stored progress; asks the source where it is.
-pub async fn stored_status(plan: &Pipeline) -> Result<StoredStatus, Error> {
+pub async fn stored_status(plan: &Plan) -> Result<StoredStatus, Error> {
     let (source, options) = endpoints(plan).map_err(Error::Plan)?;
     let progress = Sink::read_progress(&options).await;
     let progress = progress.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
@@ -82,7 +82,7 @@ pub async fn stored_status(plan: &Pipeline) -> Result<StoredStatus, Error> {
 
 /// Forgets the progress and the state folder; with `drop_target` also drops the target tables that the pipeline
 /// created. Works whatever is left of the progress.
-pub async fn reset(plan: &Pipeline, drop_target: bool) -> Result<Reset, Error> {
+pub async fn reset(plan: &Plan, drop_target: bool) -> Result<Reset, Error> {
     let (_, options) = endpoints(plan).map_err(Error::Plan)?;
     let read = sink::tables_read(&options).await;
     let read = read.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;

@@ -16,8 +16,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::search::{Search, Subject, pieces};
 use super::{Failure, Frame};
+use crate::components::wasm_limits;
 use crate::error::Error;
-use crate::plan::{OnError, Step};
+use rowmill_plan::{OnError, Step};
 
 /// The code of an error that a single row may be the reason of; `None`: running pieces can't help.
 fn code(error: &rowmill_wasm::Error) -> Option<&'static str> {
@@ -113,7 +114,7 @@ impl BoundCall {
             errors: 0,
             must_not_miss_rows: false,
             stops_at_first: step.on_error == OnError::Fail,
-            limits: step.limits.into(),
+            limits: wasm_limits(step.limits),
         })
     }
 

@@ -22,7 +22,7 @@ pub(crate) use search::{CPU_MAX, Overseer, ROWS_MAX, Search};
 pub(crate) use transform::{ORDINALITY, Transform};
 
 use crate::error::Error;
-use crate::plan::OnError;
+use rowmill_plan::OnError;
 
 /// Rows between two steps.
 pub(crate) struct Frame {

@@ -14,7 +14,7 @@ use crate::chain::Changes;
 use crate::dataflow::Progress::Live;
 use crate::error::Error;
 use crate::pipeline::commit::{Committer, InFlight};
-use crate::plan::Pipeline;
+use rowmill_plan::Plan;
 
 /// What a batch became.
 pub(super) enum Absorbed {
@@ -26,7 +26,7 @@ pub(super) enum Absorbed {
 
 /// Takes the batches of an event through the steps of their tables.
 pub(super) async fn absorb(
-    plan: &Pipeline,
+    plan: &Plan,
     tables: &mut [BoundTable],
     batches: &[ChangeBatch],
     position: &Position,

@@ -36,9 +36,9 @@ use crate::pipeline::prepare::Prepared;
 use crate::pipeline::replay;
 use crate::pipeline::replay::Beginning;
 use crate::pipeline::witness::Witness;
-use crate::plan::{Existing, Mode, Pipeline, Start};
 use crate::status::Status;
 use crate::step::Overseer;
+use rowmill_plan::{Existing, Mode, Plan, Start};
 
 /// What is read of the source, opened.
 struct Reading {
@@ -53,7 +53,7 @@ struct Reading {
 impl Flow {
     /// Gets everything ready, then takes the pipeline over; `None` if its progress is not what was looked at.
     pub(super) async fn claim(
-        plan: Arc<Pipeline>,
+        plan: Arc<Plan>,
         mut prepared: Prepared,
         state: State,
         options: RunOptions,
@@ -200,7 +200,7 @@ async fn attach(prepared: &mut Prepared, state: &State, manifest: Option<&Manife
 /// Opens what is read first, and sees that the changes after it can be had. (Bound steps can't be shared between
 /// threads, so what is awaited here and below holds no reference to them.)
 async fn open(
-    plan: &Pipeline,
+    plan: &Plan,
     prepared: &mut Prepared,
     found: &Progress,
     begins: Option<&Beginning>,
@@ -237,7 +237,7 @@ async fn open(
 
 /// The changes after `from`.
 pub(super) fn open_changes(
-    plan: &Pipeline,
+    plan: &Plan,
     prepared: &Prepared,
     from: Position,
 ) -> impl Future<Output = Result<Changes, Error>> + Send + use<> {
@@ -251,7 +251,7 @@ pub(super) fn open_changes(
 
 /// Reads the ranges of a snapshot that are missing.
 pub(super) fn resume_snapshot(
-    plan: &Pipeline,
+    plan: &Plan,
     prepared: &Prepared,
     progress: SnapshotProgress,
 ) -> impl Future<Output = Result<Snapshot, Error>> + Send + use<> {
@@ -273,7 +273,7 @@ pub(super) fn resume_snapshot(
 }
 
 /// The state store of a plan with aggregates. `rebuild`: one that is damaged makes room for another.
-pub(super) async fn open_state(plan: &Pipeline, rebuild: bool) -> Result<State, Error> {
+pub(super) async fn open_state(plan: &Plan, rebuild: bool) -> Result<State, Error> {
     if !plan.has_aggregates() {
         return Ok(State::default());
     }
@@ -293,7 +293,7 @@ pub(super) async fn open_state(plan: &Pipeline, rebuild: bool) -> Result<State, 
 }
 
 /// Takes a snapshot.
-async fn begin_snapshot(plan: &Pipeline, source: &Endpoint, definitions: Vec<TableDef>) -> Result<Snapshot, Error> {
+async fn begin_snapshot(plan: &Plan, source: &Endpoint, definitions: Vec<TableDef>) -> Result<Snapshot, Error> {
     let options = super::super::source::snapshot_options(plan, source);
     let (snapshot, locked) = Snapshot::begin(&options, &definitions).await?;
     for (before, now) in definitions.iter().zip(&locked) {

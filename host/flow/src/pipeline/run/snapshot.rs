@@ -10,8 +10,8 @@ use super::{Ended, Flow, POSITION_INTERVAL, claim, micros_now, stopped};
 use crate::chain;
 use crate::error::Error;
 use crate::pipeline::epoch::Close;
-use crate::plan::Mode;
 use crate::status::Phase;
+use rowmill_plan::Mode;
 
 impl Flow {
     /// Reads what is missing of the snapshot and commits it.

@@ -12,15 +12,15 @@ use crate::chain::Changes;
 use crate::dataflow::{Dataflow, Progress};
 use crate::error::Error;
 use crate::pipeline::prepare::Prepared;
-use crate::plan::{Late, Pipeline, StepKind};
 use crate::status::AggregateStatus;
+use rowmill_plan::{Late, Plan, StepKind};
 
 /// The state of a comparison, gone with it.
 pub(super) struct Scratch(#[expect(dead_code, reason = "holds the folder")] Option<TempDir>);
 
 impl Scratch {
     /// Gives the aggregates a state that begins empty.
-    pub(super) async fn attach(plan: &Pipeline, prepared: &mut Prepared) -> Result<Self, Error> {
+    pub(super) async fn attach(plan: &Plan, prepared: &mut Prepared) -> Result<Self, Error> {
         if !plan.has_aggregates() {
             return Ok(Self(None));
         }
@@ -41,7 +41,7 @@ impl Scratch {
 }
 
 /// With a time to live results depend on when rows came, which the source doesn't tell.
-pub(super) fn ensure_repeatable(plan: &Pipeline) -> Result<(), Error> {
+pub(super) fn ensure_repeatable(plan: &Plan) -> Result<(), Error> {
     for step in &plan.steps {
         if let StepKind::Aggregate(aggregate) = &step.kind
             && aggregate.ttl.is_some()

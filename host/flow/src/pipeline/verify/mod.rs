@@ -32,9 +32,9 @@ use crate::aggregate::state::State;
 use crate::chain;
 use crate::components::Environment;
 use crate::error::Error;
-use crate::plan::{Existing, Pipeline, Start};
 use crate::status::AggregateStatus;
 use aggregates::{Scratch, ensure_repeatable};
+use rowmill_plan::{Existing, Plan, Start};
 
 use compare::Comparison;
 use rewind::Rewind;
@@ -105,7 +105,7 @@ pub enum DifferenceKind {
 }
 
 /// Computes the target anew from the source and compares.
-pub async fn verify(plan: &Pipeline, environment: &Environment) -> Result<VerifyReport, Error> {
+pub async fn verify(plan: &Plan, environment: &Environment) -> Result<VerifyReport, Error> {
     if plan.source.start != Start::Snapshot {
         return Err(Error::Verify {
             message: "the pipeline did not begin with a snapshot, so its target has no rows older than its start; \

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::document::Replaced;
-use crate::problem::Problem;
+use rowmill_plan::problem::Problem;
 
 /// A secret is a line or two; a whole file by mistake is worth a message.
 const SECRET_BYTES_MAX: u64 = 64 << 10;

@@ -5,8 +5,8 @@ use super::reader::{Need, Reader, Text, need};
 use super::tree::{Data, Node};
 use super::word::{Word, describe, word};
 use super::wording::{dotted, nearest, one_of};
-use crate::plan::Secret;
-use crate::problem::{Problem, child};
+use rowmill_plan::Secret;
+use rowmill_plan::problem::{Problem, child};
 
 impl Reader<'_> {
     /// A text, `${…}` replaced.

@@ -6,8 +6,8 @@ use super::tls::tls;
 use super::tree::Node;
 use super::url::{URL, database, url};
 use super::word::describe;
-use crate::plan::{Existing, Mode, Sink, Source, TABLE};
-use crate::problem::Problem;
+use rowmill_plan::problem::Problem;
+use rowmill_plan::{Existing, Mode, Sink, Source, TABLE};
 
 const KEYS: &[&str] = &["url", "tls", "tls_ca", "table", "key", "existing", "meta", "mode", "create"];
 /// The value of `sink`.

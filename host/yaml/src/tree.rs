@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
-use crate::problem::Problem;
+use rowmill_plan::problem::Problem;
 
 /// Deeper than any plan; keeps recursion over the tree bounded.
 const DEPTH_MAX: usize = 64;

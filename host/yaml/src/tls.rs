@@ -2,7 +2,7 @@
 
 use super::call::tidy;
 use super::reader::{Fields, Need, Reader, need};
-use crate::plan::{Tls, TlsMode};
+use rowmill_plan::{Tls, TlsMode};
 
 /// The keys.
 pub(super) const TLS: &str = "tls";

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::aggregates::{WINDOW, aggregate, refused, totals, with};
-use crate::plan::WindowShape;
+use rowmill_plan::WindowShape;
 
 #[track_caller]
 fn shape(window: &str) -> WindowShape {

@@ -9,8 +9,8 @@ use super::limits::{limits, on_error};
 use super::reader::{Fields, Need, Reader, need};
 use super::sink::identifier;
 use super::tree::Node;
-use crate::plan::{AGGREGATE_MEMORY, Limits, OnError, Step, StepKind};
-use crate::problem::{Problem, child};
+use rowmill_plan::problem::{Problem, child};
+use rowmill_plan::{AGGREGATE_MEMORY, Limits, OnError, Step, StepKind};
 
 /// The kinds of steps, in the order in which messages list them.
 const KINDS: &[&str] = &["filter", "map", "transform", "aggregate", "select", "drop", "rename"];
@@ -164,7 +164,7 @@ fn kind(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str, aggregated: bo
     })
 }
 
-fn map(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<(String, crate::plan::Call)>> {
+fn map(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<(String, rowmill_plan::Call)>> {
     let fields = reader.open(node, at, MAP)?;
     not_empty(reader, fields.entries.is_empty(), at, "map", MAP)?;
     let mut seen = Vec::new();

@@ -10,7 +10,7 @@ use super::sink::{SINK, sink};
 use super::source::{SOURCE, source};
 use super::steps::{self, Defaults};
 use super::tree::Node;
-use crate::plan::{Batch, Epoch, Limits, OnError, Pipeline};
+use rowmill_plan::{Batch, Epoch, Limits, OnError, Plan};
 
 const KEYS: &[&str] = &[
     "pipeline",
@@ -29,7 +29,7 @@ const STATE: Need = need("a folder", "state: ./state/clean-orders");
 const NAME: Need = need("a name of 1 to 63 of a-z, 0-9 and -", "pipeline: clean-orders");
 
 /// Decodes the file. `None`: something was reported.
-pub(super) fn pipeline(reader: &mut Reader<'_>, root: &Node) -> Option<Pipeline> {
+pub(super) fn pipeline(reader: &mut Reader<'_>, root: &Node) -> Option<Plan> {
     let need_root = need("a mapping with pipeline, source and sink", "pipeline: clean-orders");
     let fields = reader.fields(root, "", need_root, KEYS)?;
     let name = match fields.get("pipeline") {
@@ -81,7 +81,7 @@ pub(super) fn pipeline(reader: &mut Reader<'_>, root: &Node) -> Option<Pipeline>
     }
     let batch = fields.get("batch").map_or(Some(Batch::default()), |(node, at)| batch(reader, node, &at));
     let epoch = fields.get("epoch").map_or(Some(Epoch::default()), |(node, at)| epoch(reader, node, &at));
-    Some(Pipeline {
+    Some(Plan {
         name: name?,
         source: source?,
         steps: steps?,

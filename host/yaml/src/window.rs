@@ -7,9 +7,9 @@ use super::reader::{Fields, Need, Reader, need};
 use super::steps;
 use super::tree::{Data, Node};
 use super::wording::one_of;
-use crate::plan::{Emit, Late, Window, WindowShape};
-use crate::problem::{Problem, child};
-use crate::units::format_duration;
+use rowmill_plan::problem::{Problem, child};
+use rowmill_plan::units::format_duration;
+use rowmill_plan::{Emit, Late, Window, WindowShape};
 
 /// The columns that a window adds to the result.
 pub(super) const COLUMNS: [&str; 2] = ["window_start", "window_end"];

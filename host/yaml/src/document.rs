@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::source_map;
 use super::tree::{Data, Node, Style};
-use crate::problem::{Problem, child};
+use rowmill_plan::problem::{Problem, child};
 
 /// The text of a pipeline file, with the bytes of every key and value by JSON pointer.
 #[derive(Clone, Debug)]

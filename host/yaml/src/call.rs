@@ -6,9 +6,9 @@ use super::reader::{Fields, Need, Reader, need};
 use super::tree::{Data, Node};
 use super::word::{describe, word};
 use super::wording::nearest;
-use crate::plan::{Arg, Call, ComponentRef};
-use crate::problem::Problem;
-use crate::type_name;
+use rowmill_plan::problem::Problem;
+use rowmill_plan::type_name;
+use rowmill_plan::{Arg, Call, ComponentRef};
 
 /// What a step calls.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@
 //!    accessors report what they found, what they needed and an example, and go on. What can
 //!    be checked without I/O is checked here.
 //!
-//! Defaults stand in `crate::plan`; what the format promises for later versions is refused by
+//! Defaults stand in `rowmill_plan`; what the format promises for later versions is refused by
 //! name, never ignored.
 //!
 //! Reading a file touches the file itself, the environment and the files named in
@@ -40,14 +40,14 @@ use std::path::Path;
 
 pub use document::Document;
 
-use crate::plan::Pipeline;
-use crate::problem::Problem;
+use rowmill_plan::Plan;
+use rowmill_plan::problem::Problem;
 
 /// A plan and the text it came from.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The plan, defaults filled in.
-    pub pipeline: Pipeline,
+    pub pipeline: Plan,
     /// For pointing at the file.
     pub document: Document,
 }
@@ -126,7 +126,10 @@ pub fn parse(path: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>) -> R
         Some(pipeline) if problems.is_empty() => Ok(Loaded { pipeline, document }),
         _ => {
             if problems.is_empty() {
-                problems.push(Problem::new(crate::problem::Fault::Internal, "the file was refused without a reason"));
+                problems.push(Problem::new(
+                    rowmill_plan::problem::Fault::Internal,
+                    "the file was refused without a reason",
+                ));
             }
             problems.sort_by_key(|problem| document.locate(problem).map(|span| span.start));
             Err(Refused { problems, document })

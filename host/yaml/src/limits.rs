@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::reader::{Fields, Need, Reader, need};
 use super::tree::{Data, Node};
-use crate::plan::{Batch, Epoch, Limits, OnError};
-use crate::units::{parse_duration, parse_size};
+use rowmill_plan::units::{parse_duration, parse_size};
+use rowmill_plan::{Batch, Epoch, Limits, OnError};
 
 const KEYS: &[&str] = &["memory", "cpu_base", "cpu_per_row", "wall", "output"];
 const SIZE: Need = need("a size in bytes, KiB, MiB or GiB", "64MiB");

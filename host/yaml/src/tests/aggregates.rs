@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::windows::wrong_window;
 use super::*;
-use crate::plan::{
+use rowmill_plan::{
     AGGREGATE_MEMORY, Aggregate, AggregateCall, Arg, Call, Collate, ComponentRef, Emit, Late, StepKind, Window,
     WindowShape,
 };

@@ -6,8 +6,8 @@ use super::reader::{Fields, Need, Reader, need};
 use super::steps;
 use super::tree::{Data, Node};
 use super::window::{self, window};
-use crate::plan::{Aggregate, AggregateCall, Call, Collate};
-use crate::problem::{Problem, child};
+use rowmill_plan::problem::{Problem, child};
+use rowmill_plan::{Aggregate, AggregateCall, Call, Collate};
 
 const KEYS: &[&str] = &["by", "window", "values", "ttl", "collate"];
 const VALUE_KEYS: &[&str] = &["call", "udf", "args", "config", "where", "distinct"];

@@ -5,8 +5,8 @@
 //! order of its results is that of the groups that changed, no longer that of the source.
 
 use super::reader::Reader;
-use crate::plan::{Aggregate, Emit, Late, Mode, Sink, Source, Start, Step, StepKind};
-use crate::problem::{Problem, child};
+use rowmill_plan::problem::{Problem, child};
+use rowmill_plan::{Aggregate, Emit, Late, Mode, Sink, Source, Start, Step, StepKind};
 
 /// A step of the kind `name` behind an aggregate.
 pub(super) fn ensure_follows(reader: &mut Reader<'_>, name: &str, at: &str) -> bool {

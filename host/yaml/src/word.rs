@@ -1,7 +1,7 @@
 //! What a scalar is besides text, and what to call a node in a message.
 
 use super::tree::{Data, Node};
-use crate::plan::Secret;
+use rowmill_plan::Secret;
 
 /// What a plain scalar can be besides text (YAML 1.2, core schema).
 pub(super) enum Word {

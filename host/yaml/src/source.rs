@@ -4,8 +4,8 @@ use super::reader::{Need, Reader, need};
 use super::tls::tls;
 use super::tree::{Data, Node};
 use super::url::{URL, database, url};
-use crate::plan::{Secret, Source, Start, ZeroDates};
-use crate::problem::Problem;
+use rowmill_plan::problem::Problem;
+use rowmill_plan::{Secret, Source, Start, ZeroDates};
 
 const KEYS: &[&str] = &[
     "url",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::plan::{Arg, Call, ComponentRef, Existing, Mode, OnError, Start, Step, StepKind, ZeroDates};
+use rowmill_plan::{Arg, Call, ComponentRef, Existing, Mode, OnError, Start, Step, StepKind, ZeroDates};
 
 #[test]
 fn a_full_file_becomes_a_plan() {
@@ -79,7 +79,7 @@ fn a_short_file_has_the_documented_defaults() {
     assert_eq!(plan.source.start, Start::Snapshot);
     assert!(plan.steps.is_empty());
     assert_eq!(plan.sink.table, None);
-    assert_eq!(plan.limits, crate::plan::Limits::default());
-    assert_eq!(plan.batch, crate::plan::Batch::default());
+    assert_eq!(plan.limits, rowmill_plan::Limits::default());
+    assert_eq!(plan.batch, rowmill_plan::Batch::default());
     assert_eq!(plan.on_error, OnError::Fail);
 }

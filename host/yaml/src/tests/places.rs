@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::Call;
+use rowmill_plan::Call;
 
 /// The text at an expression's inner span, in the file.
 fn shown<'t>(loaded: &'t Loaded, pointer: &str, word: &str) -> &'t str {

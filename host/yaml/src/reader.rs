@@ -10,7 +10,7 @@ use super::document::Document;
 use super::tree::{Data, Node};
 use super::word::describe;
 use super::wording::{dotted, nearest};
-use crate::problem::{Problem, child};
+use rowmill_plan::problem::{Problem, child};
 
 /// What an accessor needs, with an example for the reader of the message.
 #[derive(Clone, Copy)]

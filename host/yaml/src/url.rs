@@ -3,8 +3,8 @@
 use super::reader::{Need, Reader, need};
 use super::tree::Node;
 use super::wording::dotted;
-use crate::plan::Secret;
-use crate::problem::Problem;
+use rowmill_plan::Secret;
+use rowmill_plan::problem::Problem;
 
 /// An address of a server.
 pub(super) const URL: Need = need(

@@ -1,0 +1,35 @@
+//! The plan: what a pipeline does, as plain data.
+//!
+//! A plan says nothing about how it was written down; the YAML file (`rowmill-yaml`) is one
+//! way, a SQL text or an API call can be others, and another engine can read it. So nothing
+//! here does I/O, holds a connection or knows a line number, and what a front end leaves out
+//! has already been replaced by its default: `on_error` and `limits` of a step are the ones
+//! in force.
+//!
+//! Places in a plan are JSON pointers that follow the file's shape: `/source/tables/0`,
+//! `/steps/3/filter`, `/steps/3/map/total/args/1`, `/steps/3/filter/config/threshold`. The
+//! functions named `…_pointer` make them, so that binder and loader can't disagree.
+//!
+//! [`validate`] holds the rules that every plan keeps, whoever made it.
+
+mod aggregate;
+mod call;
+mod limits;
+mod plan;
+pub mod problem;
+mod secret;
+mod sink;
+mod source;
+mod step;
+pub mod type_name;
+pub mod units;
+
+pub use aggregate::{Aggregate, AggregateCall, Collate, Emit, Late, Window, WindowShape};
+pub use call::{Arg, Call, ComponentRef};
+pub use limits::{AGGREGATE_MEMORY, Batch, Epoch, Limits, OnError};
+pub use plan::Plan;
+pub use problem::{Fault, Problem};
+pub use secret::Secret;
+pub use sink::{Existing, Mode, Sink, TABLE};
+pub use source::{Source, Start, Tls, TlsMode, ZeroDates};
+pub use step::{Step, StepKind, step_pointer};
