@@ -101,6 +101,18 @@ pub enum WindowShape {
     },
 }
 
+impl WindowShape {
+    /// The word in the file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            WindowShape::Tumble { .. } => "tumble",
+            WindowShape::Hop { .. } => "hop",
+            WindowShape::Cumulate { .. } => "cumulate",
+            WindowShape::Session { .. } => "session",
+        }
+    }
+}
+
 /// What a row does whose window is closed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -23,6 +23,7 @@ mod source;
 mod step;
 pub mod type_name;
 pub mod units;
+mod validate;
 
 pub use aggregate::{Aggregate, AggregateCall, Collate, Emit, Late, Window, WindowShape};
 pub use call::{Arg, Call, ComponentRef};
@@ -33,3 +34,4 @@ pub use secret::Secret;
 pub use sink::{Existing, Mode, Sink, TABLE};
 pub use source::{Source, Start, Tls, TlsMode, ZeroDates};
 pub use step::{Step, StepKind, step_pointer};
+pub use validate::{WINDOW_COLUMNS, column_list, is_identifier, is_pipeline_name, is_step_id, parts, validate};

@@ -45,6 +45,9 @@ pub struct Problem {
     /// The place in the plan, as a JSON pointer: `/steps/2/map/total`, `/sink/key`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
+    /// The key at `pointer` is meant, not its value.
+    #[serde(skip)]
+    pub key: bool,
     /// Bytes inside the text that `pointer` names (an expression), after YAML's escapes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inner: Option<Range<usize>>,
@@ -71,6 +74,7 @@ impl Problem {
     pub fn new(fault: Fault, message: impl Into<String>) -> Self {
         Self {
             pointer: None,
+            key: false,
             inner: None,
             span: None,
             fault,
@@ -101,6 +105,12 @@ impl Problem {
     pub fn at(mut self, pointer: impl Into<String>) -> Self {
         self.pointer = Some(pointer.into());
         self
+    }
+
+    /// Places the problem at a key of the plan, rather than at its value.
+    #[must_use]
+    pub fn at_key(self, pointer: impl Into<String>) -> Self {
+        Self { key: true, ..self.at(pointer) }
     }
 
     /// Narrows the place to bytes inside the text at the pointer.

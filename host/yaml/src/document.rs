@@ -59,7 +59,7 @@ impl Document {
     }
 
     /// Bytes of the key whose value is at a JSON pointer.
-    pub fn key_span(&self, pointer: &str) -> Option<Range<usize>> {
+    fn key_span(&self, pointer: &str) -> Option<Range<usize>> {
         self.entries.get(pointer).and_then(|entry| entry.key.clone())
     }
 
@@ -87,6 +87,9 @@ impl Document {
             return Some(span.clone());
         }
         let mut pointer = problem.pointer.as_deref()?;
+        if let Some(span) = self.key_span(pointer).filter(|_| problem.key) {
+            return Some(span);
+        }
         if let Some(span) = problem.inner.clone().and_then(|inner| self.text_span(pointer, inner)) {
             return Some(span);
         }

@@ -7,8 +7,8 @@
 //! 2. `document`: every node is entered under its JSON pointer, so that whoever finds
 //!    something wrong with the plan later (the binder, a server) can point at the line.
 //! 3. `pipeline` and what it calls: the tree is decoded by hand through `reader`, whose
-//!    accessors report what they found, what they needed and an example, and go on. What can
-//!    be checked without I/O is checked here.
+//!    accessors report what they found, what they needed and an example, and go on.
+//! 4. [`rowmill_plan::validate`]: the rules that every plan keeps, of the parts that could be read.
 //!
 //! Defaults stand in `rowmill_plan`; what the format promises for later versions is refused by
 //! name, never ignored.
@@ -18,7 +18,6 @@
 
 mod aggregate;
 mod call;
-mod changelog;
 mod document;
 mod expand;
 mod limits;

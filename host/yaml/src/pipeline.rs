@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use super::call::tidy;
-use super::changelog;
 use super::limits::{batch, epoch, limits, on_error, sets_memory};
 use super::reader::{Need, Reader, need};
 use super::sink::{SINK, sink};
 use super::source::{SOURCE, source};
 use super::steps::{self, Defaults};
 use super::tree::Node;
-use rowmill_plan::{Batch, Epoch, Limits, OnError, Plan};
+use rowmill_plan::{Batch, Epoch, Limits, OnError, Plan, is_pipeline_name};
 
 const KEYS: &[&str] = &[
     "pipeline",
@@ -60,19 +59,13 @@ pub(super) fn pipeline(reader: &mut Reader<'_>, root: &Node) -> Option<Plan> {
         None => Some(Vec::new()),
     };
     let sink = match fields.get("sink") {
-        Some((node, at)) => sink(reader, node, &at, source.as_ref()),
+        Some((node, at)) => sink(reader, node, &at),
         None => {
             reader.missing(&fields, "sink", SINK);
             None
         }
     };
     let state = fields.get("state").map_or(Some(None), |(node, at)| state(reader, node, &at).map(Some));
-    if let (Some(source), Some(steps)) = (&source, &steps) {
-        changelog::ensure_from_the_first_row(reader, source, steps);
-    }
-    if let (Some(sink), Some(steps)) = (&sink, &steps) {
-        changelog::ensure_final(reader, sink, steps);
-    }
     if let Some((node, at)) = fields.get("schema_change") {
         reader.choice(node, &at, &[("fail", ())], &["evolve", "ignore"]);
     }
@@ -81,6 +74,7 @@ pub(super) fn pipeline(reader: &mut Reader<'_>, root: &Node) -> Option<Plan> {
     }
     let batch = fields.get("batch").map_or(Some(Batch::default()), |(node, at)| batch(reader, node, &at));
     let epoch = fields.get("epoch").map_or(Some(Epoch::default()), |(node, at)| epoch(reader, node, &at));
+    reader.keep(rowmill_plan::parts(source.as_ref(), steps.as_deref(), sink.as_ref()));
     Some(Plan {
         name: name?,
         source: source?,
@@ -96,8 +90,7 @@ pub(super) fn pipeline(reader: &mut Reader<'_>, root: &Node) -> Option<Plan> {
 
 fn name(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<String> {
     let text = reader.text(node, at, NAME)?.value;
-    let valid = (1..=63).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let valid = is_pipeline_name(&text);
     if !valid {
         reader.mismatch(node, at, NAME);
     }

@@ -79,13 +79,23 @@ impl<'a> Reader<'a> {
         self.problems.push(problem);
     }
 
+    /// Takes the problems of rules over, where nothing was found yet.
+    pub(super) fn keep(&mut self, problems: Vec<Problem>) {
+        let inside = |outer: &str, inner: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        for problem in problems {
+            let at = problem.pointer.as_deref().unwrap_or_default();
+            let known = self.problems.iter().filter_map(|known| known.pointer.as_deref());
+            if !known.into_iter().any(|known| inside(known, at) || inside(at, known)) {
+                self.problems.push(problem);
+            }
+        }
+    }
+
     /// Reports at the key, not at its value.
     pub(super) fn report_key(&mut self, pointer: &str, problem: Problem) {
-        let problem = problem.at(pointer);
-        self.report(match self.document.key_span(pointer) {
-            Some(span) => problem.spanning(span),
-            None => problem,
-        });
+        self.report(problem.at_key(pointer));
     }
 
     /// Found one thing where another is needed.

@@ -5,15 +5,14 @@ use super::steps;
 use super::tls::tls;
 use super::tree::Node;
 use super::url::{URL, database, url};
-use super::word::describe;
 use rowmill_plan::problem::Problem;
-use rowmill_plan::{Existing, Mode, Sink, Source, TABLE};
+use rowmill_plan::{Existing, Mode, Sink, is_identifier};
 
 const KEYS: &[&str] = &["url", "tls", "tls_ca", "table", "key", "existing", "meta", "mode", "create"];
 /// The value of `sink`.
 pub(super) const SINK: Need = need("a mapping with url", "sink: { url: mysql://… }");
 
-pub(super) fn sink(reader: &mut Reader<'_>, node: &Node, at: &str, source: Option<&Source>) -> Option<Sink> {
+pub(super) fn sink(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Sink> {
     let fields = reader.fields(node, at, SINK, KEYS)?;
     let url = match fields.get("url") {
         Some((node, at)) => url(reader, node, &at).filter(|url| {
@@ -34,7 +33,7 @@ pub(super) fn sink(reader: &mut Reader<'_>, node: &Node, at: &str, source: Optio
         }
     };
     let tls = tls(reader, &fields);
-    let table = fields.get("table").map_or(Some(None), |(node, at)| target_table(reader, node, &at, source).map(Some));
+    let table = fields.get("table").map_or(Some(None), |(node, at)| target_table(reader, node, &at).map(Some));
     let key = fields.get("key").map_or(Some(None), |(node, at)| {
         steps::columns(reader, node, &at, need("a list of columns", "key: [id]")).map(Some)
     });
@@ -45,7 +44,7 @@ pub(super) fn sink(reader: &mut Reader<'_>, node: &Node, at: &str, source: Optio
     let meta = fields.get("meta").map_or(Some("rowmill".to_owned()), |(node, at)| {
         let schema = need("a schema name of 1 to 64 characters", "meta: rowmill");
         let text = reader.text(node, &at, schema)?.value;
-        let valid = identifier(&text);
+        let valid = is_identifier(&text) && !text.contains(['.', '/', '\\']);
         if !valid {
             reader.mismatch(node, &at, schema);
         }
@@ -69,29 +68,7 @@ pub(super) fn sink(reader: &mut Reader<'_>, node: &Node, at: &str, source: Optio
     })
 }
 
-fn target_table(reader: &mut Reader<'_>, node: &Node, at: &str, source: Option<&Source>) -> Option<String> {
+fn target_table(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<String> {
     const TARGET: Need = need("a table name of 1 to 64 characters", "table: \"${table}_clean\"");
-    let table = reader.text_keeping(node, at, TARGET, &["table"])?.value;
-    let fixed = !table.contains(TABLE);
-    if !identifier(&table.replace(TABLE, "t")) {
-        reader.mismatch(node, at, TARGET);
-        return None;
-    }
-    let several = source.is_some_and(|source| source.tables.len() > 1);
-    if fixed && several {
-        reader.report(
-            Problem::configuration("several source tables would be written into one target table")
-                .at(at)
-                .found(describe(node))
-                .needed("a target for each, since rows of two tables can have the same key")
-                .fix(format!("write table: \"${{table}}_{table}\", or one pipeline per table")),
-        );
-        return None;
-    }
-    Some(table)
-}
-
-/// What MySQL takes as a name without a schema before it.
-pub(super) fn identifier(name: &str) -> bool {
-    (1..=64).contains(&name.chars().count()) && name.trim() == name && !name.contains(['`', '.', '/', '\\', '\0'])
+    Some(reader.text_keeping(node, at, TARGET, &["table"])?.value)
 }

@@ -85,11 +85,7 @@ fn tables(reader: &mut Reader<'_>, node: &Node, at: &str, url: Option<&Secret>) 
             continue;
         };
         let name = text.value;
-        let problem = if tables.contains(&name) {
-            Some(Problem::configuration(format!("table {name} is listed twice")).fix("leave one out"))
-        } else {
-            table_pattern(&name)
-        };
+        let problem = table_pattern(&name);
         let unqualified = !name.contains('.') && url.is_some_and(|url| database(url).is_none());
         if let Some(problem) = problem {
             reader.report(problem.at(at));

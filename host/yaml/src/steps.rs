@@ -4,13 +4,11 @@ use std::collections::HashMap;
 
 use super::aggregate::aggregate;
 use super::call;
-use super::changelog;
 use super::limits::{limits, on_error};
 use super::reader::{Fields, Need, Reader, need};
-use super::sink::identifier;
 use super::tree::Node;
 use rowmill_plan::problem::{Problem, child};
-use rowmill_plan::{AGGREGATE_MEMORY, Limits, OnError, Step, StepKind};
+use rowmill_plan::{AGGREGATE_MEMORY, Limits, OnError, Step, StepKind, is_step_id};
 
 /// The kinds of steps, in the order in which messages list them.
 const KINDS: &[&str] = &["filter", "map", "transform", "aggregate", "select", "drop", "rename"];
@@ -47,17 +45,13 @@ pub(super) fn steps(reader: &mut Reader<'_>, node: &Node, at: &str, defaults: &D
     let items = reader.list(node, at, need("a list of steps", "steps: [ filter: \"amount > 0\" ]"))?;
     let mut steps = Vec::new();
     let mut complete = true;
-    // Names that were chosen, to be told apart from the ones that are made.
-    let mut ids: HashMap<String, bool> = HashMap::new();
     let mut counts: HashMap<&str, usize> = HashMap::new();
-    let mut chosen = Vec::new();
-    let mut aggregated = false;
     for (node, at) in items {
         let Some(fields) = reader.fields(node, &at, STEP, STEP_KEYS) else {
             complete = false;
             continue;
         };
-        let id = fields.get("id").map(|(node, at)| (id(reader, node, &at), at));
+        let id = fields.get("id").map(|(node, at)| id(reader, node, &at));
         let on_error = fields.get("on_error").map_or(Some(defaults.on_error), |(node, at)| on_error(reader, node, &at));
         let name = kind_name(reader, &fields);
         let base = defaults.limits(name);
@@ -65,45 +59,27 @@ pub(super) fn steps(reader: &mut Reader<'_>, node: &Node, at: &str, defaults: &D
         if let Some(name) = name {
             *counts.entry(name).or_default() += 1;
         }
-        let kind = name.and_then(|name| kind(reader, &fields, name, aggregated));
-        aggregated |= name == Some("aggregate");
+        let kind = name.and_then(|name| kind(reader, &fields, name));
         let (Some(kind), Some(on_error)) = (kind, on_error) else {
             complete = false;
             continue;
         };
         let id = match id {
             None => format!("{}-{}", kind.name(), counts.get(kind.name()).copied().unwrap_or(1)),
-            Some((None, _)) => {
+            Some(None) => {
                 complete = false;
                 continue;
             }
-            Some((Some(id), at)) => {
-                chosen.push((id.clone(), at));
-                id
-            }
+            Some(Some(id)) => id,
         };
         steps.push(Step { id, kind, on_error, limits });
-    }
-    for step in &steps {
-        let own = chosen.iter().any(|(id, _)| *id == step.id);
-        let taken = ids.insert(step.id.clone(), own).is_some();
-        let again = chosen.iter().rev().find(|(id, _)| *id == step.id);
-        if let (true, Some((id, at))) = (taken, again) {
-            reader.report(
-                Problem::configuration(format!("two steps have the id {id}"))
-                    .at(at.clone())
-                    .needed("a different id for each step (without one it is <kind>-<n>)"),
-            );
-            complete = false;
-        }
     }
     complete.then_some(steps)
 }
 
 fn id(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<String> {
     let text = reader.text(node, at, ID)?.value;
-    let valid =
-        (1..=63).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let valid = is_step_id(&text);
     if !valid {
         reader.mismatch(node, at, ID);
     }
@@ -141,23 +117,13 @@ fn kind_name(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<&'static st
     }
 }
 
-/// `aggregated`: there is an aggregate before it.
-fn kind(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str, aggregated: bool) -> Option<StepKind> {
+fn kind(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str) -> Option<StepKind> {
     let (node, at) = fields.get(name)?;
-    if aggregated && !changelog::ensure_follows(reader, name, &at) {
-        return None;
-    }
     Some(match name {
         "filter" => StepKind::Filter(call::call(reader, node, &at, call::Kind::Row)?),
         "transform" => StepKind::Transform(call::call(reader, node, &at, call::Kind::Table)?),
         "map" => StepKind::Map(map(reader, node, &at)?),
-        "aggregate" => {
-            let aggregate = aggregate(reader, node, &at)?;
-            if aggregated && !changelog::ensure_without_window(reader, &aggregate, &at) {
-                return None;
-            }
-            StepKind::Aggregate(aggregate)
-        }
+        "aggregate" => StepKind::Aggregate(aggregate(reader, node, &at)?),
         "select" => StepKind::Select(columns(reader, node, &at, COLUMNS)?),
         "drop" => StepKind::Drop(columns(reader, node, &at, COLUMNS)?),
         _ => StepKind::Rename(rename(reader, node, &at)?),
@@ -167,15 +133,13 @@ fn kind(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str, aggregated: bo
 fn map(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<(String, rowmill_plan::Call)>> {
     let fields = reader.open(node, at, MAP)?;
     not_empty(reader, fields.entries.is_empty(), at, "map", MAP)?;
-    let mut seen = Vec::new();
     let mut columns = Vec::new();
     let mut complete = true;
     for (column, node) in &fields.entries {
         let at = child(at, column);
-        let named = unique(reader, column, &at, &mut seen);
         match call::call(reader, node, &at, call::Kind::Row) {
-            Some(call) if named => columns.push(((*column).to_owned(), call)),
-            _ => complete = false,
+            Some(call) => columns.push(((*column).to_owned(), call)),
+            None => complete = false,
         }
     }
     complete.then_some(columns)
@@ -184,37 +148,31 @@ fn map(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<(String, ro
 fn rename(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<(String, String)>> {
     let fields = reader.open(node, at, RENAME)?;
     not_empty(reader, fields.entries.is_empty(), at, "rename", RENAME)?;
-    let mut seen = Vec::new();
     let mut names = Vec::new();
     let mut complete = true;
     for (old, node) in &fields.entries {
         let at = child(at, old);
-        let Some(new) = reader.text(node, &at, need("the new column name", RENAME.example)) else {
-            complete = false;
-            continue;
-        };
-        if unique(reader, &new.value, &at, &mut seen) {
-            names.push(((*old).to_owned(), new.value));
-        } else {
-            complete = false;
+        match reader.text(node, &at, need("the new column name", RENAME.example)) {
+            Some(new) => names.push(((*old).to_owned(), new.value)),
+            None => complete = false,
         }
     }
     complete.then_some(names)
 }
 
-/// A list of different column names, at least one.
+/// A list of column names, at least one.
 pub(super) fn columns(reader: &mut Reader<'_>, node: &Node, at: &str, need: Need) -> Option<Vec<String>> {
     let items = reader.list(node, at, need)?;
     not_empty(reader, items.is_empty(), at, &super::wording::dotted(at), need)?;
-    let mut seen = Vec::new();
     let mut columns = Vec::new();
     let mut complete = true;
     for (node, at) in items {
         match reader.text(node, &at, super::reader::need("a column name", need.example)) {
-            Some(name) if unique(reader, &name.value, &at, &mut seen) => columns.push(name.value),
-            _ => complete = false,
+            Some(name) => columns.push(name.value),
+            None => complete = false,
         }
     }
+    reader.keep(rowmill_plan::column_list(&columns, at));
     complete.then_some(columns)
 }
 
@@ -228,32 +186,4 @@ pub(super) fn not_empty(reader: &mut Reader<'_>, empty: bool, at: &str, what: &s
         );
     }
     (!empty).then_some(())
-}
-
-/// Column names are compared as MySQL does: without regard to case.
-pub(super) fn unique(reader: &mut Reader<'_>, name: &str, at: &str, seen: &mut Vec<String>) -> bool {
-    if !identifier_of_column(name) {
-        reader.report(
-            Problem::configuration(format!("{name:?} is no column name"))
-                .at(at)
-                .needed("1 to 64 characters without a backtick"),
-        );
-        return false;
-    }
-    let folded = name.to_lowercase();
-    if seen.contains(&folded) {
-        reader.report(
-            Problem::configuration(format!("column {name} is listed twice"))
-                .at(at)
-                .fix("leave one of them out (case makes no difference)"),
-        );
-        return false;
-    }
-    seen.push(folded);
-    true
-}
-
-/// A column name may hold what a table name may not.
-fn identifier_of_column(name: &str) -> bool {
-    identifier(&name.replace(['.', '/', '\\'], "_"))
 }

@@ -4,18 +4,10 @@ use std::time::Duration;
 
 use super::limits::duration;
 use super::reader::{Fields, Need, Reader, need};
-use super::steps;
 use super::tree::{Data, Node};
 use super::wording::one_of;
 use rowmill_plan::problem::{Problem, child};
-use rowmill_plan::units::format_duration;
 use rowmill_plan::{Emit, Late, Window, WindowShape};
-
-/// The columns that a window adds to the result.
-pub(super) const COLUMNS: [&str; 2] = ["window_start", "window_end"];
-/// Each row is added to all its windows, so this is what one row may cost. Twice as many are
-/// twice the work and the state; a finer grain than a thousandth of a window is seldom meant.
-const WINDOWS_PER_ROW_MAX: u128 = 1_000;
 
 const SHAPES: &[&str] = &["tumble", "hop", "session", "cumulate"];
 const KEYS: &[&str] = &["tumble", "hop", "session", "cumulate", "on", "lateness", "late", "emit", "idle"];
@@ -33,10 +25,7 @@ pub(super) fn window(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<W
     let fields = reader.fields(node, at, WINDOW, KEYS)?;
     let shape = shape(reader, &fields);
     let on = match fields.get("on") {
-        Some((node, at)) => {
-            let name = reader.text(node, &at, ON);
-            name.filter(|name| steps::unique(reader, &name.value, &at, &mut Vec::new()))
-        }
+        Some((node, at)) => reader.text(node, &at, ON),
         None => {
             if !fields.unknown {
                 reader.missing(&fields, "on", ON);
@@ -111,35 +100,12 @@ fn session(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<WindowShape
 fn hop(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<WindowShape> {
     const HOP: Need = need("a mapping with size and slide", "hop: { size: 1h, slide: 5m }");
     let (size, slide) = pair(reader, node, at, HOP, ["size", "slide"])?;
-    if slide > size {
-        reader.report(
-            Problem::configuration("a slide larger than the window")
-                .at(child(at, "slide"))
-                .found(format!("a slide of {} and a size of {}", format_duration(slide), format_duration(size)))
-                .needed("slide at most size, since rows between the windows would be left out")
-                .fix("put a filter before the aggregate if that is meant"),
-        );
-        return None;
-    }
-    let per_row = size.as_nanos().div_ceil(slide.as_nanos());
-    ensure_few(reader, &child(at, "slide"), per_row, "slide")?;
     Some(WindowShape::Hop { size, slide })
 }
 
 fn cumulate(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<WindowShape> {
     const CUMULATE: Need = need("a mapping with size and step", "cumulate: { size: 1d, step: 1h }");
     let (size, step) = pair(reader, node, at, CUMULATE, ["size", "step"])?;
-    if !size.as_nanos().is_multiple_of(step.as_nanos()) {
-        reader.report(
-            Problem::configuration("a size that is no multiple of step")
-                .at(child(at, "size"))
-                .found(format!("a size of {} and a step of {}", format_duration(size), format_duration(step)))
-                .needed("a size that the steps fill without rest")
-                .fix(format!("for example {}", CUMULATE.example)),
-        );
-        return None;
-    }
-    ensure_few(reader, &child(at, "step"), size.as_nanos() / step.as_nanos(), "step")?;
     Some(WindowShape::Cumulate { size, step })
 }
 
@@ -156,17 +122,4 @@ fn pair(reader: &mut Reader<'_>, node: &Node, at: &str, need: Need, keys: [&str;
         }
     });
     Some((first?, second?))
-}
-
-fn ensure_few(reader: &mut Reader<'_>, at: &str, per_row: u128, finer: &str) -> Option<()> {
-    if per_row > WINDOWS_PER_ROW_MAX {
-        reader.report(
-            Problem::configuration("too many windows per row")
-                .at(at)
-                .found(format!("{per_row} windows"))
-                .needed(format!("at most {WINDOWS_PER_ROW_MAX}"))
-                .fix(format!("make {finer} larger or size smaller")),
-        );
-    }
-    (per_row <= WINDOWS_PER_ROW_MAX).then_some(())
 }

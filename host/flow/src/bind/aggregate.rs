@@ -128,7 +128,7 @@ impl Binder<'_> {
             problems.extend(after.append(field, Origin::Group(after.0.len()), &pointer).err());
         }
         if let Some((on, window)) = window {
-            for name in ["window_start", "window_end"] {
+            for name in rowmill_plan::WINDOW_COLUMNS {
                 let field = window_field(name, &columns.0[on].field, &window.shape);
                 problems.extend(after.append(field, Origin::Group(after.0.len()), &pointer).err());
             }

@@ -77,8 +77,11 @@ pub(crate) async fn bind(
     target_database: &str,
     environment: &Environment,
 ) -> Result<Bound, Vec<Problem>> {
+    let mut problems = rowmill_plan::validate(plan);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let mut components = Components::new(environment.clone());
-    let mut problems = Vec::new();
     let mut bound = Vec::new();
     for table in tables {
         match bind_table(plan, table, target_database, &mut components).await {

@@ -1,0 +1,191 @@
+//! Plans that no file was read for.
+
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    AggregateCall, Batch, Call, Collate, Epoch, Existing, Limits, OnError, Secret, Tls, Window, WindowShape, ZeroDates,
+};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn step(id: &str, kind: StepKind) -> Step {
+    Step { id: id.to_owned(), kind, on_error: OnError::Fail, limits: Limits::default() }
+}
+
+fn text(text: &str) -> Call {
+    Call::Expression(text.to_owned())
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+fn window(shape: WindowShape) -> Window {
+    let (late, emit) = (Late::Drop, Emit::Close);
+    Window { shape, on: "at".to_owned(), lateness: Duration::ZERO, late, emit, idle: None }
+}
+
+fn aggregate(by: &[&str], window: Option<Window>) -> Aggregate {
+    let count = AggregateCall { call: text("count(*)"), filter: None, distinct: false };
+    Aggregate { by: names(by), window, values: vec![("n".to_owned(), count)], ttl: None, collate: Collate::Column }
+}
+
+/// A plan that keeps all rules.
+fn plan(steps: Vec<Step>) -> Plan {
+    Plan {
+        name: "clean-orders".to_owned(),
+        source: Source {
+            url: Secret::new("mysql://reader@127.0.0.1/shop"),
+            tls: Tls::default(),
+            tables: names(&["orders"]),
+            start: Start::Snapshot,
+            allow_unlogged_cascades: false,
+            zero_dates: ZeroDates::Null,
+            append_only: false,
+            ignore_statements: Vec::new(),
+        },
+        steps,
+        sink: Sink {
+            url: Secret::new("mysql://writer@127.0.0.1/mart"),
+            tls: Tls::default(),
+            table: Some("totals".to_owned()),
+            key: None,
+            existing: Existing::Refuse,
+            meta: "rowmill".to_owned(),
+            mode: Mode::Upsert,
+            create: true,
+        },
+        on_error: OnError::Fail,
+        limits: Limits::default(),
+        batch: Batch::default(),
+        epoch: Epoch::default(),
+        state: None,
+    }
+}
+
+fn of(aggregate: Aggregate) -> Plan {
+    plan(vec![step("aggregate-1", StepKind::Aggregate(aggregate))])
+}
+
+/// Where it is wrong, and how.
+fn found(plan: &Plan) -> Vec<(String, String)> {
+    let problems = validate(plan).into_iter();
+    problems.map(|problem| (problem.pointer.unwrap_or_default(), problem.message)).collect()
+}
+
+#[track_caller]
+fn refused(plan: &Plan, at: &str, message: &str) {
+    assert_eq!(found(plan), [(at.to_owned(), message.to_owned())]);
+}
+
+#[test]
+fn a_plan_that_keeps_the_rules_is_taken() {
+    assert_eq!(found(&plan(Vec::new())), []);
+    let shapes = [
+        WindowShape::Tumble { size: HOUR },
+        WindowShape::Hop { size: HOUR, slide: HOUR / 4 },
+        WindowShape::Cumulate { size: HOUR, step: HOUR / 4 },
+        WindowShape::Session { gap: HOUR },
+    ];
+    for shape in shapes {
+        let mut plan = of(aggregate(&["id"], Some(window(shape))));
+        assert_eq!(found(&plan), []);
+        plan.sink.mode = Mode::Append;
+        assert_eq!(found(&plan), []);
+    }
+}
+
+#[test]
+fn names_are_ones_and_differ() {
+    refused(&Plan { name: "Clean".to_owned(), ..plan(Vec::new()) }, "/pipeline", "the pipeline's name is none");
+    let of = |id: &str, kind| plan(vec![step(id, kind)]);
+    refused(&of("", StepKind::Filter(text("1"))), "/steps/0/id", "\"\" is no id of a step");
+    let twice = "column A is listed twice";
+    refused(&of("s", StepKind::Select(names(&["a", "A"]))), "/steps/0/select/1", twice);
+    refused(&of("s", StepKind::Drop(names(&[]))), "/steps/0/drop", "a list without columns");
+    let columns = ["a", "A"].map(|name| (name.to_owned(), text("1")));
+    refused(&of("s", StepKind::Map(columns.into())), "/steps/0/map/A", twice);
+    let columns = ["x", "y"].map(|name| (name.to_owned(), "`".to_owned()));
+    assert_eq!(found(&of("s", StepKind::Rename(columns.into()))).len(), 2);
+    let mut plan = plan(vec![step("s", StepKind::Filter(text("1"))), step("s", StepKind::Filter(text("1")))]);
+    refused(&plan, "/steps/1/id", "two steps have the id s");
+    plan.steps.truncate(1);
+    plan.sink.key = Some(names(&["id", "ID"]));
+    refused(&plan, "/sink/key/1", "column ID is listed twice");
+}
+
+#[test]
+fn tables_have_targets_of_their_own() {
+    let mut plan = plan(Vec::new());
+    plan.source.tables = names(&["orders", "returns"]);
+    refused(&plan, "/sink/table", "several source tables would be written into one target table");
+    plan.sink.table = Some("${table}_clean".to_owned());
+    assert_eq!(found(&plan), []);
+    plan.sink.table = Some("a.b".to_owned());
+    refused(&plan, "/sink/table", "\"a.b\" is no table name");
+    plan.sink.table = None;
+    plan.source.tables = names(&["orders", "orders"]);
+    refused(&plan, "/source/tables/1", "table orders is listed twice");
+    plan.source.tables.clear();
+    refused(&plan, "/source/tables", "source.tables is empty");
+}
+
+#[test]
+fn windows_cover_the_time_and_cost_little() {
+    let of = |shape| of(aggregate(&[], Some(window(shape))));
+    let at = |rest: &str| format!("/steps/0/aggregate/window/{rest}");
+    let none = Duration::ZERO;
+    refused(&of(WindowShape::Tumble { size: none }), &at("tumble"), "a duration of 0");
+    refused(&of(WindowShape::Session { gap: none }), &at("session"), "a duration of 0");
+    refused(&of(WindowShape::Hop { size: HOUR, slide: none }), &at("hop/slide"), "a duration of 0");
+    refused(&of(WindowShape::Hop { size: HOUR, slide: HOUR * 2 }), &at("hop/slide"), "a slide larger than the window");
+    let fine = WindowShape::Hop { size: HOUR, slide: HOUR / 1_001 };
+    refused(&of(fine), &at("hop/slide"), "too many windows per row");
+    let uneven = WindowShape::Cumulate { size: HOUR, step: HOUR / 4 + Duration::from_secs(1) };
+    refused(&of(uneven), &at("cumulate/size"), "a size that is no multiple of step");
+    let fine = WindowShape::Cumulate { size: HOUR, step: HOUR / 1_200 };
+    refused(&of(fine), &at("cumulate/step"), "too many windows per row");
+}
+
+#[test]
+fn the_parts_of_an_aggregate_go_together() {
+    let at = |rest: &str| format!("/steps/0/aggregate{rest}");
+    refused(&of(aggregate(&[], None)), &at(""), "an aggregate without by and window");
+    refused(&of(aggregate(&["N"], None)), &at("/values/n"), "column n is listed twice");
+    let tumble = || Some(window(WindowShape::Tumble { size: HOUR }));
+    let own = "column Window_End is one that the window makes";
+    refused(&of(aggregate(&["Window_End"], tumble())), &at("/by/0"), own);
+    assert_eq!(found(&of(aggregate(&["window_end"], None))), []);
+    let mut forgets = Aggregate { ttl: Some(HOUR), ..aggregate(&["id"], tumble()) };
+    refused(&of(forgets.clone()), &at("/ttl"), "ttl together with a window");
+    forgets.window = None;
+    assert_eq!(found(&of(forgets.clone())), []);
+    forgets.values[0].1.distinct = true;
+    refused(&of(forgets), &at("/values/n/distinct"), "distinct together with ttl");
+}
+
+#[test]
+fn what_follows_an_aggregate_takes_changes() {
+    let of = |kinds: Vec<StepKind>| {
+        plan(kinds.into_iter().enumerate().map(|(i, kind)| step(&format!("s{i}"), kind)).collect())
+    };
+    let by_id = || StepKind::Aggregate(aggregate(&["id"], None));
+    let windowed = || StepKind::Aggregate(aggregate(&["id"], Some(window(WindowShape::Tumble { size: HOUR }))));
+    assert_eq!(found(&of(vec![windowed(), by_id()])), []);
+    refused(&of(vec![by_id(), windowed()]), "/steps/1/aggregate/window", "a window after another aggregate");
+    let transform = StepKind::Transform(text("split(tags)"));
+    assert_eq!(found(&of(vec![transform.clone(), by_id()])), []);
+    let message = "a transform after an aggregate is not supported in this version";
+    refused(&of(vec![by_id(), transform]), "/steps/1/transform", message);
+    for kinds in [vec![by_id()], vec![windowed(), by_id()]] {
+        let mut plan = of(kinds);
+        plan.sink.mode = Mode::Append;
+        refused(&plan, "/sink/mode", "sink.mode: append after an aggregate");
+    }
+    for start in [Start::Latest, Start::Earliest, Start::Gtid(String::new())] {
+        let mut plan = of(vec![StepKind::Filter(text("1")), by_id()]);
+        plan.source.start = start;
+        refused(&plan, "/source/start", "steps[1] is an aggregate, which needs source.start: snapshot");
+    }
+}
