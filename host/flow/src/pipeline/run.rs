@@ -206,7 +206,9 @@ pub(super) struct Flow {
     converge_until: Option<Position>,
     /// The last position handed to the sink.
     pub(super) handed: Position,
-    handed_at: Instant,
+    began: Instant,
+    /// None: the first epoch has no commit before it to keep its distance from.
+    handed_at: Option<Instant>,
     freshness: Freshness,
     /// Where `--until-caught-up` ends.
     goal: Option<Position>,
@@ -321,7 +323,7 @@ impl Flow {
         self.now.split_transactions += split;
         self.filling.position = Some(position.clone());
         self.handed = position;
-        self.handed_at = Instant::now();
+        self.handed_at = Some(Instant::now());
         let about = InFlight { as_of, bytes: filled.bytes };
         let epoch = Epoch { writes: filled.writes, removals: filled.removals, progress: update };
         self.committer.start(epoch, about)?;

@@ -150,7 +150,7 @@ impl Flow {
         let at_goal = self.goal.as_ref().is_some_and(|goal| position.reached(goal) && !self.handed.reached(goal));
         // Where nothing moves, the target still shows a later moment of the source than it says.
         let newer = position != self.handed || self.freshness.is_news(self.filling.as_of);
-        let moved = newer && self.handed_at.elapsed() >= POSITION_INTERVAL;
+        let moved = newer && self.handed_at.unwrap_or(self.began).elapsed() >= POSITION_INTERVAL;
         if moved || converged || at_goal {
             return self.start_commit(Close::Whole).await;
         }
@@ -159,7 +159,7 @@ impl Flow {
 
     /// What may happen with the epoch now. Who waits for an end doesn't wait for company.
     fn close(&self) -> Close {
-        let since = if self.goal.is_some() { Duration::MAX } else { self.handed_at.elapsed() };
+        let since = self.handed_at.filter(|_| self.goal.is_none()).map_or(Duration::MAX, |handed| handed.elapsed());
         self.filling.close(self.plan.epoch, since)
     }
 
