@@ -59,19 +59,6 @@ fn without_a_pace_each_is_committed_as_soon_as_it_can_be() {
     }
 }
 
-/// There is no commit that it would have to keep its distance from.
-#[test]
-fn the_first_change_after_a_start_does_not_wait() {
-    for kind in KINDS {
-        let (workspace, mut running) = running(kind, "1h");
-        assert_eq!(running.stop(), Some(0), "{}", workspace.log_text());
-        insert(&workspace, 1..=1);
-        let mut running = workspace.start();
-        workspace.wait("the row", || rows(&workspace) == 1);
-        assert_eq!(running.stop(), Some(0), "{}", workspace.log_text());
-    }
-}
-
 /// The pace is longer than a stop waits for anything.
 #[test]
 fn a_stop_and_a_run_to_the_end_lose_nothing_that_waits() {

@@ -143,3 +143,33 @@ fn connections_that_hang_are_noticed_and_gone_on_from() {
         }
     });
 }
+
+/// The second connection, on which an idle stream asks where the log ends, is refused.
+#[test]
+fn a_look_at_the_end_of_the_log_that_fails_ends_nothing() {
+    for kind in [Kind::MySql, Kind::MariaDb] {
+        // One of its own, since heartbeats come only while nothing else does.
+        let source = Server::start(kind).unwrap();
+        let workspace = Workspace::new(&source, shared(kind), &format!("silent_look_{kind:?}"));
+        workspace.write_pipeline(PIPELINE);
+        let user = format!("look_{}", kind.name());
+        workspace.source_sql(&format!(
+            "CREATE TABLE t (id INT PRIMARY KEY);
+             CREATE USER {user}@'%' IDENTIFIED BY 'look'; GRANT ALL ON *.* TO {user}@'%';"
+        ));
+        let log = std::fs::File::options().create(true).append(true).open(workspace.log()).unwrap();
+        let mut command = workspace.rowmill(&["run", "pipeline.yaml", "--color", "never", "-v"]);
+        let (port, database) = (workspace.source.port(), &workspace.source_db);
+        command.env("SOURCE", format!("mysql://{user}:look@127.0.0.1:{port}/{database}"));
+        command.stdout(Stdio::null()).stderr(log);
+        let mut running = Running { child: command.spawn().expect("the rowmill binary runs") };
+        let said = |text: &str| workspace.log_text().contains(text);
+        workspace.wait("streaming", || running.is_running() && said("phase=\"streaming\""));
+        workspace.source_sql(&format!("ALTER USER {user}@'%' ACCOUNT LOCK"));
+        workspace.wait("a look", || running.is_running() && said("the end of the binary log could not be asked for"));
+        workspace.source_sql("INSERT INTO t VALUES (1)");
+        workspace.wait("the row", || running.is_running() && workspace.target_sql("SELECT * FROM `out`") == "1\n");
+        assert!(!said("stream lost"), "{}", workspace.log_text());
+        assert_eq!(running.stop(), Some(0), "{}", workspace.log_text());
+    }
+}

@@ -111,3 +111,30 @@ fn a_reset_finds_its_tables_under_the_names_that_the_server_gives_them() {
         workspace.verify();
     }
 }
+
+/// The first start was interrupted before it stored where its snapshot begins.
+#[test]
+fn a_file_that_begins_elsewhere_after_an_interrupted_first_start_is_refused() {
+    for kind in BOTH {
+        let workspace = Workspace::new(shared(kind), shared(kind), &format!("recovery_elsewhere_{kind:?}"));
+        let plan = |start: &str| {
+            workspace.write_pipeline(&format!(
+                "pipeline: elsewhere\nsource: {{ url: \"${{SOURCE}}\", tables: [t], start: {start} }}\n\
+                 steps:\n  - filter: \"id + 9223372036854775807 > 0\"\n\
+                 sink: {{ url: \"${{TARGET}}\", table: out, meta: \"${{META}}\" }}\n"
+            ));
+        };
+        plan("snapshot");
+        workspace.source_sql("CREATE TABLE t (id INT PRIMARY KEY); INSERT INTO t VALUES (1)");
+        expect(&run(&workspace, &[]), 1, &["out of range"]);
+        // A kill right behind the claim leaves this.
+        workspace.target_sql(&format!("UPDATE `{}`.progress SET position = NULL, snapshot = NULL", workspace.meta()));
+        plan("latest");
+        let parts = ["interrupted before it stored a row", "`start: snapshot`", "rowmill reset FILE --drop-target"];
+        expect(&run(&workspace, &[]), 2, &parts);
+        plan("snapshot");
+        workspace.source_sql("UPDATE t SET id = -1");
+        workspace.catch_up();
+        workspace.verify();
+    }
+}

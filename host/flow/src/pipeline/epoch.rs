@@ -121,15 +121,17 @@ impl Filling {
         self.rows_in >= limits.rows as u64 || self.bytes >= limits.bytes
     }
 
-    /// Whether this is a place to commit what there is, so long after the commit before began.
-    pub(crate) fn close(&self, limits: rowmill_plan::Epoch, since: Duration) -> Close {
+    /// Whether this is a place to commit what there is, so long after the commit before began; `None`: there
+    /// was none, or nobody wants to wait for company.
+    pub(crate) fn close(&self, limits: rowmill_plan::Epoch, since: Option<Duration>) -> Close {
         if !self.has_rows() {
             return Close::No;
         }
         let full = self.is_full(limits);
+        let rest = since.map_or(Duration::ZERO, |since| limits.pace.saturating_sub(since));
         match self.boundary {
             true if full => Close::Whole,
-            true if self.dry && since < limits.pace => Close::Later(limits.pace - since),
+            true if self.dry && !rest.is_zero() => Close::Later(rest),
             true if self.dry => Close::Whole,
             false if full && self.open_rows >= limits.rows as u64 => Close::Split,
             false if full && self.bytes >= 2 * limits.bytes => Close::Split,
@@ -175,31 +177,32 @@ mod tests {
 
     #[test]
     fn an_epoch_closes_when_dry_or_full_at_the_end_of_a_transaction() {
-        assert_eq!(filled(0, true, true).close(LIMITS, PACE), Close::No);
-        assert_eq!(filled(1, true, true).close(LIMITS, PACE), Close::Whole);
-        assert_eq!(filled(1, true, false).close(LIMITS, PACE), Close::No);
-        assert_eq!(filled(10, true, false).close(LIMITS, PACE), Close::Whole);
+        assert_eq!(filled(0, true, true).close(LIMITS, Some(PACE)), Close::No);
+        assert_eq!(filled(1, true, true).close(LIMITS, Some(PACE)), Close::Whole);
+        assert_eq!(filled(1, true, false).close(LIMITS, Some(PACE)), Close::No);
+        assert_eq!(filled(10, true, false).close(LIMITS, Some(PACE)), Close::Whole);
     }
 
     #[test]
     fn a_dry_epoch_waits_for_its_time_and_a_full_one_does_not() {
         let early = PACE - Duration::from_millis(3);
-        assert_eq!(filled(1, true, true).close(LIMITS, early), Close::Later(Duration::from_millis(3)));
-        assert_eq!(filled(1, true, false).close(LIMITS, early), Close::No);
-        assert_eq!(filled(0, true, true).close(LIMITS, early), Close::No);
-        assert_eq!(filled(10, true, true).close(LIMITS, Duration::ZERO), Close::Whole);
-        assert_eq!(filled(10, false, false).close(LIMITS, Duration::ZERO), Close::Split);
+        assert_eq!(filled(1, true, true).close(LIMITS, Some(early)), Close::Later(Duration::from_millis(3)));
+        assert_eq!(filled(1, true, false).close(LIMITS, Some(early)), Close::No);
+        assert_eq!(filled(0, true, true).close(LIMITS, Some(early)), Close::No);
+        assert_eq!(filled(10, true, true).close(LIMITS, Some(Duration::ZERO)), Close::Whole);
+        assert_eq!(filled(10, false, false).close(LIMITS, Some(Duration::ZERO)), Close::Split);
+        assert_eq!(filled(1, true, true).close(LIMITS, None), Close::Whole, "there was no commit before");
         let at_once = rowmill_plan::Epoch { pace: Duration::ZERO, ..LIMITS };
-        assert_eq!(filled(1, true, true).close(at_once, Duration::ZERO), Close::Whole);
+        assert_eq!(filled(1, true, true).close(at_once, Some(Duration::ZERO)), Close::Whole);
     }
 
     #[test]
     fn a_transaction_is_cut_only_when_it_alone_fills_an_epoch() {
-        assert_eq!(filled(9, false, true).close(LIMITS, PACE), Close::No);
-        assert_eq!(filled(10, false, false).close(LIMITS, PACE), Close::Split);
+        assert_eq!(filled(9, false, true).close(LIMITS, Some(PACE)), Close::No);
+        assert_eq!(filled(10, false, false).close(LIMITS, Some(PACE)), Close::Split);
         let mut two = filled(8, true, false);
         two.rows_in += 8;
         two.reach(Position { rows: 8, ..Position::new("binlog.000001", 4) }, false, false);
-        assert_eq!(two.close(LIMITS, PACE), Close::No, "8 rows of the open transaction are less than an epoch");
+        assert_eq!(two.close(LIMITS, Some(PACE)), Close::No, "8 rows of the open transaction are less than an epoch");
     }
 }

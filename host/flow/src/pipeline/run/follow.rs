@@ -159,7 +159,7 @@ impl Flow {
 
     /// What may happen with the epoch now. Who waits for an end doesn't wait for company.
     fn close(&self) -> Close {
-        let since = self.handed_at.filter(|_| self.goal.is_none()).map_or(Duration::MAX, |handed| handed.elapsed());
+        let since = self.handed_at.filter(|_| self.goal.is_none()).map(|handed| handed.elapsed());
         self.filling.close(self.plan.epoch, since)
     }
 
