@@ -3,7 +3,7 @@
 //! Every part that examines a plan (the file loader, the binder, both preflights) answers
 //! with a list of [`Problem`]s, so that a user sees all of them at once. A problem carries no
 //! line number: it points into the plan with a JSON pointer (`/steps/2/map/total`), because
-//! a plan can also come from somewhere else than a file. [`crate::file::Document`] turns the
+//! a plan can also come from somewhere else than a file. The document of a loader turns the
 //! pointer into a place in the file, if there is one.
 //!
 //! Nothing here prints. Secrets must not be put into a problem: `found` shows the text as the
@@ -149,7 +149,7 @@ impl Problem {
     }
 }
 
-/// One line: the message, then found, needed and fix. Without a place: see `crate::file::Document`.
+/// One line: the message, then found, needed and fix. Without a place: see `rowmill_yaml::Document`.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
