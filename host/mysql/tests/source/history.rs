@@ -177,6 +177,8 @@ async fn nor_from_within_a_transaction() {
         let (rest, _) = read_all(&shop, &inside).await;
         assert_eq!(rest, (130..200).collect::<Vec<_>>(), "{kind:?}: the same history");
 
+        // The first event of a transaction has the second, and in MariaDB nothing else, from the first one of another log.
+        wait_for_the_next_second();
         reset(&shop);
         shop.sql(&many(300));
         assert_refused(&shop, &inside, &format!("{kind:?} {flags:?}")).await;
