@@ -34,4 +34,4 @@ pub use secret::Secret;
 pub use sink::{Existing, Mode, Sink, TABLE};
 pub use source::{Source, Start, Tls, TlsMode, ZeroDates};
 pub use step::{Step, StepKind, step_pointer};
-pub use validate::{WINDOW_COLUMNS, column_list, is_identifier, is_pipeline_name, is_step_id, parts, validate};
+pub use validate::{WINDOW_COLUMNS, column_list, is_pipeline_name, is_step_id, is_table_name, parts, validate};

@@ -6,7 +6,7 @@ use super::tls::tls;
 use super::tree::Node;
 use super::url::{URL, database, url};
 use rowmill_plan::problem::Problem;
-use rowmill_plan::{Existing, Mode, Sink, is_identifier};
+use rowmill_plan::{Existing, Mode, Sink, is_table_name};
 
 const KEYS: &[&str] = &["url", "tls", "tls_ca", "table", "key", "existing", "meta", "mode", "create"];
 /// The value of `sink`.
@@ -44,7 +44,7 @@ pub(super) fn sink(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Sin
     let meta = fields.get("meta").map_or(Some("rowmill".to_owned()), |(node, at)| {
         let schema = need("a schema name of 1 to 64 characters", "meta: rowmill");
         let text = reader.text(node, &at, schema)?.value;
-        let valid = is_identifier(&text) && !text.contains(['.', '/', '\\']);
+        let valid = is_table_name(&text);
         if !valid {
             reader.mismatch(node, &at, schema);
         }

@@ -15,10 +15,10 @@ use std::collections::BTreeSet;
 
 use crate::problem::{Problem, child};
 use crate::{Aggregate, Emit, Late, Mode, Plan, Sink, Source, Start, Step, StepKind, TABLE, step_pointer};
-use names::{Names, is_table_name};
+use names::Names;
 
 pub use aggregate::WINDOW_COLUMNS;
-pub use names::{column_list, is_identifier};
+pub use names::{column_list, is_table_name};
 
 /// All that is wrong with a plan; empty if it can be bound.
 pub fn validate(plan: &Plan) -> Vec<Problem> {

@@ -4,12 +4,12 @@ use crate::problem::{Problem, child};
 
 /// What MySQL takes as a name: 1 to 64 characters without spaces around them (MySQL manual, *Schema Object Names*).
 /// Backticks are not told apart from quoting.
-pub fn is_identifier(name: &str) -> bool {
+pub(super) fn is_identifier(name: &str) -> bool {
     (1..=64).contains(&name.chars().count()) && name.trim() == name && !name.contains(['`', '\0'])
 }
 
-/// The same for a table without a schema before it, whose name is also that of files.
-pub(super) fn is_table_name(name: &str) -> bool {
+/// The same for a table or a schema that stands alone, whose name is also that of files.
+pub fn is_table_name(name: &str) -> bool {
     is_identifier(name) && !name.contains(['.', '/', '\\'])
 }
 
