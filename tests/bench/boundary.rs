@@ -104,7 +104,7 @@ const SUBJECTS: [Subject; 3] = [
 pub(crate) async fn measure(report: &mut Report) -> Vec<Curve> {
     let engine = Engine::new(EngineOptions::default()).unwrap();
     let guest = engine.load("bench", rowmill_test_guests::BENCH).await.unwrap();
-    let sql = engine.load("std/sql", rowmill_udfs::component("sql").unwrap()).await.unwrap();
+    let sql = engine.load("std/sql", rowmill_udfs::component("sql").unwrap().0).await.unwrap();
     let mut races = Vec::new();
     for subject in &SUBJECTS {
         for rows in ROWS {

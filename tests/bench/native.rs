@@ -45,7 +45,7 @@ pub(crate) struct Race {
 impl Race {
     /// `epoch_rows`: after so many rows an epoch ends.
     pub(crate) async fn new(engine: &Engine, batches: &[ChangeBatch], epoch_rows: usize) -> Race {
-        let stats = engine.load("std/stats", rowmill_udfs::component("stats").unwrap()).await.unwrap();
+        let stats = engine.load("std/stats", rowmill_udfs::component("stats").unwrap().0).await.unwrap();
         let identity = Identity { pipeline: "bench".to_owned(), step: "aggregate-1".to_owned() };
         let price = batches[0].rows.schema().field(PRICE).clone();
         let argument = Argument { field: price.clone(), literal: None };

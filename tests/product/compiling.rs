@@ -26,7 +26,7 @@ fn what_a_worker_compiles_runs() {
         let component = engine.load("honest", rowmill_test_guests::HONEST).await.unwrap();
         assert!(component.describe().await.unwrap().function("mul").is_some());
         for name in rowmill_udfs::NAMES {
-            let component = engine.load(name, rowmill_udfs::component(name).unwrap()).await.unwrap();
+            let component = engine.load(name, rowmill_udfs::component(name).unwrap().0).await.unwrap();
             assert!(!component.describe().await.unwrap().functions.is_empty(), "{name}");
         }
     });

@@ -8,9 +8,9 @@ use rowmill_wasm::{COMPONENT_BYTES_MAX, Component, Description, Engine, Kind};
 use rowmill_plan::problem::Problem;
 use rowmill_plan::{ComponentRef, Limits};
 
-/// The built-in components: name after `std/` to bytes. Handed in by the binary, so that nothing
-/// in the runtime depends on a particular component.
-pub type BuiltIn = fn(&str) -> Option<&'static [u8]>;
+/// The built-in components: name after `std/` to bytes, and their SHA-256 in hexadecimal. Handed in by the binary, so
+/// that nothing in the runtime depends on a particular component.
+pub type BuiltIn = fn(&str) -> Option<(&'static [u8], &'static str)>;
 
 /// What the runtime needs from its surroundings to turn a plan into running steps.
 #[derive(Clone)]
@@ -52,31 +52,33 @@ impl Components {
             return Ok(found.clone());
         }
         let name = reference.to_string();
-        let bytes = match reference {
-            ComponentRef::Std(built_in) => (self.environment.built_in)(built_in)
-                .ok_or_else(|| {
+        let engine = &self.environment.engine;
+        let component = match reference {
+            ComponentRef::Std(built_in) => {
+                let (wasm, digest) = (self.environment.built_in)(built_in).ok_or_else(|| {
                     let names: Vec<String> =
                         self.environment.built_in_names.iter().map(|name| format!("std/{name}")).collect();
                     Problem::configuration(format!("no built-in component is called std/{built_in}"))
                         .found(name.clone())
                         .needed(names.join(" or "))
-                })?
-                .to_vec(),
+                })?;
+                engine.load_embedded(&name, wasm, digest).await
+            }
             ComponentRef::Path(path) => {
                 let path = path.clone();
                 let shown = path.display().to_string();
-                tokio::task::spawn_blocking(move || rowmill_foreign::read(&path, COMPONENT_BYTES_MAX))
+                let wasm = tokio::task::spawn_blocking(move || rowmill_foreign::read(&path, COMPONENT_BYTES_MAX))
                     .await
                     .map_err(|error| Problem::new(rowmill_plan::problem::Fault::Internal, error.to_string()))?
                     .map_err(|error| {
                         Problem::configuration(format!("component {shown} can't be read"))
                             .found(error.to_string())
                             .needed("a WebAssembly component; paths are relative to the pipeline file")
-                    })?
+                    })?;
+                engine.load(&name, &wasm).await
             }
-        };
-        let component =
-            self.environment.engine.load(&name, &bytes).await.map_err(|error| Problem::component(error.to_string()))?;
+        }
+        .map_err(|error| Problem::component(error.to_string()))?;
         let description = component.describe().await.map_err(|error| Problem::component(error.to_string()))?;
         let found = (component, description);
         self.loaded.insert(reference.clone(), found.clone());

@@ -93,13 +93,23 @@ impl Engine {
     /// Checks, compiles (or finds compiled) and links a component. `name` is what error
     /// messages call it. Dropping the future gives up compiling.
     pub async fn load(&self, name: &str, wasm: &[u8]) -> Result<Component, Error> {
+        self.load_known(name, wasm, None).await
+    }
+
+    /// The same for a component that is part of the program, whose SHA-256 (in hexadecimal) was computed when it was
+    /// built: if the cache has it compiled, its bytes are neither hashed nor read.
+    pub async fn load_embedded(&self, name: &str, wasm: &'static [u8], digest: &str) -> Result<Component, Error> {
+        self.load_known(name, wasm, Some(digest)).await
+    }
+
+    async fn load_known(&self, name: &str, wasm: &[u8], digest: Option<&str>) -> Result<Component, Error> {
         let site = Arc::new(Site { component: name.to_owned(), ..Site::default() });
         let size = wasm.len() as u64;
         if size > COMPONENT_BYTES_MAX {
             return Err(Error::TooLarge { site, size, max: COMPONENT_BYTES_MAX });
         }
         ensure_component(&site, wasm)?;
-        let digest = hex(&Sha256::digest(wasm));
+        let digest = digest.map_or_else(|| hex(&Sha256::digest(wasm)), str::to_owned);
         let compiled = self.compiled(&site, &digest, wasm).await?;
         Component::new(&self.0.engine, &self.0.linker, site, digest, size, compiled)
     }

@@ -17,12 +17,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use compile::Profile;
+use sha2::{Digest, Sha256};
 
 /// A component: its package, and the package's folder, seen from the workspace's root.
 type Package<'a> = (&'a str, &'a str);
 
 /// The whole `main` of a build script: compiles `packages` (package and folder, seen from the
-/// workspace's root) and copies each as `<package with underscores>.wasm` to `OUT_DIR`.
+/// workspace's root) and copies each as `<package with underscores>.wasm` to `OUT_DIR`, and beside it its SHA-256 in
+/// hexadecimal as `<package with underscores>.sha256`.
 pub fn main(packages: &[(&str, &str)]) -> ExitCode {
     match build(packages) {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,7 +69,11 @@ fn build(packages: &[Package<'_>]) -> Result<(), String> {
         }
     }
     for (package, _) in packages {
-        replace(&kept(package, "wasm"), &out.join(compile::file_name(package)))?;
+        let copy = out.join(compile::file_name(package));
+        replace(&kept(package, "wasm"), &copy)?;
+        let wasm = fs::read(&copy).map_err(|error| format!("cannot read {}: {error}", copy.display()))?;
+        fs::write(copy.with_extension("sha256"), format!("{:x}", Sha256::digest(wasm)))
+            .map_err(|error| format!("cannot write the digest: {error}"))?;
     }
     Ok(())
 }

@@ -25,14 +25,14 @@ pub(super) async fn open(text: &str) -> Result<Opened, Box<Problem>> {
     let engine = Engine::new(environment::options(None)).map_err(|error| problem(&error))?;
     let component = match name.strip_prefix("std/") {
         Some(built_in) => {
-            let wasm = rowmill_udfs::component(built_in).ok_or_else(|| {
+            let (wasm, digest) = rowmill_udfs::component(built_in).ok_or_else(|| {
                 let names: Vec<String> = rowmill_udfs::NAMES.iter().map(|name| format!("std/{name}")).collect();
                 Box::new(
                     Problem::configuration(format!("no built-in component is called {name}"))
                         .needed(format!("one of {}, or the path of a file", names.join(", "))),
                 )
             })?;
-            engine.load(name, wasm).await
+            engine.load_embedded(name, wasm, digest).await
         }
         None => {
             let wasm = rowmill_foreign::read(Path::new(name), COMPONENT_BYTES_MAX).map_err(|error| {
