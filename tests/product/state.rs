@@ -142,6 +142,40 @@ fn one_flipped_byte_is_found_and_the_state_is_rebuilt() {
     }
 }
 
+/// Puts another checkpoint on top, as a version of rowmill would that keeps its state differently, or none.
+fn overwrite(workspace: &Workspace<'_>, manifest: &[u8]) {
+    let store = rowmill_state::Store::open(&folder(workspace), rowmill_state::Options::default()).unwrap();
+    store.commit(&[], manifest).unwrap();
+}
+
+#[test]
+fn a_state_that_this_version_cannot_read_is_refused_and_rebuilt() {
+    let damaged = &["the manifest of checkpoint", "is damaged"][..];
+    let manifests = [
+        (&b"{\"format\":2,\"groups\":[]}"[..], &["format 2", "reads format 1"][..]),
+        (b"{\"format\":1}", damaged),
+        (b"", damaged),
+        (b"\xff\x1b[2J", damaged),
+    ];
+    for kind in [Kind::MySql, Kind::MariaDb] {
+        let workspace = workspace(kind, "unreadable");
+        for (by, (manifest, found)) in (1..).zip(manifests) {
+            overwrite(&workspace, manifest);
+            let target = workspace.target_sql("SELECT * FROM totals ORDER BY customer");
+            let refused = run(&workspace, &[]);
+            expect(&refused, 1, &[found, &["--rebuild", "run the version that wrote it"]].concat());
+            assert!(!refused.stderr.contains('\x1b'), "{:?}", refused.stderr);
+            assert_eq!(workspace.target_sql("SELECT * FROM totals ORDER BY customer"), target);
+            change(&workspace, by);
+            expect(&run(&workspace, &["--rebuild"]), 0, &[]);
+            assert_totals(&workspace);
+            workspace.source_sql("UPDATE orders SET amount = amount + 1 WHERE id % 5 = 0");
+            workspace.catch_up();
+            assert_totals(&workspace);
+        }
+    }
+}
+
 #[test]
 fn a_rebuild_reconciles_the_target() {
     for kind in [Kind::MySql, Kind::MariaDb] {

@@ -191,7 +191,9 @@ pub(crate) fn base() -> Config {
         .epoch_interruption(true)
         .wasm_component_model(true)
         .max_wasm_stack(WASM_STACK_BYTES)
-        .async_stack_size(FIBER_STACK_BYTES);
+        .async_stack_size(FIBER_STACK_BYTES)
+        // A tenth of what is compiled, kept and checked at each start, for offsets in backtraces that nobody is shown.
+        .generate_address_map(false);
     config
 }
 
