@@ -10,10 +10,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rowmill_change::{ChangeBatch, Position, TableName};
 use rowmill_flow::Environment;
 use rowmill_flow::bench::Steps;
-use rowmill_mysql::binlog::{ChangeBatch, ChangeEvent, Changes, ChangesOptions, Images, TableRead, current_position};
-use rowmill_mysql::{Endpoint, Identity, Position, TableDef, TableName, endpoint, table};
+use rowmill_mysql::binlog::{ChangeEvent, Changes, ChangesOptions, Images, TableRead, current_position};
+use rowmill_mysql::{Endpoint, Identity, TableDef, endpoint, table};
 use rowmill_plan::Plan;
 use rowmill_wasm::{Engine, EngineOptions};
 use tokio::runtime::Runtime;

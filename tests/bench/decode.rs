@@ -10,10 +10,11 @@ use futures_util::StreamExt;
 use mysql_async::binlog::events::{Event, EventData, TableMapEvent};
 use mysql_async::prelude::Queryable;
 use mysql_async::{BinlogStream, BinlogStreamRequest, Conn};
+use rowmill_change::{Position, TableName};
 use rowmill_mysql::binlog::{
     ChangeEvent, Changes, ChangesOptions, Charsets, Decoder, Images, TableRead, ZeroDates, current_position,
 };
-use rowmill_mysql::{Endpoint, Position, TableName, endpoint, table};
+use rowmill_mysql::{Endpoint, endpoint, table};
 
 use crate::report::{Limit, Report, median};
 use crate::shop::Shop;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Int32Type};
 use arrow_array::{ArrayRef, UInt32Array};
-use rowmill_mysql::binlog::ChangeBatch;
+use rowmill_change::ChangeBatch;
 use rowmill_sdk::{AggregateFunction, BoundAggregate, Column, DataType, DecimalType, Field};
 use rowmill_wasm::{Aggregate, Argument, Engine, Identity, Input, Limits};
 use serde_json::json;

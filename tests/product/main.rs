@@ -6,6 +6,7 @@
 mod harness;
 
 mod aggregates;
+mod arrows;
 mod command_line;
 mod compiling;
 mod demo;

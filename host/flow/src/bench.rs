@@ -2,15 +2,13 @@
 //!
 //! The state has no store, so all groups stay in memory.
 
-use rowmill_mysql::binlog::ChangeBatch;
-use rowmill_mysql::{Position, TableDef};
-
 use crate::bind::{BoundTable, bind};
 use crate::chain::Changes;
 use crate::components::Environment;
 use crate::dataflow::Progress;
 use crate::error::Error;
 use crate::status::StepMeter;
+use rowmill_change::{ChangeBatch, Definition, Position};
 use rowmill_plan::Plan;
 
 /// The steps of one table, bound.
@@ -20,8 +18,8 @@ pub struct Steps {
 
 impl Steps {
     /// Binds the plan to the table.
-    pub async fn bind(plan: &Plan, table: &TableDef, environment: &Environment) -> Result<Steps, Error> {
-        let bound = bind(plan, std::slice::from_ref(table), "target", environment).await.map_err(Error::Plan)?;
+    pub async fn bind(plan: &Plan, table: &dyn Definition, environment: &Environment) -> Result<Steps, Error> {
+        let bound = bind(plan, &[table], "target", environment).await.map_err(Error::Plan)?;
         let table = bound.tables.into_iter().next().ok_or_else(|| Error::internal("one table was bound to none"))?;
         Ok(Steps { table })
     }

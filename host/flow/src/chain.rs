@@ -35,9 +35,8 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BinaryArray, RecordBatch, UInt32Array};
 use arrow_row::{RowConverter, Rows, SortField};
 use arrow_schema::SchemaRef;
+use rowmill_change::{Holds, Op, Position, TableName, Write};
 use rowmill_foreign::line;
-use rowmill_mysql::sink::{Holds, Write};
-use rowmill_mysql::{Op, Position, TableName};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -155,7 +154,7 @@ impl Chain {
     }
 
     /// From now on rows that the target can't hold are failures of the step that made the value.
-    pub(crate) fn hold(&mut self, table: &TableName, holds: Holds) {
+    pub(crate) fn hold(&mut self, table: &TableName, holds: Arc<dyn Holds>) {
         self.made = Some(Made::new(table.clone(), holds, self.input.fields().len(), &self.steps));
     }
 
@@ -240,7 +239,7 @@ impl Chain {
             let mut columns = rows.columns().to_vec();
             columns.extend(take(std::slice::from_ref(&hashes), &of_rows)?);
             let mut fields: Vec<_> = rows.schema().fields().iter().cloned().collect();
-            fields.push(Arc::new(rowmill_mysql::sink::key_hash_field()));
+            fields.push(Arc::new(rowmill_change::key_hash_field()));
             rows = RecordBatch::try_new(Arc::new(arrow_schema::Schema::new(fields)), columns)?;
             keys = vec![hashes];
         }

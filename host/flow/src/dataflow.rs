@@ -10,7 +10,7 @@
 //! an epoch ([`Dataflow::close`]): each aggregate's changelog goes into the next one.
 
 use arrow_array::RecordBatch;
-use rowmill_mysql::{Op, Position};
+use rowmill_change::{Op, Position};
 
 use crate::aggregate::{Aggregate, Changelog, Cursor, Emission, Origin};
 use crate::chain::{Chain, Changes, Events};

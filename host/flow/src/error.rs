@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use rowmill_mysql::Position;
-
 use crate::step::{CPU_MAX, ROWS_MAX};
+use rowmill_change::Position;
 use rowmill_plan::problem::{Fault, Problem};
 
 /// Why a pipeline could not start, or stopped.

@@ -11,11 +11,11 @@
 //! encoder of the sink stops the pipeline, naming table, column and key.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use arrow_array::BooleanArray;
 use arrow_buffer::BooleanBuffer;
-use rowmill_mysql::TableName;
-use rowmill_mysql::sink::Holds;
+use rowmill_change::{Holds, TableName};
 
 use crate::error::Error;
 use crate::step::{Failure, Frame, Operator, Step};
@@ -35,13 +35,13 @@ struct Maker {
 /// The columns of a target that steps made, and what they hold.
 pub(crate) struct Made {
     table: TableName,
-    holds: Holds,
+    holds: Arc<dyn Holds>,
     columns: Vec<(usize, Maker)>,
 }
 
 impl Made {
     /// `inputs`: how many columns the first of the steps gets.
-    pub(crate) fn new(table: TableName, holds: Holds, inputs: usize, steps: &[Step]) -> Self {
+    pub(crate) fn new(table: TableName, holds: Arc<dyn Holds>, inputs: usize, steps: &[Step]) -> Self {
         let columns = makers(inputs, steps).into_iter().enumerate();
         Self { table, holds, columns: columns.filter_map(|(column, maker)| Some((column, maker?))).collect() }
     }

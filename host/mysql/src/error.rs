@@ -9,10 +9,8 @@
 //! and has no `source()`: a reporter that prints the chain prints each of them once. What comes from a
 //! server is printed without control characters and cut where it is very long.
 
+use rowmill_change::{Position, TableName};
 use rowmill_foreign::{Printable, line};
-
-use crate::position::Position;
-use crate::table::TableName;
 
 /// The ways to a target that holds what the source says and nothing from before.
 pub const ANEW: &str = "make the target anew: `rowmill run FILE --rebuild`, or `rowmill reset FILE --drop-target` and then `rowmill run FILE`";

@@ -23,13 +23,9 @@ pub mod sink;
 pub mod snapshot;
 mod statement;
 pub mod table;
-pub mod witness;
 
-pub use binlog::Op;
 pub use connection::Conn;
 pub use endpoint::{Endpoint, Flavor, Identity, SslMode, TlsDiffers};
 pub use error::{ANEW, Error, Fault, Problem, Result};
 pub use liveness::PATIENCE;
-pub use position::Position;
-pub use table::{Column, ColumnData, TableDef, TableName, UniqueKey};
-pub use witness::Witness;
+pub use table::{Column, ColumnData, TableDef, UniqueKey};

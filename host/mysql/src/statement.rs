@@ -18,8 +18,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use rowmill_change::{SqlType, TableName};
+
 use crate::error::{Error, Result};
-use crate::table::{SqlType, TableName};
 
 /// One SQL statement, or a part of one.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl Statement {
 
     /// Appends a name in backquotes.
     pub(crate) fn name(self, name: &str) -> Statement {
-        self.push(crate::table::quote(name).as_bytes())
+        self.push(rowmill_change::quote(name).as_bytes())
     }
 
     /// Appends a table's name with its schema.

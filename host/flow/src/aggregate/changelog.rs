@@ -3,8 +3,8 @@
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, SchemaRef};
 use arrow_select::interleave::interleave;
+use rowmill_change::Op;
 use rowmill_foreign::line;
-use rowmill_mysql::Op;
 
 use super::groups::Results;
 use super::keys::Keys;

@@ -8,7 +8,7 @@
 //! are kept (as hashes of 128 bits) and are part of the state.
 
 use arrow_row::Rows;
-use rowmill_mysql::Op;
+use rowmill_change::Op;
 use rowmill_state::Writes;
 use xxhash_rust::xxh3::xxh3_128;
 

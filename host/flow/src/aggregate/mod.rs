@@ -45,7 +45,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, TimestampMicrosecondArray, UInt
 use arrow_buffer::BooleanBuffer;
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
-use rowmill_mysql::Op;
+use rowmill_change::Op;
 use rowmill_state::Writes;
 
 pub(crate) use call::{ArgSource, Call};

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch, TimestampMicrosecondArray, UInt32Array};
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType, TimeUnit};
-use rowmill_mysql::Op;
+use rowmill_change::Op;
 use rowmill_state::{Key, Value, Writes};
 
 use super::call::GROUPS_PER_CALL;

@@ -2,8 +2,8 @@
 
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, UInt64Array, new_null_array};
 use arrow_schema::{DataType, Field};
+use rowmill_change::{WrongFact, check_facts, check_name};
 use rowmill_foreign::line;
-use rowmill_mysql::table::{WrongFact, check_facts, check_name};
 use rowmill_wasm::{Argument, Component, Function, Identity, Kind, Place};
 use serde_json::{Map as JsonMap, Value};
 use std::ops::Range;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_schema::{Field, Schema, SchemaRef};
-use rowmill_mysql::TableDef;
+use rowmill_change::Definition;
 
 use super::call::wrong_name;
 use crate::step::ORDINALITY;
@@ -36,7 +36,7 @@ pub(crate) struct Columns(pub(crate) Vec<Column>);
 
 impl Columns {
     /// Those of a source table.
-    pub(crate) fn of(table: &TableDef) -> Self {
+    pub(crate) fn of(table: &dyn Definition) -> Self {
         let fields = table.schema().fields().clone();
         let column =
             |(index, field): (usize, &Arc<Field>)| Column { field: Arc::clone(field), origin: Origin::Source(index) };

@@ -5,10 +5,9 @@
 //! `ordinality` completes it. After an aggregate it is `by`, `window_start` and `window_end`, all of
 //! them, unchanged. Anything else is refused with what to write.
 
-use rowmill_mysql::TableDef;
-
 use super::BoundTable;
 use super::columns::{Columns, Origin};
+use rowmill_change::Definition;
 use rowmill_plan::Plan;
 use rowmill_plan::problem::{Problem, child};
 
@@ -23,7 +22,7 @@ pub(crate) struct Key {
     pub(crate) ordinality: Option<usize>,
 }
 
-pub(crate) fn resolve(plan: &Plan, table: &TableDef, columns: &Columns) -> Result<Key, Vec<Problem>> {
+pub(crate) fn resolve(plan: &Plan, table: &dyn Definition, columns: &Columns) -> Result<Key, Vec<Problem>> {
     let ordinality = columns.0.iter().position(|column| column.origin == Origin::Ordinality);
     let expanded = plan.steps.iter().any(|step| matches!(step.kind, rowmill_plan::StepKind::Transform(_)));
     if expanded && ordinality.is_none() {
@@ -48,7 +47,7 @@ pub(crate) fn resolve(plan: &Plan, table: &TableDef, columns: &Columns) -> Resul
     }
     if plan.sink.key.is_some() && !is_unique(table, &source) {
         return Err(vec![
-            Problem::configuration(format!("the key is not provably unique for table {}", table.name))
+            Problem::configuration(format!("the key is not provably unique for table {}", table.name()))
                 .at("/sink/key")
                 .found(names(table, &source))
                 .needed(format!(
@@ -106,7 +105,7 @@ pub(crate) fn resolve_groups(plan: &Plan, groups: &[String], columns: &Columns) 
 }
 
 /// The source's primary key, wherever its columns are now.
-fn default_key(table: &TableDef, columns: &Columns) -> Result<Vec<usize>, Vec<Problem>> {
+fn default_key(table: &dyn Definition, columns: &Columns) -> Result<Vec<usize>, Vec<Problem>> {
     let mut key = Vec::new();
     let mut lost = Vec::new();
     let row_key = row_key(table)?;
@@ -121,7 +120,7 @@ fn default_key(table: &TableDef, columns: &Columns) -> Result<Vec<usize>, Vec<Pr
         false => Err(vec![
             Problem::configuration(format!(
                 "the primary key of table {} does not reach the target unchanged",
-                table.name
+                table.name()
             ))
             .at("/sink")
             .found(format!("no unchanged {} after the steps", lost.join(", ")))
@@ -132,13 +131,13 @@ fn default_key(table: &TableDef, columns: &Columns) -> Result<Vec<usize>, Vec<Pr
 }
 
 /// The columns that identify a source row.
-fn row_key(table: &TableDef) -> Result<Vec<usize>, Vec<Problem>> {
+fn row_key(table: &dyn Definition) -> Result<Vec<usize>, Vec<Problem>> {
     table.row_key().ok_or_else(|| {
         vec![
-            Problem::server(format!("table {} has no key that identifies its rows", table.name))
+            Problem::server(format!("table {} has no key that identifies its rows", table.name()))
                 .at("/source/tables")
                 .needed("a primary key, or a unique key over columns that can't be NULL")
-                .fix(format!("ALTER TABLE {} ADD PRIMARY KEY (…)", table.name)),
+                .fix(format!("ALTER TABLE {} ADD PRIMARY KEY (…)", table.name())),
         ]
     })
 }
@@ -161,14 +160,13 @@ fn explicit_key(wanted: &[String], columns: &Columns) -> Result<Vec<usize>, Vec<
     if problems.is_empty() { Ok(key) } else { Err(problems) }
 }
 
-fn is_unique(table: &TableDef, key: &[usize]) -> bool {
-    let covers = |columns: &[usize]| !columns.is_empty() && columns.iter().all(|column| key.contains(column));
-    covers(&table.primary_key)
-        || table.unique_keys.iter().any(|unique| !unique.nullable && !unique.partial && covers(&unique.columns))
+fn is_unique(table: &dyn Definition, key: &[usize]) -> bool {
+    table.unique_keys().iter().any(|unique| unique.iter().all(|column| key.contains(column)))
 }
 
-fn names(table: &TableDef, columns: &[usize]) -> String {
-    let names: Vec<&str> = columns.iter().map(|&column| table.columns[column].name.as_str()).collect();
+fn names(table: &dyn Definition, columns: &[usize]) -> String {
+    let schema = table.schema();
+    let names: Vec<&str> = columns.iter().map(|&column| schema.field(column).name().as_str()).collect();
     names.join(", ")
 }
 
@@ -180,7 +178,7 @@ pub(crate) fn shared_targets(tables: &[BoundTable]) -> Vec<Problem> {
             problems.push(
                 Problem::configuration(format!(
                     "tables {} and {} would both write into {}, where their keys could meet",
-                    other.source.name, table.source.name, table.target.table
+                    other.source, table.source, table.target.table
                 ))
                 .at("/sink/table")
                 .needed("one target table for each source table")

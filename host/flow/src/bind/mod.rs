@@ -14,9 +14,8 @@ mod show;
 use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
+use rowmill_change::{Definition, Holds, TableName, Target};
 use rowmill_collation::Rule;
-use rowmill_mysql::sink::{Holds, Target};
-use rowmill_mysql::{TableDef, TableName};
 
 use crate::aggregate::keys::{self, Keys};
 use crate::chain::{Chain, Links};
@@ -34,7 +33,9 @@ pub use show::{CallView, ColumnView, PlanView, StateView, StepView, TableView, V
 
 /// A source table with its steps, bound.
 pub(crate) struct BoundTable {
-    pub(crate) source: TableDef,
+    pub(crate) source: TableName,
+    /// The columns of its rows.
+    pub(crate) columns: SchemaRef,
     pub(crate) flow: Dataflow,
     pub(crate) target: Target,
     /// Columns of the source table that make the key of its rows, without an aggregate in the order of
@@ -52,7 +53,7 @@ pub(crate) struct BoundTable {
 
 impl BoundTable {
     /// From now on what the target can't hold fails: rows that steps made, and those whose windows it lacks.
-    pub(crate) fn hold(&mut self, holds: Holds) {
+    pub(crate) fn hold(&mut self, holds: Arc<dyn Holds>) {
         if let Some((start, end)) = self.window
             && let Some(aggregate) = self.flow.aggregates_mut().last()
         {
@@ -73,7 +74,7 @@ pub(crate) struct Bound {
 /// Binds `plan` to `tables`. `target_database`: where target tables without a database are.
 pub(crate) async fn bind(
     plan: &Plan,
-    tables: &[TableDef],
+    tables: &[&dyn Definition],
     target_database: &str,
     environment: &Environment,
 ) -> Result<Bound, Vec<Problem>> {
@@ -83,12 +84,12 @@ pub(crate) async fn bind(
     }
     let mut components = Components::new(environment.clone());
     let mut bound = Vec::new();
-    for table in tables {
+    for &table in tables {
         match bind_table(plan, table, target_database, &mut components).await {
             Ok(table) => bound.push(table),
             Err(found) => problems.extend(found.into_iter().map(|problem| match tables.len() {
                 1 => problem,
-                _ => Problem { message: format!("table {}: {}", table.name, problem.message), ..problem },
+                _ => Problem { message: format!("table {}: {}", table.name(), problem.message), ..problem },
             })),
         }
     }
@@ -103,7 +104,7 @@ pub(crate) async fn bind(
 
 async fn bind_table(
     plan: &Plan,
-    table: &TableDef,
+    table: &dyn Definition,
     target_database: &str,
     components: &mut Components,
 ) -> Result<BoundTable, Vec<Problem>> {
@@ -147,7 +148,7 @@ async fn bind_table(
             }
             StepKind::Aggregate(aggregate) => {
                 let surroundings = Surroundings {
-                    name: format!("{}/{}", table.name, step.id),
+                    name: format!("{}/{}", table.name(), step.id),
                     feeds: last_aggregate != Some(index),
                     first: groups.is_none(),
                     retracts: groups.is_some() || !plan.source.append_only,
@@ -172,7 +173,7 @@ async fn bind_table(
         None => key::resolve(plan, table, &columns)?,
         Some(groups) => key::resolve_groups(plan, groups, &columns)?,
     };
-    let name = TableName { schema: target_database.to_owned(), name: plan.sink.table_for(&table.name.name) };
+    let name = TableName { schema: target_database.to_owned(), name: plan.sink.table_for(&table.name().name) };
     let mut fields: Vec<_> = columns.schema().fields().iter().cloned().collect();
     let mut target_key = key.target.clone();
     let key_fields: Vec<_> = key.source.iter().map(|&column| segment.input.field(column).clone()).collect();
@@ -180,7 +181,7 @@ async fn bind_table(
     if groups.is_some() && key_fields.iter().any(arrow_schema::Field::is_nullable) {
         // MySQL's primary keys hold no NULL, groups may.
         target_key = vec![fields.len()];
-        fields.push(Arc::new(rowmill_mysql::sink::key_hash_field()));
+        fields.push(Arc::new(rowmill_change::key_hash_field()));
         let collate = plan.steps.iter().rev().find_map(|step| match &step.kind {
             StepKind::Aggregate(aggregate) => Some(aggregate.collate),
             _ => None,
@@ -190,11 +191,11 @@ async fn bind_table(
     }
     let schema = Arc::new(Schema::new(fields));
     let target = Target { table: name, schema, key: target_key, ordinality: key.ordinality };
-    if plan.source.url.expose() == plan.sink.url.expose() && target.table == table.name {
+    if plan.source.url.expose() == plan.sink.url.expose() && target.table == *table.name() {
         return Err(vec![
             Problem::configuration("the target is the source table itself")
                 .at("/sink/table")
-                .found(table.name.to_string())
+                .found(table.name().to_string())
                 .needed("another table or another server"),
         ]);
     }
@@ -220,7 +221,8 @@ async fn bind_table(
     segment.key = key.source;
     let last = segment.chain(plan, table, hash).map_err(internal)?;
     let flow = Dataflow { stages, last };
-    Ok(BoundTable { source: table.clone(), flow, target, key: row_key, window, group_columns, view, mariadb })
+    let (source, columns) = (table.name().clone(), table.schema());
+    Ok(BoundTable { source, columns, flow, target, key: row_key, window, group_columns, view, mariadb })
 }
 
 /// The steps between two aggregates, in the making.
@@ -231,9 +233,9 @@ struct Segment {
 }
 
 impl Segment {
-    fn chain(self, plan: &Plan, table: &TableDef, hash: Option<Keys>) -> Result<Chain, crate::error::Error> {
+    fn chain(self, plan: &Plan, table: &dyn Definition, hash: Option<Keys>) -> Result<Chain, crate::error::Error> {
         let Segment { input, key, steps } = self;
-        Chain::new(plan, Links { table: table.name.to_string(), input, key, steps, hash })
+        Chain::new(plan, Links { table: table.name().to_string(), input, key, steps, hash })
     }
 }
 

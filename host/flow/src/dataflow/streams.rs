@@ -16,8 +16,9 @@ use arrow_array::{
 use arrow_cast::display::array_value_to_string;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use rowmill_change::{Op, Position, TableName};
+use rowmill_mysql::TableDef;
 use rowmill_mysql::table::{Column, ColumnData};
-use rowmill_mysql::{Op, Position, TableDef, TableName};
 use rowmill_state::Store;
 use rowmill_wasm::{Engine, EngineOptions};
 use tempfile::TempDir;
@@ -228,8 +229,8 @@ impl<'a> Run<'a> {
         if manifest.is_none() {
             state.clear().await.unwrap();
         }
-        let mut table = bind(plan, &[table()], "mart", &ENVIRONMENT).await.unwrap_or_else(|p| panic!("{p:?}")).tables;
-        let name = table[0].source.name.to_string();
+        let mut table = bind(plan, &[&table()], "mart", &ENVIRONMENT).await.unwrap_or_else(|p| panic!("{p:?}")).tables;
+        let name = table[0].source.to_string();
         for aggregate in table[0].flow.aggregates_mut() {
             let part = manifest.as_ref().and_then(|manifest| manifest.state(&name, &aggregate.id));
             // Small enough that groups leave all the time.
@@ -1089,8 +1090,8 @@ fn what_a_time_to_live_forgets_can_be_in_no_other_aggregate() {
   - aggregate: { by: [g], values: { a: sum(a) } }",
     );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let tables = [table()];
-    let problems = runtime.block_on(bind(&plan, &tables, "mart", &ENVIRONMENT)).err().unwrap();
+    let table = table();
+    let problems = runtime.block_on(bind(&plan, &[&table], "mart", &ENVIRONMENT)).err().unwrap();
     assert_eq!(problems[0].pointer.as_deref(), Some("/steps/0/aggregate/ttl"));
 }
 

@@ -15,7 +15,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use rowmill_mysql::Position;
+use rowmill_change::Position;
 use rowmill_state::Writes;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;

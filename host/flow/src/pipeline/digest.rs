@@ -4,8 +4,8 @@
 //! part that changed. Limits, batch sizes and `on_error` are not in it: they change no row.
 
 use arrow_schema::DataType;
+use rowmill_change::Target;
 use rowmill_foreign::UTC;
-use rowmill_mysql::sink::Target;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 

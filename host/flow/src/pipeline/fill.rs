@@ -8,7 +8,7 @@
 //! A rebuild does the same over a target that holds rows: each group is written as an update, and then the
 //! target is compared with what was written (`reconcile`).
 
-use rowmill_mysql::Op;
+use rowmill_change::Op;
 
 use super::epoch::Close;
 use super::run::{Ended, Flow, micros_now, stopped};

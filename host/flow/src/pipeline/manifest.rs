@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use rowmill_mysql::Position;
+use rowmill_change::Position;
 use rowmill_state::Checkpoint;
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ impl Manifest {
     pub(crate) fn of(tables: &[BoundTable], about: &About, position: Position, pending: bool) -> Self {
         let states = tables.iter().map(|table| {
             let states = table.flow.aggregates().map(|aggregate| (aggregate.id.clone(), aggregate.state()));
-            (table.source.name.to_string(), states.collect())
+            (table.source.to_string(), states.collect())
         });
         Self {
             format: FORMAT,

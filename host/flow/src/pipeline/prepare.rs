@@ -1,8 +1,10 @@
 //! Everything that is looked at before a row moves: both servers, the stored progress, the plan
 //! bound to the tables, the target. All problems are reported at once where one does not hide another.
 
+use rowmill_change::{Definition, Target};
+use rowmill_mysql::binlog::TableRead;
 use rowmill_mysql::preflight::{self, CheckOptions, PreflightError, ServerInfo};
-use rowmill_mysql::sink::{self, Expected, Held, Progress, Sink, SinkOptions, Target};
+use rowmill_mysql::sink::{self, Expected, Held, Progress, Sink, SinkOptions};
 use rowmill_mysql::{ANEW, Endpoint, Flavor, SslMode, TableDef};
 
 use super::digest::{difference, digest};
@@ -19,6 +21,8 @@ pub(crate) struct Prepared {
     pub(crate) source: Endpoint,
     pub(crate) server: ServerInfo,
     pub(crate) sink: SinkOptions,
+    /// The source's tables: those that rows are decoded with.
+    pub(crate) definitions: Vec<TableDef>,
     pub(crate) tables: Vec<BoundTable>,
     pub(crate) digest: String,
     /// The progress that all of this was decided by.
@@ -30,8 +34,10 @@ impl Prepared {
         self.tables.iter().map(|table| table.target.clone()).collect()
     }
 
-    pub(crate) fn definitions(&self) -> Vec<TableDef> {
-        self.tables.iter().map(|table| table.source.clone()).collect()
+    /// The tables as they are read.
+    pub(crate) fn reads(&self) -> Vec<TableRead> {
+        let tables = self.definitions.iter().zip(&self.tables);
+        tables.map(|(def, table)| TableRead { def: def.clone(), key: table.key.clone() }).collect()
     }
 
     pub(crate) fn view(&self, plan: &Plan) -> PlanView {
@@ -165,7 +171,8 @@ pub(crate) async fn prepare(
         None => found,
     };
     let database = sink.endpoint.database().unwrap_or_default().to_owned();
-    let bound = bind(plan, &definitions, &database, environment).await.map_err(Error::Plan)?;
+    let tables: Vec<&dyn Definition> = definitions.iter().map(|table| table as &dyn Definition).collect();
+    let bound = bind(plan, &tables, &database, environment).await.map_err(Error::Plan)?;
     let digest = digest(plan, &bound);
     if let Some(progress) = progress.filter(|progress| progress.plan_digest != digest) {
         return Err(mismatch(
@@ -189,7 +196,7 @@ pub(crate) async fn prepare(
         return Err(Error::Plan(findings.iter().map(|finding| finding_problem(finding, "/sink")).collect()));
     }
     let expected = expected.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
-    Ok(Prepared { source, server, sink, tables: bound.tables, digest, expected })
+    Ok(Prepared { source, server, sink, definitions, tables: bound.tables, digest, expected })
 }
 
 fn first_start(start: &Start) -> preflight::Start {

@@ -14,7 +14,7 @@
 //! time is brought to where it was, and what has closed is closed without being written again. If event
 //! time moved, a checkpoint holds that before another row is read: the next replay must not pass over it.
 
-use rowmill_mysql::Position;
+use rowmill_change::Position;
 use rowmill_mysql::binlog::{ChangeEvent, Changes};
 use rowmill_mysql::sink::Progress as Stored;
 
@@ -145,7 +145,7 @@ impl Flow {
         // An idle source's advance is stored where it happened, so it can only be here.
         let mut advanced = false;
         for status in stored {
-            let table = self.prepared.tables.iter_mut().find(|table| table.source.name.to_string() == status.table);
+            let table = self.prepared.tables.iter_mut().find(|table| table.source.to_string() == status.table);
             let aggregates = table.into_iter().flat_map(|table| table.flow.aggregates_mut());
             for aggregate in aggregates.filter(|aggregate| aggregate.id == status.step) {
                 advanced |= aggregate.reach_stored(status);

@@ -11,8 +11,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rowmill_mysql::Position;
-use rowmill_mysql::binlog::{ChangeBatch, Changes, Op};
+use rowmill_change::{ChangeBatch, Op, Position};
+use rowmill_mysql::binlog::Changes;
 use rowmill_mysql::sink::{Committed, Epoch, ProgressUpdate};
 use rowmill_mysql::snapshot::{Snapshot, SnapshotProgress};
 use tokio::sync::watch;
@@ -440,7 +440,7 @@ fn ensure_append_only(plan: &Plan, batch: &ChangeBatch, table: &BoundTable) -> R
         return Ok(());
     }
     Err(Error::Plan(vec![
-        Problem::configuration(format!("a row of {} was updated or deleted", table.source.name))
+        Problem::configuration(format!("a row of {} was updated or deleted", table.source))
             .at("/source/append_only")
             .found("append_only: true")
             .needed("a table whose rows are only inserted")

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rowmill_mysql::Position;
+use rowmill_change::Position;
 use rowmill_mysql::sink::Sink;
 use rowmill_state::{Checkpoint, Options, Store};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! The plan's options in the words of the source, and the meters of its steps.
 
 use rowmill_mysql::Endpoint;
-use rowmill_mysql::binlog::{self, ChangesOptions, Images, TableRead};
+use rowmill_mysql::binlog::{self, ChangesOptions, Images};
 use rowmill_mysql::snapshot::SnapshotOptions;
 
 use crate::bind::BoundTable;
@@ -28,10 +28,6 @@ pub(crate) fn changes_options(plan: &Plan, endpoint: &Endpoint, images: Images) 
         tables_existed: matches!(plan.source.start, Start::Snapshot | Start::Latest),
         ..ChangesOptions::new(endpoint.clone())
     }
-}
-
-pub(crate) fn reads(tables: &[BoundTable]) -> Vec<TableRead> {
-    tables.iter().map(|table| TableRead { def: table.source.clone(), key: table.key.clone() }).collect()
 }
 
 fn zero_dates(plan: &Plan) -> binlog::ZeroDates {

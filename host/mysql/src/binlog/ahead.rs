@@ -1,5 +1,7 @@
 //! A look ahead in the log: which definitions further on hide what an earlier statement wrote through.
 
+use rowmill_change::{Position, file_number};
+
 use super::client_charset::ClientCharsets;
 use super::events::{self, code};
 use super::query::Query;
@@ -7,7 +9,6 @@ use super::sql::{Effects, Forgotten, Statement, classify};
 use super::stream::Stream;
 use crate::endpoint::{Endpoint, Flavor};
 use crate::error::{Error, Result};
-use crate::position::{Position, file_number};
 
 /// Definitions after which something can't be seen any more, of a stretch of the log that was looked through.
 #[derive(Debug, Clone, Default)]

@@ -13,6 +13,7 @@
 use std::time::Duration;
 
 use mysql_async::binlog::events::Event;
+use rowmill_change::{Mark, Position, Witness};
 use tokio::time::Instant;
 
 use super::events::code;
@@ -20,8 +21,6 @@ use super::gtid::GtidSet;
 use super::stream::Stream;
 use crate::endpoint::{Conn, Endpoint, Flavor, Identity};
 use crate::error::{Doing, Error, Result};
-use crate::position::Position;
-use crate::witness::{Mark, Witness};
 
 /// How long a transaction that was sent may take to show among those executed.
 const SHOWN_WITHIN: Duration = Duration::from_secs(30);
@@ -105,7 +104,7 @@ impl Stream {
                     let Some(mark) = position.mark() else {
                         return Err(Error::malformed(format!("event type {kind} comes before the format description")));
                     };
-                    let found = Mark::new(&event, mark.end);
+                    let found = super::mark::mark(&event, mark.end);
                     if found != *mark || header.log_pos() != mark.end as u32 {
                         return Err(changed(position, &found.to_string(), &mark.to_string()));
                     }

@@ -1,6 +1,8 @@
 //! Tables of which statements in the log may change what they will: `schema.table` with `*` and `?`.
 
-use crate::table::{TableName, glob};
+use rowmill_change::TableName;
+
+use crate::table::glob;
 
 /// The tables of the server itself: heartbeats and accounts are written there statement by statement.
 const ALWAYS: &str = "mysql.*";

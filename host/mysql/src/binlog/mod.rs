@@ -11,6 +11,7 @@ mod events;
 mod gtid;
 mod history;
 pub(crate) mod ignored;
+mod mark;
 pub(crate) mod names;
 mod query;
 mod reconnect;
@@ -24,10 +25,12 @@ mod unread;
 
 use std::time::Duration;
 
-use arrow_array::RecordBatch;
+use rowmill_change::{ChangeBatch, Position};
+
+#[cfg(doc)]
+use rowmill_change::Op;
 
 use crate::endpoint::Endpoint;
-use crate::position::Position;
 use crate::table::TableDef;
 
 pub use crate::charset::Charsets;
@@ -112,33 +115,6 @@ pub struct TableRead {
     pub def: TableDef,
     /// Positions of the columns that identify a row downstream.
     pub key: Vec<usize>,
-}
-
-/// The kind of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Op {
-    /// A new row.
-    Insert = 0,
-    /// A row before its update.
-    UpdateBefore = 1,
-    /// A row after its update.
-    UpdateAfter = 2,
-    /// A row that is gone.
-    Delete = 3,
-}
-
-/// Changes to one table, in order.
-#[derive(Debug)]
-pub struct ChangeBatch {
-    /// Index into the tables given to [`Changes::open`].
-    pub table: usize,
-    /// One per row.
-    pub ops: Vec<Op>,
-    /// The rows.
-    pub rows: RecordBatch,
-    /// When the row's transaction was committed, in µs since 1970, one per row.
-    pub commit_time: Vec<i64>,
 }
 
 /// What [`Changes::next`] brings.

@@ -9,9 +9,10 @@
 
 use std::collections::HashMap;
 
+use rowmill_change::TableName;
+
 use crate::endpoint::Conn;
 use crate::error::{Doing, Result};
-use crate::table::TableName;
 
 /// How the server spells a table's name; `None` if it has no such table.
 pub(crate) async fn server_spelling(conn: &mut Conn, name: &TableName) -> Result<Option<TableName>> {

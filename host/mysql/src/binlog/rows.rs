@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use rowmill_change::{ChangeBatch, Op};
 
-use super::{ChangeBatch, Images, Op, TableRead, ZeroDates};
+use super::{Images, TableRead, ZeroDates};
 use crate::charset::Charsets;
 use crate::column::{Bad, Bytes, Column, WireType};
 use crate::error::{Error, Result};
@@ -396,9 +397,10 @@ impl Decoder {
 mod tests {
     use rand::rngs::StdRng;
     use rand::{Rng, SeedableRng};
+    use rowmill_change::TableName;
 
     use super::*;
-    use crate::table::{self, ColumnData, TableDef, TableName};
+    use crate::table::{self, ColumnData, TableDef};
 
     fn decoder() -> Decoder {
         let text = |large| ColumnData::Text { charset: "utf8mb4".into(), fixed: false, max_bytes: 65_535, large };

@@ -12,15 +12,14 @@ use futures_util::{FutureExt, StreamExt};
 use mysql_async::binlog::events::Event;
 use mysql_async::{BinlogStream, BinlogStreamRequest, Sid};
 use rand::Rng;
+use rowmill_change::{Mark, Position};
 
 use super::history;
 use super::silence::Silence;
 use crate::endpoint::{self, Conn, Endpoint, Flavor, Identity};
 use crate::error::{Doing, Error, Result};
 use crate::liveness::Watch;
-use crate::position::Position;
 use crate::statement::Statement;
-use crate::witness::Mark;
 
 /// A live stream of events.
 pub(crate) struct Stream {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::table::TableName;
+use rowmill_change::TableName;
 
 /// The tables, by the number of their session and their folded names.
 #[derive(Debug, Clone, Default)]

@@ -7,8 +7,10 @@
 
 use std::collections::HashSet;
 
+use rowmill_change::TableName;
+
 use super::names::folded;
-use crate::table::{TableName, TablePattern, glob};
+use crate::table::{TablePattern, glob};
 
 /// The patterns of a plan, and the tables that they are known to mean, as the server compares names.
 #[derive(Debug, Clone, Default)]

@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use crate::binlog::Unread;
 use crate::endpoint::{self, Conn, Endpoint, Flavor, Identity};
 use crate::error::{Doing, Error, Problem};
-use crate::position::Position;
-use crate::table::{TableDef, TableName, TablePattern, matches_of};
+use crate::table::{TableDef, TablePattern, matches_of};
+use rowmill_change::{Position, TableName};
 pub(crate) use server::Grants;
 use server::Settings;
 

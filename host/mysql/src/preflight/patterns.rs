@@ -5,12 +5,13 @@
 //! no tables; they are passed over and named in the log. Tables that the user may not see at all can't be
 //! named, so a pattern of a user who may not see them all is worth a warning.
 
+use rowmill_change::TableName;
 use rowmill_foreign::line;
 
 use super::server::Grants;
 use crate::endpoint::Conn;
 use crate::error::{Problem, Result};
-use crate::table::{Match, TableName, TablePattern, matches_of};
+use crate::table::{Match, TablePattern, matches_of};
 
 /// What patterns stand for on a server.
 #[derive(Debug, Default)]

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use rowmill_change::{TableName, quote};
+
 use crate::endpoint::{Conn, Flavor};
 use crate::error::{Doing, Problem, Result};
-use crate::table::{TableName, quote};
 
 /// The server's settings that matter.
 #[derive(Debug)]

@@ -1,12 +1,13 @@
 //! Whether the place to start from is still there.
 
 use mysql_async::Row;
+use rowmill_change::Position;
 
 use super::Start;
 use crate::binlog;
 use crate::endpoint::{Conn, Endpoint, Flavor, Identity};
 use crate::error::{ANEW, Doing, Error, Problem, Result};
-use crate::position::{Position, current_position};
+use crate::position::current_position;
 
 const DOING: &str = "looking for the start position";
 

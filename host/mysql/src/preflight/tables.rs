@@ -1,5 +1,6 @@
 //! The tables that are to be read.
 
+use rowmill_change::TableName;
 use rowmill_foreign::line;
 
 use super::CheckOptions;
@@ -11,7 +12,7 @@ use crate::charset::Charsets;
 use crate::endpoint::{Conn, Flavor};
 use crate::error::{Doing, Problem, Result};
 use crate::statement::Statement;
-use crate::table::{ColumnData, TableDef, TableName, match_of, read_definition};
+use crate::table::{ColumnData, TableDef, match_of, read_definition};
 
 /// Finds what keeps a table from being read; its definition if it is there.
 pub(super) async fn check(

@@ -6,18 +6,18 @@
 //! value that does not fit is an error when it is written, never cut.
 
 use arrow_schema::Field;
+use rowmill_change::{KEY_HASH, TableName, Target, is_key_hash, quote};
 
 use super::collate::merges;
 use super::create::{Dialect, create_statement, fact, needs_hash};
 use super::fit::misfit;
 use super::grants::Grants;
-use super::key_hash::{KEY_HASH, is_key_hash};
 use super::shape::{Surroundings, creator, has_second_key, matching_key, position, unwritten};
-use super::{Existing, Held, Mode, SinkOptions, Target, meta};
+use super::{Existing, Held, Mode, SinkOptions, meta};
 use crate::endpoint::{Conn, flavor};
 use crate::error::{Doing, Problem, Result};
 use crate::statement::Statement;
-use crate::table::{Column, ColumnData, TableDef, TableName, quote, read_definition};
+use crate::table::{Column, ColumnData, TableDef, read_definition};
 
 /// What the sink does with its tables. SELECT is for finding the rows to delete, and for `verify`.
 const PRIVILEGES: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];

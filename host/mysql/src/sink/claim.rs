@@ -27,6 +27,8 @@
 
 use std::sync::Arc;
 
+use rowmill_change::Target;
+
 use super::check::gone;
 use super::compact::Keys;
 use super::create::{Dialect, create_statement};
@@ -35,7 +37,7 @@ use super::progress::{self, to_json};
 use super::retry::Attempts;
 use super::session::Session;
 use super::shape::{Shape, created_by, creator};
-use super::{Expected, Progress, Sink, SinkOptions, State, Takeover, Target, meta};
+use super::{Expected, Progress, Sink, SinkOptions, State, Takeover, meta};
 use crate::error::{Doing, Error, Result};
 use crate::statement::Statement;
 

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::Row;
+use rowmill_change::{Position, Write};
 use tokio::time::Instant;
 
 use super::retry::Attempts;
 use super::session::Session;
 use super::transaction::{Failure, Prepared, attempt, progress_statement};
 use super::upsert::Job;
-use super::{Committed, Epoch, ProgressUpdate, Removal, Sink, Write, meta};
+use super::{Committed, Epoch, ProgressUpdate, Removal, Sink, meta};
 use crate::error::{ANEW, Doing, Error, Result};
-use crate::position::Position;
 use crate::statement::Statement;
 
 /// A session that was idle for longer is tried before it is used.

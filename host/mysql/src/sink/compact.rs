@@ -9,8 +9,9 @@ use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
 use arrow_row::{RowConverter, Rows, SortField};
+use rowmill_change::Write;
 
-use super::{Mode, Write};
+use super::Mode;
 use crate::error::{Error, Result};
 
 /// A row or an event of one of the epoch's writes.

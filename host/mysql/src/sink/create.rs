@@ -9,15 +9,14 @@
 use std::collections::HashSet;
 
 use arrow_schema::{DataType, Field, FieldRef, TimeUnit};
+use rowmill_change::{KEY_HASH, SqlType, Target, is_key_hash, quote};
 
-use super::Target;
 use super::collate::merges;
-use super::key_hash::{self, KEY_HASH, is_key_hash};
+use super::key_hash;
 use super::shape::created_comment;
 use crate::endpoint::{Conn, Flavor};
 use crate::error::{Doing, Problem, Result};
 use crate::statement::{Statement, Word};
-use crate::table::{SqlType, quote};
 
 /// InnoDB's limit for the bytes of a key.
 const KEY_BYTES_MAX: u64 = 3_072;
@@ -119,7 +118,7 @@ pub(super) fn number_fact(field: &Field, name: &str) -> Option<u64> {
 /// The type that `mysql-type` names; `None` where it names none, or one whose values have another
 /// Arrow type. A step may have changed the type and left the attribute: the sum of an `int` column is no `int`.
 pub(super) fn sql_type(field: &Field) -> Option<SqlType> {
-    SqlType::parse(fact(field, "mysql-type")?).ok().filter(|parsed| fits_arrow(parsed, field.data_type()))
+    SqlType::parse(fact(field, "mysql-type")?).ok().filter(|parsed| parsed.fits_arrow(field.data_type()))
 }
 
 /// A key column that can be NULL. Temporal columns of a source table count as nullable only
@@ -324,36 +323,6 @@ fn digits_max(dialect: &Dialect) -> u8 {
     match dialect.flavor {
         Flavor::MySql => 30,
         Flavor::MariaDb => 38,
-    }
-}
-
-/// True if the MySQL type is the one whose values have this Arrow type.
-pub(crate) fn fits_arrow(parsed: &SqlType, arrow: &DataType) -> bool {
-    let unsigned = parsed.is_unsigned();
-    match (arrow, parsed) {
-        (DataType::Int8, SqlType::Integer { bits: 8, .. })
-        | (DataType::Int16, SqlType::Integer { bits: 16, .. })
-        | (DataType::Int32, SqlType::Integer { bits: 24 | 32, .. })
-        | (DataType::Int64, SqlType::Integer { bits: 64, .. }) => !unsigned,
-        (DataType::UInt8, SqlType::Integer { bits: 8, .. })
-        | (DataType::UInt16, SqlType::Integer { bits: 16, .. })
-        | (DataType::UInt32, SqlType::Integer { bits: 24 | 32, .. })
-        | (DataType::UInt64, SqlType::Integer { bits: 64, .. }) => unsigned,
-        (DataType::UInt16, SqlType::Year(_)) | (DataType::UInt64, SqlType::Bit(_)) => true,
-        (DataType::Float32, SqlType::Float { double, .. }) => !double,
-        (DataType::Float64, SqlType::Float { double, .. }) => *double,
-        (DataType::Decimal128(p, s) | DataType::Decimal256(p, s), SqlType::Decimal { precision, scale, .. }) => {
-            precision == p && i16::from(*scale) == i16::from(*s)
-        }
-        (
-            DataType::Utf8,
-            SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Text(_) | SqlType::Enum(_) | SqlType::Set(_),
-        ) => true,
-        (
-            DataType::Binary,
-            SqlType::Binary(_) | SqlType::Varbinary(_) | SqlType::Blob(_) | SqlType::Vector(_) | SqlType::Geometry(_),
-        ) => true,
-        _ => false,
     }
 }
 

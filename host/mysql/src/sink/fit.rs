@@ -1,9 +1,10 @@
 //! Whether a column of the target holds every value of an Arrow column.
 
 use arrow_schema::{DataType, Field, TimeUnit};
+use rowmill_change::{Geometry, SqlType};
 
 use super::create::{fact, nullable_key, number_fact, sql_type};
-use crate::table::{Column, ColumnData, Geometry, SqlType};
+use crate::table::{Column, ColumnData};
 
 /// What was found and what is needed, where the column would lose values or refuse them.
 pub(super) fn misfit(field: &Field, column: &Column, key: bool) -> Option<(String, String)> {

@@ -1,11 +1,11 @@
 //! What the session's user may do, as far as `SHOW GRANTS` says.
 
+use rowmill_change::TableName;
 use rowmill_foreign::line;
 
 use crate::endpoint::{Conn, Flavor};
 use crate::error::{Doing, Error, Result};
 use crate::statement::Statement;
-use crate::table::TableName;
 
 /// The user's privileges, those of the active roles included.
 #[derive(Debug, Default)]

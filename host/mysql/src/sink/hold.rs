@@ -2,9 +2,9 @@
 //!
 //! An Arrow type has values that a column lacks: NaN, a date after 9999, a JSON document that is nested
 //! deeper than the server reads, a text of more characters than the column was made for. The rule for
-//! each ([`Rule`]) is applied twice: by [`Holds`] to whole columns, for those who can still do something
+//! each ([`Rule`]) is applied twice: by [`TargetHolds`] to whole columns, for those who can still do something
 //! about a row, and by the encoder to every value that it writes. It is the same code, so what
-//! [`Holds`] lets through, the encoder writes.
+//! [`TargetHolds`] lets through, the encoder writes.
 //!
 //! # What it costs
 //!
@@ -15,9 +15,9 @@
 use std::ops::RangeInclusive;
 
 use arrow_array::{Array, ArrayRef};
-use arrow_schema::DataType;
+use arrow_schema::{ArrowError, DataType};
+use rowmill_change::{Holds, Target, Unholdable};
 
-use super::Target;
 use super::encode::{Cells, Limits, Rule};
 use super::shape::{ColumnShape, position};
 use crate::endpoint::{Conn, Flavor, flavor};
@@ -65,28 +65,19 @@ impl Room {
     }
 }
 
-/// A value that its column does not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unholdable {
-    /// The row of the array.
-    pub row: usize,
-    /// Why, as the end of a sentence that begins with the value: "is NaN, which MySQL cannot store".
-    pub reason: String,
-}
-
 /// Which values the columns of a target hold.
 #[derive(Debug, Clone)]
-pub struct Holds {
+pub struct TargetHolds {
     columns: Vec<(String, Room)>,
 }
 
-impl Holds {
-    pub(super) fn of(columns: &[ColumnShape]) -> Holds {
-        Holds { columns: columns.iter().map(|column| (column.name.clone(), column.room.clone())).collect() }
+impl TargetHolds {
+    pub(super) fn of(columns: &[ColumnShape]) -> TargetHolds {
+        TargetHolds { columns: columns.iter().map(|column| (column.name.clone(), column.room.clone())).collect() }
     }
 
     /// Reads it from the server, for those who have no [`Sink`](super::Sink).
-    pub async fn read(conn: &mut Conn, target: &Target) -> Result<Holds> {
+    pub async fn read(conn: &mut Conn, target: &Target) -> Result<TargetHolds> {
         let (flavor, _) = flavor(conn).await?;
         let limits = limits(conn, flavor).await?;
         let def = read_definition(conn, &target.table).await?;
@@ -97,13 +88,13 @@ impl Holds {
             let column = found.ok_or_else(|| super::shape::no_column(target, field.name()))?;
             columns.push((column.name.clone(), Room::new(field.data_type(), column, &limits)));
         }
-        Ok(Holds { columns })
+        Ok(TargetHolds { columns })
     }
+}
 
-    /// The values of `array` that column `column` of the target's schema does not hold, in order. The
-    /// array has the type of that column's field.
-    pub fn unholdable(&self, column: usize, array: &ArrayRef) -> Result<Vec<Unholdable>> {
-        let wrong = |message: String| Error::internal(format!("column {column} of the target: {message}"));
+impl Holds for TargetHolds {
+    fn unholdable(&self, column: usize, array: &ArrayRef) -> std::result::Result<Vec<Unholdable>, ArrowError> {
+        let wrong = |message: String| ArrowError::SchemaError(format!("column {column} of the target: {message}"));
         let (_, room) = self.columns.get(column).ok_or_else(|| wrong("there is no such column".into()))?;
         let cells = room.cells(array).map_err(wrong)?;
         if cells.holds_all() {
@@ -113,13 +104,11 @@ impl Holds {
         Ok((0..array.len()).filter_map(refused).collect())
     }
 
-    /// The first and the last microsecond that a column holds, if it is one of dates with times.
-    pub fn times(&self, column: usize) -> Option<RangeInclusive<i64>> {
+    fn times(&self, column: usize) -> Option<RangeInclusive<i64>> {
         self.columns.get(column).and_then(|(_, room)| room.rule.times())
     }
 
-    /// The name of a column in the target.
-    pub fn name(&self, column: usize) -> Option<&str> {
+    fn name(&self, column: usize) -> Option<&str> {
         self.columns.get(column).map(|(name, _)| name.as_str())
     }
 }

@@ -1,10 +1,11 @@
 //! The tables in the target's schema `rowmill`: their definitions, documented for those who query them.
 
+use rowmill_change::TableName;
+
 use super::SinkOptions;
 use crate::endpoint::Conn;
 use crate::error::{Doing, Error, Problem, Result};
 use crate::statement::Statement;
-use crate::table::TableName;
 
 /// Names of the tables that are asked for by name.
 #[derive(Debug, Clone)]

@@ -49,24 +49,18 @@ mod upsert;
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::SchemaRef;
-
 use crate::endpoint::{Conn, Endpoint};
 use crate::error::{Problem, Result};
-use crate::position::Position;
 use crate::snapshot::SnapshotProgress;
-use crate::table::TableName;
 
-pub use hold::{Holds, Unholdable};
-pub use key_hash::{INVISIBLE, KEY_HASH, KEY_HASH_BYTES, KeyHasher, key_hash_field};
+pub use hold::TargetHolds;
+pub use key_hash::KeyHasher;
 pub use progress::{Progress, Stopped};
 pub use remove::Removal;
 pub use reset::{Kept, Reset, TargetNames, Why, abandoned, reset, tables_read};
 
-pub(crate) use create::fits_arrow as names_type;
-
 use compact::Keys;
+use rowmill_change::{Position, TableName, Target, Write};
 use session::Session;
 use shape::Shape;
 
@@ -113,26 +107,6 @@ pub struct SinkOptions {
     pub create: bool,
 }
 
-/// One target table and what is written to it.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// The table.
-    pub table: TableName,
-    /// All columns that are written; MySQL's facts as field metadata.
-    pub schema: SchemaRef,
-    /// Positions of the key's columns in `schema`; empty only in [`Mode::Append`].
-    pub key: Vec<usize>,
-    /// The position of `ordinality` in `schema` after a table function: the last of `key`.
-    pub ordinality: Option<usize>,
-}
-
-impl Target {
-    /// The key's columns without `ordinality`: what an event names.
-    pub fn event_key(&self) -> Vec<usize> {
-        self.key.iter().copied().filter(|&i| Some(i) != self.ordinality).collect()
-    }
-}
-
 /// The work between two barriers: committed as one, or not at all.
 #[derive(Debug, Clone, Default)]
 pub struct Epoch {
@@ -171,30 +145,6 @@ pub struct ProgressUpdate {
     pub skipped: u64,
     /// Source transactions that were cut in parts, added to the stored count.
     pub split_transactions: u64,
-}
-
-/// Changes to one target, in order.
-///
-/// Event `i` has key `keys[i]` and the output rows `offsets[i]..offsets[i + 1]` of `rows`. No row
-/// means a delete by key. With `ordinality` the event's rows are upserted and those of the key
-/// with a higher ordinality are deleted; without it an event has at most one row. The last event
-/// of a key wins, also over earlier writes of the epoch.
-#[derive(Debug, Clone)]
-pub struct Write {
-    /// Index into the targets.
-    pub target: usize,
-    /// The key's columns without `ordinality`, one value per event: in the order of
-    /// [`Target::event_key`], of exactly the Arrow types of those fields of the target's schema
-    /// (nothing is cast), and spelled as the rows to be found were written. NULL is a value like
-    /// any other where the target can hold it, since rows are then found by a hash.
-    pub keys: Vec<ArrayRef>,
-    /// The key held nothing before this event, so nothing must be deleted if it is the key's
-    /// only event in the epoch. In [`Mode::Append`]: the event is an insert.
-    pub fresh: Vec<bool>,
-    /// Where each event's rows begin, and the end of the last.
-    pub offsets: Vec<u32>,
-    /// The rows, with the target's schema.
-    pub rows: RecordBatch,
 }
 
 /// What a commit did.
@@ -355,8 +305,8 @@ impl Sink {
     }
 
     /// Which values the columns of a target hold, as the table is in the server.
-    pub fn holds(&self, target: usize) -> Option<Holds> {
-        self.shapes.get(target).map(|shape| Holds::of(&shape.columns))
+    pub fn holds(&self, target: usize) -> Option<TargetHolds> {
+        self.shapes.get(target).map(|shape| TargetHolds::of(&shape.columns))
     }
 
     /// The fence of this process.

@@ -1,13 +1,13 @@
 //! The progress row: what is stored of a pipeline in its target, and how it is read.
 
 use mysql_async::Row;
+use rowmill_change::Position;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{SinkOptions, meta};
 use crate::endpoint::Conn;
 use crate::error::{ANEW, Doing, Error, Result};
-use crate::position::Position;
 use crate::snapshot::SnapshotProgress;
 use crate::statement::Statement;
 use crate::table::TableDef;

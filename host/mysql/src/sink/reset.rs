@@ -4,12 +4,13 @@
 //! pipeline created is written in their comments. Of those only the ones that its file can name are
 //! dropped, and no other table ever is.
 
+use rowmill_change::{TableName, Target};
+
 use super::session::Session;
-use super::{SinkOptions, Target, meta, shape};
+use super::{SinkOptions, meta, shape};
 use crate::endpoint::Conn;
 use crate::error::{Doing, Result};
 use crate::statement::Statement;
-use crate::table::TableName;
 
 const DOING: &str = "forgetting the progress";
 

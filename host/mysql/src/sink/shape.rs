@@ -1,15 +1,17 @@
 //! What the sink knows of a target table, and the parts of statements that follow from it.
 
+use rowmill_change::{KEY_HASH, TableName, Target, quote};
+
 use super::compact::Rules;
 use super::grants::Grants;
 use super::hold::Room;
-use super::key_hash::{self, KEY_HASH};
+use super::key_hash;
 use super::session::Session;
-use super::{Mode, SinkOptions, Target};
+use super::{Mode, SinkOptions};
 use crate::endpoint::{Conn, Flavor};
 use crate::error::{Doing, Error, Result};
 use crate::statement::Statement;
-use crate::table::{ColumnData, TableDef, TableName, quote, read_definition};
+use crate::table::{ColumnData, TableDef, read_definition};
 
 /// A column that is written.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! Rows by multi-row INSERT: for small epochs, and for tables that `LOAD DATA` may not touch.
 
-use super::Write;
+use rowmill_change::Write;
+
 use super::compact::{Compacted, Keys, compact};
 use super::encode::{Columns, Style, Unwritable, describe_key, write_hash, write_row};
 use super::shape::Shape;

@@ -21,13 +21,14 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use rand::Rng;
+use rowmill_change::Position;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::binlog::recognise;
 use crate::endpoint::{self, Conn, Endpoint, Flavor};
 use crate::error::{Doing, Error, Result};
-use crate::position::{Position, current_position};
+use crate::position::current_position;
 use crate::statement::Statement;
 use crate::table::{TableDef, read_definition};
 

@@ -6,9 +6,8 @@
 //! last key; ranges that touch are merged, so the progress of a chunk is one range and that of a
 //! finished table is one range in all.
 
+use rowmill_change::Position;
 use serde::{Deserialize, Serialize};
-
-use crate::position::Position;
 
 /// Room for the chunks of one gap between two numbers of finished ranges.
 const ORDER_SHIFT: u32 = 40;

@@ -1,10 +1,9 @@
 //! Column types: parsed from the server's own type text, mapped to Arrow.
 
 use arrow_schema::{DataType, TimeUnit};
+use rowmill_change::SqlType;
 use rowmill_foreign::UTC;
 use serde::{Deserialize, Serialize};
-
-use super::SqlType;
 
 /// A column's type as far as its values are concerned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,25 +5,20 @@
 //! how another one deviates from it.
 
 mod data;
-mod facts;
-mod name;
 mod pattern;
 mod read;
-mod sql_type;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::{Field, Schema, SchemaRef};
+use rowmill_change::{Definition, SqlType, TableName};
 use serde::{Deserialize, Serialize};
 
 pub use data::ColumnData;
-pub use facts::{WrongFact, check_facts, check_name};
-pub use name::{TableName, quote};
 pub(crate) use pattern::glob;
 pub use pattern::{Match, TablePattern, match_of, matches_of};
 pub use read::read_definition;
-pub use sql_type::{Geometry, Sign, Size, SqlType, TYPE_BYTES_MAX};
 
 /// How a generated column is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,6 +192,25 @@ impl TableDef {
             return Some("the unique key by which its rows are told apart is another one now".to_owned());
         }
         None
+    }
+}
+
+impl Definition for TableDef {
+    fn name(&self) -> &TableName {
+        &self.name
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.schema()
+    }
+
+    fn row_key(&self) -> Option<Vec<usize>> {
+        self.row_key()
+    }
+
+    fn unique_keys(&self) -> Vec<Vec<usize>> {
+        let unique = self.unique_keys.iter().filter(|key| !key.nullable && !key.partial).map(|key| &key.columns);
+        std::iter::once(&self.primary_key).chain(unique).filter(|columns| !columns.is_empty()).cloned().collect()
     }
 }
 

@@ -6,9 +6,9 @@
 
 use std::fmt;
 
+use rowmill_change::TableName;
 use rowmill_foreign::Printable;
 
-use super::TableName;
 use crate::endpoint::Conn;
 use crate::error::{Doing, Result};
 

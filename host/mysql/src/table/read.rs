@@ -1,9 +1,10 @@
 //! Definitions read from a server's information_schema.
 
 use mysql_async::Row;
+use rowmill_change::TableName;
 
 use super::data::Facts;
-use super::{Column, ColumnData, Generated, TableDef, TableName, UniqueKey};
+use super::{Column, ColumnData, Generated, TableDef, UniqueKey};
 use crate::endpoint::Conn;
 use crate::error::{Doing, Result};
 
@@ -128,7 +129,7 @@ async fn maria_json_columns(conn: &mut Conn, name: &TableName) -> Result<Vec<Str
         .await
         .doing(DOING)?;
     let is_json = |(column, clause): &(String, String)| {
-        clause.trim().eq_ignore_ascii_case(&format!("json_valid({})", super::quote(column)))
+        clause.trim().eq_ignore_ascii_case(&format!("json_valid({})", rowmill_change::quote(column)))
     };
     Ok(clauses.into_iter().filter(is_json).map(|(column, _)| column).collect())
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rowmill_change::TableName;
 use rowmill_devserver::{Kind, Server};
+use rowmill_mysql::Error;
 use rowmill_mysql::sink::{Kept, Sink, TargetNames, Why, reset};
-use rowmill_mysql::{Error, TableName};
 
 use crate::support::*;
 

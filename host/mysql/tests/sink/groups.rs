@@ -9,11 +9,12 @@ use arrow_array::{
 };
 use arrow_buffer::i256;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use rowmill_change::{KEY_HASH_BYTES, TableName, Target, Write, key_hash_field};
 use rowmill_foreign::UTC;
-use rowmill_mysql::sink::{Held, KEY_HASH_BYTES, Sink, SinkOptions, Target, Write, key_hash_field};
+use rowmill_mysql::Error;
+use rowmill_mysql::sink::{Held, Sink, SinkOptions};
 use rowmill_mysql::snapshot::{KeyScan, ScannedRows};
 use rowmill_mysql::table::read_definition;
-use rowmill_mysql::{Error, TableName};
 
 use crate::support::*;
 

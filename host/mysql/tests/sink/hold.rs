@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use arrow_array::*;
 use arrow_schema::{Field, Schema};
+use rowmill_change::{Holds, TableName, Target, Write};
 use rowmill_devserver::Kind;
 use rowmill_foreign::UTC;
-use rowmill_mysql::sink::{Held, Holds, Sink, Target, Write};
-use rowmill_mysql::{Error, TableName};
+use rowmill_mysql::Error;
+use rowmill_mysql::sink::{Held, Sink, TargetHolds};
 
 use crate::support::*;
 
@@ -119,7 +120,7 @@ async fn what_a_column_does_not_hold_is_known_before_and_refused() {
             ]));
             let target = Target { table: TableName::new("hold", "t"), schema, key: vec![0], ordinality: None };
             let mut conn = options.endpoint.connect().await.unwrap();
-            let read = Holds::read(&mut conn, &target).await.unwrap();
+            let read = TargetHolds::read(&mut conn, &target).await.unwrap();
             let (mut sink, _) = claim(&options, &target).await;
             for holds in [read, sink.holds(0).unwrap()] {
                 assert_eq!(holds.unholdable(1, &held).unwrap(), [], "{definition} on {kind:?}");

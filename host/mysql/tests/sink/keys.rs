@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{DataType, Field, Schema};
-use rowmill_mysql::sink::{Mode, Target, Write};
-use rowmill_mysql::{Error, TableName};
+use rowmill_change::{TableName, Target, Write};
+use rowmill_mysql::Error;
+use rowmill_mysql::sink::Mode;
 
 use crate::support::*;
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use rowmill_change::{TableName, Target};
 use rowmill_devserver::Kind;
-use rowmill_mysql::sink::{Existing, Held, Sink, Target};
-use rowmill_mysql::{Endpoint, TableName};
+use rowmill_mysql::Endpoint;
+use rowmill_mysql::sink::{Existing, Held, Sink};
 
 use crate::support::*;
 

@@ -1,9 +1,10 @@
 //! Rows that no event names are deleted by the key that the table gives, whatever its type.
 
+use rowmill_change::TableName;
+use rowmill_mysql::Endpoint;
 use rowmill_mysql::sink::{Epoch, Removal};
 use rowmill_mysql::snapshot::{Key, KeyScan, ScannedRows};
 use rowmill_mysql::table::read_definition;
-use rowmill_mysql::{Endpoint, TableName};
 
 use crate::support::*;
 
@@ -124,7 +125,7 @@ async fn a_write_gives_the_row_that_it_finds_its_own_spelling() {
                 let rows: Vec<(i64, Option<&str>)> = (7..).zip(names.iter().map(|name| Some(name.as_str()))).collect();
                 let write = people_write(&rows, false);
                 let keys = vec![write.rows.column(1).clone()];
-                sink.commit(epoch(vec![rowmill_mysql::sink::Write { keys, ..write }], offset)).await.unwrap();
+                sink.commit(epoch(vec![rowmill_change::Write { keys, ..write }], offset)).await.unwrap();
             }
             let found =
                 rows(server, "SELECT name FROM spelling.people WHERE name IN ('köln', 'essen') ORDER BY name DESC");

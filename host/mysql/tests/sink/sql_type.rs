@@ -7,7 +7,7 @@ use mysql_async::prelude::Queryable;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use rowmill_mysql::table::SqlType;
+use rowmill_change::SqlType;
 
 use crate::support::*;
 
@@ -161,9 +161,9 @@ fn without_width(parsed: &SqlType) -> SqlType {
     match parsed.clone() {
         SqlType::Integer { bits, sign, .. } => SqlType::Integer { bits, width: None, sign },
         SqlType::Year(_) => SqlType::Year(None),
-        SqlType::Json => SqlType::Text(rowmill_mysql::table::Size::Long),
-        SqlType::Geometry(rowmill_mysql::table::Geometry::GeomCollection) => {
-            SqlType::Geometry(rowmill_mysql::table::Geometry::GeometryCollection)
+        SqlType::Json => SqlType::Text(rowmill_change::Size::Long),
+        SqlType::Geometry(rowmill_change::Geometry::GeomCollection) => {
+            SqlType::Geometry(rowmill_change::Geometry::GeometryCollection)
         }
         // Spaces at the end of a label are not kept.
         SqlType::Enum(labels) => SqlType::Enum(labels.iter().map(|l| l.trim_end_matches(' ').to_owned()).collect()),

@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use rowmill_change::{Position, TableName, Target, Write};
 use rowmill_devserver::{Kind, Server};
-use rowmill_mysql::sink::{Epoch, Existing, Mode, Progress, ProgressUpdate, Sink, SinkOptions, Target, Write};
-use rowmill_mysql::{Endpoint, Position, TableName};
+use rowmill_mysql::Endpoint;
+use rowmill_mysql::sink::{Epoch, Existing, Mode, Progress, ProgressUpdate, Sink, SinkOptions};
 
 pub(crate) const BOTH: [Kind; 2] = [Kind::MySql, Kind::MariaDb];
 

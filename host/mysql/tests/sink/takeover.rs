@@ -129,6 +129,6 @@ async fn progress_that_is_half_gone_is_named_and_taken_over_by_a_rebuild() {
 async fn definition(server: &rowmill_devserver::Server) -> rowmill_mysql::TableDef {
     server.sql("CREATE TABLE IF NOT EXISTS halfgone.source (id INT PRIMARY KEY)").unwrap();
     let mut conn = rowmill_mysql::Endpoint::parse(&server.url("halfgone")).unwrap().connect().await.unwrap();
-    let name = rowmill_mysql::TableName::new("halfgone", "source");
+    let name = rowmill_change::TableName::new("halfgone", "source");
     rowmill_mysql::table::read_definition(&mut conn, &name).await.unwrap().unwrap()
 }

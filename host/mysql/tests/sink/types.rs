@@ -8,11 +8,12 @@ use std::sync::Arc;
 use arrow_array::types::{Decimal128Type, Decimal256Type};
 use arrow_array::*;
 use arrow_buffer::i256;
+use rowmill_change::{TableName, Target, Write};
 use rowmill_devserver::Kind;
 use rowmill_foreign::UTC;
-use rowmill_mysql::sink::{Held, Target, Write};
+use rowmill_mysql::Error;
+use rowmill_mysql::sink::Held;
 use rowmill_mysql::table::read_definition;
-use rowmill_mysql::{Error, TableName};
 
 use crate::support::*;
 

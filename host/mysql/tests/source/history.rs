@@ -7,10 +7,11 @@ use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
+use rowmill_change::Position;
 use rowmill_devserver::{Kind, Server};
 use rowmill_mysql::binlog::{ChangeEvent, Changes, Images};
 use rowmill_mysql::preflight::{CheckOptions, PreflightError, Start, check_source};
-use rowmill_mysql::{Endpoint, Error, Position};
+use rowmill_mysql::{Endpoint, Error};
 
 use crate::{KINDS, Shop, next};
 

@@ -14,13 +14,14 @@ mod until;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
+use rowmill_change::{Position, TableName};
 use rowmill_devserver::{Kind, Server};
 use rowmill_mysql::binlog::{ChangeEvent, Changes, ChangesOptions, Images, TableRead};
 use rowmill_mysql::endpoint::{flavor, identity};
 use rowmill_mysql::position::current_position;
 use rowmill_mysql::snapshot::{Snapshot, SnapshotOptions};
 use rowmill_mysql::table::read_definition;
-use rowmill_mysql::{Endpoint, Position, TableDef, TableName};
+use rowmill_mysql::{Endpoint, TableDef};
 
 const KINDS: [Kind; 2] = [Kind::MySql, Kind::MariaDb];
 

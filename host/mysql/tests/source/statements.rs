@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
+use rowmill_change::{Position, TableName};
 use rowmill_devserver::{Kind, Server};
 use rowmill_mysql::binlog::{ChangeEvent, Changes, ChangesOptions, TableRead};
 use rowmill_mysql::endpoint::{flavor, identity};
 use rowmill_mysql::position::current_position;
 use rowmill_mysql::table::read_definition;
-use rowmill_mysql::{Endpoint, Error, Position, TableName};
+use rowmill_mysql::{Endpoint, Error};
 
 use crate::next;
 

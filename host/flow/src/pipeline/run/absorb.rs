@@ -4,9 +4,8 @@
 //! steps: an event that is given up half-way, because a row failed or the pipeline was told to stop,
 //! leaves the epoch as it was.
 
-use rowmill_mysql::Position;
-use rowmill_mysql::binlog::{ChangeBatch, Op};
-use rowmill_mysql::sink::{Committed, Write};
+use rowmill_change::{ChangeBatch, Op, Position, Write};
+use rowmill_mysql::sink::Committed;
 
 use super::ensure_append_only;
 use crate::bind::BoundTable;

@@ -17,10 +17,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use rowmill_change::Position;
 use rowmill_mysql::binlog::{self, Changes, Images};
 use rowmill_mysql::sink::{Progress, Sink, Takeover};
 use rowmill_mysql::snapshot::{Snapshot, SnapshotProgress};
-use rowmill_mysql::{Endpoint, Position, TableDef};
+use rowmill_mysql::{Endpoint, TableDef};
 use rowmill_state::Store;
 use tokio::sync::watch;
 
@@ -114,7 +115,7 @@ impl Flow {
                 table.flow.last.overwrite();
             }
             if let Some(holds) = sink.holds(index) {
-                table.hold(holds);
+                table.hold(Arc::new(holds));
             }
         }
         let checkpointer = begins.is_some().then(|| {
@@ -183,13 +184,13 @@ fn first_progress(prepared: &Prepared, rebuilding: bool) -> Result<Progress, Err
         .map_err(|error| Error::internal(format!("the source's identity can't be stored: {error}")))?;
     // A start that isn't a snapshot is stored with the claim: a later one must not resolve it anew.
     let position = prepared.server.start.clone().filter(|_| !rebuilding);
-    let (plan_digest, tables) = (prepared.digest.clone(), prepared.definitions());
+    let (plan_digest, tables) = (prepared.digest.clone(), prepared.definitions.clone());
     Ok(Progress { plan_digest, source, tables, position, rebuilding, ..Progress::default() })
 }
 
 async fn attach(prepared: &mut Prepared, state: &State, manifest: Option<&Manifest>) -> Result<(), Error> {
     for table in &mut prepared.tables {
-        let name = table.source.name.to_string();
+        let name = table.source.to_string();
         for aggregate in table.flow.aggregates_mut() {
             let part = manifest.and_then(|manifest| manifest.state(&name, &aggregate.id));
             aggregate.attach(state.clone(), part).await?;
@@ -218,7 +219,7 @@ async fn open(
         }
         (_, Some(position), None) => (position.clone(), None),
         (_, None, _) if plan.source.start == Start::Snapshot => {
-            let snapshot = begin_snapshot(plan, &prepared.source, prepared.definitions()).await?;
+            let snapshot = begin_snapshot(plan, &prepared.source, prepared.definitions.clone()).await?;
             (snapshot.start().clone(), Some(snapshot))
         }
         (_, None, _) => {
@@ -245,7 +246,7 @@ pub(super) fn open_changes(
     let images = if plan.has_aggregates() { Images::Both } else { Images::After };
     let mut options = super::super::source::changes_options(plan, &prepared.source, images);
     options.unread = prepared.server.unread.clone();
-    let tables = super::super::source::reads(&prepared.tables);
+    let tables = prepared.reads();
     let identity = prepared.server.identity.clone();
     async move { Ok(Changes::open(options, tables, &identity, from).await?) }
 }
@@ -264,7 +265,7 @@ pub(super) fn resume_snapshot(
         choices: "`rowmill reset FILE --drop-target`, then run again".to_owned(),
     });
     let options = super::super::source::snapshot_options(plan, &prepared.source);
-    let definitions = prepared.definitions();
+    let definitions = prepared.definitions.clone();
     async move {
         match appends {
             Some(error) => Err(error),

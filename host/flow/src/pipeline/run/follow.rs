@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rowmill_mysql::Position;
+use rowmill_change::Position;
 use rowmill_mysql::binlog::ChangeEvent;
 
 use super::absorb::{Absorbed, absorb, meanwhile};

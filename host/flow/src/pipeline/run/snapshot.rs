@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rowmill_mysql::Op;
+use rowmill_change::Op;
 use rowmill_mysql::snapshot::{Snapshot, SnapshotBatch, SnapshotProgress};
 
 use super::absorb::meanwhile;

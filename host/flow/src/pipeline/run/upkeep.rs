@@ -61,7 +61,7 @@ impl Flow {
     /// The aggregates as they are.
     pub(super) fn aggregates(&self) -> Vec<AggregateStatus> {
         let status = |table: &BoundTable| {
-            let name = table.source.name.to_string();
+            let name = table.source.to_string();
             table.flow.aggregates().map(move |aggregate| aggregate.status(&name)).collect::<Vec<_>>()
         };
         self.prepared.tables.iter().flat_map(status).collect()

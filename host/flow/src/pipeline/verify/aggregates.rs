@@ -1,6 +1,6 @@
 //! What a target of aggregates should hold: the source's rows through aggregates that begin empty.
 
-use rowmill_mysql::Position;
+use rowmill_change::Position;
 use rowmill_state::Store;
 use tempfile::TempDir;
 
@@ -85,7 +85,7 @@ pub(super) fn frozen(table: &BoundTable, stored: &[AggregateStatus]) -> Result<O
 
 /// Tells the aggregates which rows are out.
 pub(super) fn leave_out(table: &mut BoundTable, stored: &[AggregateStatus]) -> Result<(), Error> {
-    let name = table.source.name.to_string();
+    let name = table.source.to_string();
     for aggregate in table.flow.aggregates_mut() {
         let known = stored.iter().find(|status| status.table == name && status.step == aggregate.id);
         if let Some(status) = known.filter(|status| !aggregate.leave_out(status)) {
@@ -102,7 +102,7 @@ pub(super) fn leave_out(table: &mut BoundTable, stored: &[AggregateStatus]) -> R
 }
 
 fn of<'a>(table: &BoundTable, step: &str, stored: &'a [AggregateStatus]) -> Option<&'a AggregateStatus> {
-    let name = table.source.name.to_string();
+    let name = table.source.to_string();
     stored.iter().find(|status| status.table == name && status.step == step)
 }
 
@@ -128,7 +128,7 @@ pub(super) async fn expect(
     let statuses: Vec<AggregateStatus> = ids.iter().filter_map(|id| of(table, id, stored).cloned()).collect();
     table.flow.complete_snapshot(position, &statuses).await?;
     let mut cursor = Cursor::default();
-    let op = rowmill_mysql::Op::Insert;
+    let op = rowmill_change::Op::Insert;
     while let Some((_, events)) = table.flow.next_groups(&mut cursor, op, position, index).await? {
         comparison.expect(&events.write.rows)?;
     }

@@ -18,16 +18,17 @@ mod aggregates;
 mod compare;
 mod rewind;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use rowmill_change::{Op, Position};
 use rowmill_mysql::binlog::{ChangeEvent, Changes, Images};
-use rowmill_mysql::sink::{self, Holds};
+use rowmill_mysql::sink::{self, TargetHolds};
 use rowmill_mysql::snapshot::{Snapshot, begin_consistent_read, scan};
-use rowmill_mysql::{Op, Position};
 use serde::Serialize;
 
 use super::prepare::{Prepared, Purpose, prepare};
-use super::source::{changes_options, reads, snapshot_options};
+use super::source::{changes_options, snapshot_options};
 use crate::aggregate::state::State;
 use crate::chain;
 use crate::components::Environment;
@@ -153,13 +154,13 @@ pub async fn verify(plan: &Plan, environment: &Environment) -> Result<VerifyRepo
     };
 
     let options = snapshot_options(plan, &prepared.source);
-    let (mut snapshot, _) = Snapshot::begin(&options, &prepared.definitions()).await?;
+    let (mut snapshot, _) = Snapshot::begin(&options, &prepared.definitions).await?;
     let changes = match position.reached(snapshot.start()) {
         true => None,
         false => {
             let mut options = changes_options(plan, &prepared.source, Images::Both);
             options.heartbeat = HEARTBEAT;
-            let tables = reads(&prepared.tables);
+            let tables = prepared.reads();
             Some(Changes::open(options, tables, &prepared.server.identity, position.clone()).await?)
         }
     };
@@ -174,8 +175,8 @@ pub async fn verify(plan: &Plan, environment: &Environment) -> Result<VerifyRepo
         aggregates::leave_out(table, &aggregates)?;
         let frozen = aggregates::frozen(table, &aggregates)?;
         // A row that was refused is not expected.
-        let holds = Holds::read(&mut target, &table.target).await?;
-        table.hold(holds);
+        let holds = TargetHolds::read(&mut target, &table.target).await?;
+        table.hold(Arc::new(holds));
         let keep = plan.sink.existing == Existing::Keep;
         comparisons.push(Comparison::new(&mut target, table, keep, frozen).await?);
     }

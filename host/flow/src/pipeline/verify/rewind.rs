@@ -9,8 +9,7 @@ use std::collections::HashMap;
 
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use arrow_row::{OwnedRow, RowConverter, Rows, SortField};
-use rowmill_mysql::binlog::ChangeBatch;
-use rowmill_mysql::{Op, Position};
+use rowmill_change::{ChangeBatch, Op, Position};
 
 use crate::bind::BoundTable;
 use crate::error::Error;
@@ -33,7 +32,7 @@ struct Table {
 impl Rewind {
     pub(crate) fn new(tables: &[BoundTable]) -> Result<Self, Error> {
         let table = |bound: &BoundTable| {
-            let schema = bound.source.schema();
+            let schema = &bound.columns;
             let fields = bound.key.iter().map(|&column| SortField::new(schema.field(column).data_type().clone()));
             Ok(Table {
                 converter: RowConverter::new(fields.collect())?,

@@ -18,6 +18,7 @@
 
 use std::collections::BTreeSet;
 
+use rowmill_change::{Position, TableName};
 use tokio::task::JoinHandle;
 
 use super::super::ahead::{Passed, look_through};
@@ -25,9 +26,9 @@ use super::super::client_charset::ClientCharsets;
 use super::super::sql::Effects;
 use crate::endpoint::{Conn, Endpoint, Flavor};
 use crate::error::{Doing, Error, Result};
-use crate::position::{Position, current_position};
+use crate::position::current_position;
 use crate::preflight::Grants;
-use crate::table::{TableName, match_of};
+use crate::table::match_of;
 
 const DOING: &str = "looking for what a statement in the binary log changes";
 

@@ -4,12 +4,12 @@ use mysql_async::binlog::events::{Event, GtidEvent};
 
 use super::super::events::{self, code};
 use super::super::history::{self, is_artificial};
+use super::super::mark::mark;
 use super::super::query::Query;
 use super::super::rows::{RowKind, table_id};
 use super::super::table_map;
 use super::{Changes, Id, Transaction};
 use crate::error::{ANEW, Error, Result};
-use crate::witness::Mark;
 
 impl Changes {
     /// Takes one event in; true for a heartbeat.
@@ -44,12 +44,12 @@ impl Changes {
         }
         self.apply(event, start)?;
         if placed {
-            let mark = || Some(Mark::new(event, self.offset));
+            let seen = || Some(mark(event, self.offset));
             match &mut self.transaction {
                 // The server rewrites a format description when its file is closed.
-                None => self.last = if kind == code::FORMAT_DESCRIPTION { None } else { mark() },
+                None => self.last = if kind == code::FORMAT_DESCRIPTION { None } else { seen() },
                 Some(transaction) if transaction.mark.is_none() && transaction.start == start => {
-                    transaction.mark = mark();
+                    transaction.mark = seen();
                 }
                 Some(_) => {}
             }

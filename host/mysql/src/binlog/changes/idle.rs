@@ -8,10 +8,12 @@
 
 use std::time::{Duration, Instant};
 
+use rowmill_change::Position;
+
 use super::Changes;
 use crate::endpoint::Conn;
 use crate::error::{Error, Result};
-use crate::position::{Position, current_position};
+use crate::position::current_position;
 
 /// How often the server is asked while the stream is idle.
 const LOOK_EVERY: Duration = Duration::from_secs(10);

@@ -5,14 +5,14 @@
 //! if all that it can write to is known and not read: tables that `ignore_statements` names, temporary tables that
 //! this pass of the log has seen made, or what the server shows to be harmless (`doubt`).
 
+use rowmill_change::{Position, TableName};
+
 use super::super::client_charset::{Readings, UNREADABLE};
 use super::super::query::Query;
 use super::super::sql::{Definition, Effects, Statement, classify};
 use super::doubt::{Answer, Asked, Doubt, Settled};
 use super::{Changes, Transaction};
 use crate::error::{Error, Result};
-use crate::position::Position;
-use crate::table::TableName;
 
 impl Changes {
     /// Takes a statement in.

@@ -13,12 +13,13 @@
 
 use std::cmp::Ordering;
 
+use rowmill_change::{Position, file_number};
+
 use super::super::ChangeEvent;
 use super::super::gtid::GtidSet;
 use super::super::history;
 use super::{Changes, Id, Transaction};
 use crate::error::{Error, Result};
-use crate::position::{Position, file_number};
 
 /// The limit.
 #[derive(Debug)]

@@ -7,10 +7,11 @@
 
 use std::collections::BTreeSet;
 
+use rowmill_change::TableName;
+
 use super::functions::is_never_stored;
 use super::names::{JOINS, Names};
 use super::words::{Word, closing};
-use crate::table::TableName;
 
 /// What a statement writes to, reads from and calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,10 +12,10 @@ mod words;
 use std::collections::BTreeSet;
 
 use super::query::Syntax;
-use crate::table::TableName;
 pub(crate) use effects::Effects;
 use effects::of_query;
 use names::Names;
+use rowmill_change::TableName;
 use words::{Word, words};
 
 /// What a statement means for the reader.

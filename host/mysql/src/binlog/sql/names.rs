@@ -1,7 +1,8 @@
 //! Names of tables at the places where statements have them.
 
+use rowmill_change::TableName;
+
 use super::words::{Word, closing};
-use crate::table::TableName;
 
 /// Words that end a list of tables: reserved ones, which no alias can be.
 const CLAUSES: &[&str] = &[

@@ -15,6 +15,7 @@ mod rule;
 mod time;
 
 use arrow_array::{Array as _, ArrayRef, RecordBatch};
+use rowmill_change::KEY_HASH_BYTES;
 use sha2::{Digest, Sha256};
 
 pub(super) use cell::{Cells, text};
@@ -22,7 +23,6 @@ pub(super) use rule::Limits;
 pub(super) use rule::Rule;
 
 use super::compact::At;
-use super::key_hash::KEY_HASH_BYTES;
 
 /// Which text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

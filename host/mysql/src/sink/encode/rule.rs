@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use arrow_buffer::i256;
 use arrow_schema::{DataType, TimeUnit};
+use rowmill_change::SqlType;
 
 use super::digits::Digits;
 use super::json;
 use super::time::{self, DAY};
-use crate::table::{Column, ColumnData, SqlType};
+use crate::table::{Column, ColumnData};
 
 /// What a server's types hold where that depends on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,9 +9,7 @@
 use arrow_schema::{DataType, Field};
 use rowmill_foreign::{ensure_column_name, line};
 
-use super::{SqlType, TYPE_BYTES_MAX};
-use crate::sink::{INVISIBLE, KEY_HASH, names_type};
-use crate::statement::Word;
+use crate::{INVISIBLE, KEY_HASH, SqlType, TYPE_BYTES_MAX};
 
 /// Attributes of one field; the contract names four.
 const FACTS_MAX: usize = 64;
@@ -131,10 +129,10 @@ fn has_twice(labels: &[String], by_case: bool) -> bool {
 }
 
 fn check_collation(collation: &str) -> Result<(), WrongFact> {
-    let word = Word::parse(collation);
-    let charset = word.as_ref().and_then(|word| word.as_str().split('_').next()).unwrap_or_default();
+    let is_word = collation.len() <= 64 && collation.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let charset = collation.split('_').next().unwrap_or_default();
     // MariaDB's short names stand for several character sets.
-    if CHARSETS.contains(&charset) || charset == "uca1400" {
+    if is_word && (CHARSETS.contains(&charset) || charset == "uca1400") {
         return Ok(());
     }
     Err(wrong("attribute collation", collation, "a collation of MySQL or MariaDB, such as utf8mb4_0900_ai_ci"))
@@ -157,7 +155,7 @@ fn check_numbers(arrow: &DataType, parsed: &SqlType, chars: Option<u64>, fsp: Op
         ));
     }
     let length = match parsed {
-        _ if !names_type(parsed, arrow) => None,
+        _ if !parsed.fits_arrow(arrow) => None,
         SqlType::Char(length) => Some(u64::from(*length)),
         SqlType::Varchar(length) => Some(u64::from(*length)),
         _ => None,

@@ -17,55 +17,42 @@
 //! The file's time is the timestamp in the *header* of its format description event. The creation time
 //! in that event's body is 0 in files that a rotation began, and in every stream that starts later.
 
-use mysql_async::binlog::BinlogChecksumAlg::BINLOG_CHECKSUM_ALG_CRC32;
-use mysql_async::binlog::events::Event;
 use serde::{Deserialize, Serialize};
 
-use crate::position::Position;
+use crate::Position;
 
 /// What was read before a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Witness {
     /// When the position's file was begun, in seconds since 1970.
-    pub(crate) file_begun: u32,
+    pub file_begun: u32,
     /// The last event before the position; inside of a transaction, the transaction's first event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) event: Option<Mark>,
+    pub event: Option<Mark>,
 }
 
 /// An event of the binary log, as it is recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) struct Mark {
+pub struct Mark {
     /// Its end in the file: the header has the low 32 bits alone.
-    pub(crate) end: u64,
+    pub end: u64,
     /// The timestamp in its header.
-    time: u32,
-    kind: u8,
-    server_id: u32,
+    pub time: u32,
+    /// Its type's number.
+    pub kind: u8,
+    /// The server that wrote it first.
+    pub server_id: u32,
     /// Its size in the file.
-    size: u32,
-    flags: u16,
+    pub size: u32,
+    /// Its flags.
+    pub flags: u16,
     /// CRC-32 as the binary log computes it, over header and body.
-    checksum: u32,
+    pub checksum: u32,
 }
 
 impl Mark {
-    /// The mark of an event that ends at this offset.
-    pub(crate) fn new(event: &Event, end: u64) -> Mark {
-        let header = event.header();
-        Mark {
-            end,
-            time: header.timestamp(),
-            kind: header.event_type_raw(),
-            server_id: header.server_id(),
-            size: header.event_size(),
-            flags: header.flags_raw(),
-            checksum: event.calc_checksum(BINLOG_CHECKSUM_ALG_CRC32),
-        }
-    }
-
     /// Where the event begins.
-    pub(crate) fn start(&self) -> u64 {
+    pub fn start(&self) -> u64 {
         self.end.saturating_sub(u64::from(self.size))
     }
 }
@@ -83,7 +70,7 @@ impl std::fmt::Display for Mark {
 impl Position {
     /// The event by which a stream can be opened here: it ends at the position, or begins the
     /// transaction that the position is inside of.
-    pub(crate) fn mark(&self) -> Option<&Mark> {
+    pub fn mark(&self) -> Option<&Mark> {
         let mark = self.witness.as_ref()?.event.as_ref()?;
         let place = if self.rows == 0 { mark.end } else { mark.start() };
         (place == self.offset && mark.start() >= 4).then_some(mark)

@@ -11,6 +11,8 @@ mod parse;
 
 use std::fmt::{self, Write as _};
 
+use arrow_schema::DataType;
+
 /// The longest text of a component that is looked at; the labels of an ENUM or SET make nearly all of it.
 /// A server's own may be longer.
 pub const TYPE_BYTES_MAX: usize = 64 << 10;
@@ -172,9 +174,43 @@ impl Size {
 }
 
 impl SqlType {
+    /// True if it is the type whose values have this Arrow type.
+    pub fn fits_arrow(&self, arrow: &DataType) -> bool {
+        let unsigned = self.is_unsigned();
+        match (arrow, self) {
+            (DataType::Int8, SqlType::Integer { bits: 8, .. })
+            | (DataType::Int16, SqlType::Integer { bits: 16, .. })
+            | (DataType::Int32, SqlType::Integer { bits: 24 | 32, .. })
+            | (DataType::Int64, SqlType::Integer { bits: 64, .. }) => !unsigned,
+            (DataType::UInt8, SqlType::Integer { bits: 8, .. })
+            | (DataType::UInt16, SqlType::Integer { bits: 16, .. })
+            | (DataType::UInt32, SqlType::Integer { bits: 24 | 32, .. })
+            | (DataType::UInt64, SqlType::Integer { bits: 64, .. }) => unsigned,
+            (DataType::UInt16, SqlType::Year(_)) | (DataType::UInt64, SqlType::Bit(_)) => true,
+            (DataType::Float32, SqlType::Float { double, .. }) => !double,
+            (DataType::Float64, SqlType::Float { double, .. }) => *double,
+            (DataType::Decimal128(p, s) | DataType::Decimal256(p, s), SqlType::Decimal { precision, scale, .. }) => {
+                precision == p && i16::from(*scale) == i16::from(*s)
+            }
+            (
+                DataType::Utf8,
+                SqlType::Char(_) | SqlType::Varchar(_) | SqlType::Text(_) | SqlType::Enum(_) | SqlType::Set(_),
+            ) => true,
+            (
+                DataType::Binary,
+                SqlType::Binary(_)
+                | SqlType::Varbinary(_)
+                | SqlType::Blob(_)
+                | SqlType::Vector(_)
+                | SqlType::Geometry(_),
+            ) => true,
+            _ => false,
+        }
+    }
+
     /// The type in a CREATE TABLE, ready to be followed by other attributes of the column. Literals in
     /// it are for a session that takes backslashes for escapes.
-    pub(crate) fn definition(&self) -> String {
+    pub fn definition(&self) -> String {
         // What information_schema shows is what the parser of both servers reads, labels included.
         match self {
             // MySQL's own name of it is not MariaDB's.

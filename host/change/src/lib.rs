@@ -1,0 +1,27 @@
+//! What flows through a pipeline, whatever the source and the target are: changes of rows, the position that they
+//! lead to, what a column says of itself, and the writes that they become.
+//!
+//! This is the vocabulary of both edges. Sources and targets speak it to operators, which know neither. It does no
+//! I/O and knows no server: only columns in Arrow's format, and the types of MySQL as facts about them.
+
+mod batch;
+mod definition;
+mod facts;
+mod holds;
+mod key_hash;
+mod position;
+mod sql_type;
+mod table_name;
+mod witness;
+mod write;
+
+pub use batch::{ChangeBatch, Op};
+pub use definition::Definition;
+pub use facts::{WrongFact, check_facts, check_name};
+pub use holds::{Holds, Unholdable};
+pub use key_hash::{INVISIBLE, KEY_HASH, KEY_HASH_BYTES, is_key_hash, key_hash_field};
+pub use position::{Position, file_number};
+pub use sql_type::{Geometry, Sign, Size, SqlType, TYPE_BYTES_MAX};
+pub use table_name::{TableName, quote};
+pub use witness::{Mark, Witness};
+pub use write::{Target, Write};
