@@ -86,6 +86,24 @@ fn a_reset_while_running(kind: Kind, inserts: std::ops::Range<i32>) {
     assert_stopped(&workspace, rows);
 }
 
+/// A log that begins anew with a lower number: nothing of it was purged.
+#[test]
+fn a_log_that_ends_before_the_position_is_another_one() {
+    for kind in [Kind::MySql, Kind::MariaDb] {
+        let server = Server::start(kind).unwrap();
+        let workspace = start(&server, "history_ahead", kind);
+        workspace.source_sql(&format!("FLUSH BINARY LOGS; FLUSH BINARY LOGS; {}", insert(0..5)));
+        workspace.catch_up();
+        workspace.source_sql(&format!("{} {}", reset(kind), insert(5..7)));
+        let check = workspace.run(&["check", "pipeline.yaml", "--color", "never"]);
+        assert!(check.stderr.contains("the log was reset"), "{kind:?}: {}", check.stderr);
+        assert!(!check.stderr.contains("binlog_expire_logs_seconds"), "{kind:?}: {}", check.stderr);
+        let status = workspace.run(&["status", "pipeline.yaml"]);
+        assert!(status.stdout.contains("ends before the pipeline's position"), "{kind:?}: {}", status.stdout);
+        assert!(!status.stdout.contains("behind by"), "{kind:?}: {}", status.stdout);
+    }
+}
+
 #[test]
 fn a_reset_while_stopped_is_noticed() {
     for kind in [Kind::MySql, Kind::MariaDb] {

@@ -15,7 +15,7 @@ use values::{arguments, columns, json_object, kind, language, limits, metrics_ad
 
 const EXAMPLES: &str = "\
 Examples:
-  rowmill check orders.yaml             what would stop a run, all problems at once
+  rowmill check orders.yaml             what would stop a run: all problems that show
   rowmill run orders.yaml               until Ctrl-C; starts again where it stopped
   rowmill verify orders.yaml            is the target what the source and the steps say?
   rowmill udf new price --lang rust     a component to begin with
@@ -110,7 +110,7 @@ pub(crate) enum Command {
         #[arg(long, requires = "rebuild")]
         delete_extra: bool,
     },
-    /// Check everything that `run` checks before it moves a row, and report all problems at once.
+    /// Check everything that `run` checks before it moves a row, and report all problems that don't hide each other.
     Check {
         /// The pipeline file (YAML).
         file: PathBuf,

@@ -212,15 +212,19 @@ fn inside(text: &str, span: &Range<usize>) -> Range<usize> {
     start..floor(span.end).max(start)
 }
 
-/// The text with passwords of URLs as asterisks, byte for byte, so that places stay right.
+/// The text with passwords as asterisks, byte for byte, so that places stay right.
 ///
 /// What can't be read as a file is quoted, too, and what is no URL may have been meant as one. So this goes
 /// by the text alone and covers rather too much: in the value of a key `url` and in whatever follows a
-/// `://`, all from the first colon to the last `@`, whatever stands between.
+/// `://`, all from the first colon to the last `@`, whatever stands between, and the options behind it; and
+/// the value of a key that is called like a password, though the file has none.
 fn covered(text: &str) -> String {
     let mut out = text.as_bytes().to_vec();
     let mut lines = lines(text).peekable();
     while let Some(line) = lines.next() {
+        let mut secrets: Vec<Range<usize>> = Vec::new();
+        secrets.extend(password_value(&text[line.clone()]).map(|value| line.start + value..line.end));
+        let mut whole = line.clone();
         let secret = match url_value(&text[line.clone()]) {
             Some(value) => {
                 let (start, mut end) = (line.start + value, line.end);
@@ -231,6 +235,7 @@ fn covered(text: &str) -> String {
                     quote = quote.filter(|quote| !has_quote(&text[next.clone()], *quote));
                     end = next.end;
                 }
+                whole.end = end;
                 password(&text[start..end], true).map(|secret| start + secret.start..start + secret.end)
             }
             None => text[line.clone()].find("://").and_then(|at| {
@@ -238,9 +243,14 @@ fn covered(text: &str) -> String {
                 password(&text[start..line.end], false).map(|secret| start + secret.start..start + secret.end)
             }),
         };
-        for byte in &mut out[secret.unwrap_or(0..0)] {
-            if !matches!(*byte, b'\n' | b'\r') {
-                *byte = b'*';
+        secrets.extend(secret);
+        if text[whole.clone()].contains("url") || text[whole.clone()].contains("://") {
+            let at = whole.start;
+            secrets.extend(options(&text[whole]).map(|value| at + value.start..at + value.end));
+        }
+        for at in secrets.into_iter().flatten() {
+            if !matches!(out[at], b'\n' | b'\r') {
+                out[at] = b'*';
             }
         }
     }
@@ -285,6 +295,32 @@ fn url_value(line: &str) -> Option<usize> {
         let after = &line[at + key.len()..];
         let rest = after.strip_prefix(['"', '\'']).unwrap_or(after).trim_start_matches([' ', '\t']);
         (first && rest.starts_with(':')).then(|| line.len() - rest.len() + 1)
+    })
+}
+
+/// Where the value of a key that is called like a password begins in a line, unless it is a reference.
+fn password_value(line: &str) -> Option<usize> {
+    const ENDINGS: [&str; 7] = ["password", "pasword", "passwort", "passwd", "pwd", "secret", "token"];
+    line.match_indices(':').find_map(|(colon, _)| {
+        let key = line[..colon].trim_end().trim_end_matches(['"', '\'']).to_ascii_lowercase();
+        let value = line[colon + 1..].trim_start();
+        let is_named = ENDINGS.iter().any(|ending| key.ends_with(ending));
+        let text = value.split([' ', ',', '\r', '\n']).next().unwrap_or_default().trim_matches(['"', '\'']);
+        (is_named && !value.is_empty() && !is_reference(text)).then(|| line.len() - value.len())
+    })
+}
+
+/// The values of the options behind the `?` of an address, but for those that an address has.
+fn options(value: &str) -> impl Iterator<Item = Range<usize>> {
+    let query = value.find('?').map_or(value.len(), |at| at + 1);
+    value[query..].match_indices('=').filter_map(move |(at, _)| {
+        let start = query + at + 1;
+        let name = value[..start - 1].rsplit(['?', '&']).next().unwrap_or_default();
+        let end = value[start..].find(['&', '"', '\'', ' ', '\n', '\r']).map_or(value.len(), |end| start + end);
+        let given = &value[start..end];
+        const MODES: [&str; 5] = ["disabled", "preferred", "required", "verify-ca", "verify-identity"];
+        let is_known = name == "ssl-ca" || (name == "ssl-mode" && MODES.contains(&given.to_ascii_lowercase().as_str()));
+        (!is_known && !is_reference(given)).then_some(start..end)
     })
 }
 
@@ -455,6 +491,14 @@ error: setting binlog_format of the source
             (r#"url: "mysql://u\x3ap\x40h""#, r#"url: "mysql://******\x40h""#),
             ("source: { url: mysql://u:p@h/d, tables: [t] }", "source: { url: mysql://u:*@h/d, tables: [t] }"),
             ("- 'url' : mysql://u:p@h", "- 'url' : mysql://u:*@h"),
+            (
+                "url: \"mysql://u@h/d?password=hunter2&ssl-ca=/ca\"",
+                "url: \"mysql://u@h/d?password=*******&ssl-ca=/ca\"",
+            ),
+            ("url: jdbc:mysql://h/d?user=u&password=p", "url: jdbc:mysql://h/d?user=*&password=*"),
+            ("a: mysql://u:p@h/d?ssl-mode=hunter2", "a: mysql://u:*@h/d?ssl-mode=*******"),
+            ("  password: hunter2\n  x: y", "  password: *******\n  x: y"),
+            ("source: { db-pasword: \"p\", tables: [t] }", "source: { db-pasword: ******************"),
             ("ulr: \"mysql://u:it's a@h\"", "ulr: \"mysql://u:******@h\""),
             ("  url: >-\n    mysql://u:p\r\n    q@h\n  x: a@b", "  url: >-\n    mysql://u:*\r\n*****@h\n  x: a@b"),
             (
@@ -469,6 +513,10 @@ error: setting binlog_format of the source
             "url: mysql://u:${PW}@h/d",
             "url: mysql://u:${file:./pw}@h/d",
             "url: ${SOURCE}",
+            "url: mysql://u:${PW}@h/d?ssl-mode=verify-ca&ssl-ca=/etc/ca.pem",
+            "url: mysql://u@h/d?password=${PW}",
+            "password: ${PW}",
+            "where: \"a = 1 ? b = 2\"",
             "url: mysql://writer@127.0.0.1:3307/mart",
             "url: mysql://127.0.0.1:3307/mart\ntables: [a@b]",
             "curl: a@b",

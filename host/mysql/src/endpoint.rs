@@ -166,10 +166,10 @@ impl Endpoint {
             match key {
                 "ssl-mode" => {
                     ssl_mode = Some(SslMode::parse(value).ok_or_else(|| {
-                        address(format!(
-                            "ssl-mode is '{}', expected disabled, preferred, required, verify-ca or verify-identity",
-                            line(value)
-                        ))
+                        // Its value isn't shown: the address is a secret, and whoever misspelt it may have meant another option.
+                        address(
+                            "ssl-mode is none of disabled, preferred, required, verify-ca and verify-identity".into(),
+                        )
                     })?);
                 }
                 "ssl-ca" => ssl_ca = Some(PathBuf::from(value)),

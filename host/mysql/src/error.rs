@@ -116,6 +116,16 @@ pub enum Error {
         /// The driver's error. Not called `source`, see [the rule](self).
         cause: Box<mysql_async::Error>,
     },
+    /// The user has no right to what every pipeline does.
+    #[error("while {doing}: {}; {}", line(reason), line(fix))]
+    Denied {
+        /// What was being done: "reading the progress".
+        doing: &'static str,
+        /// The server's words.
+        reason: String,
+        /// The statement that gives the right.
+        fix: String,
+    },
     /// The server is not the one that the progress belongs to.
     #[error(
         "the server is {}, but the stored position belongs to {}; point the source at the old server, or {}",

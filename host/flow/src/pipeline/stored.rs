@@ -27,7 +27,7 @@ pub struct StoredStatus {
     /// Tables of the source that a pattern of the file means and that are not read, since they were created
     /// after the first start. Only known when the source was asked.
     pub unread_tables: Vec<String>,
-    /// Why the source could not be asked.
+    /// Why the source could not be asked, or what is wrong with what it answered.
     pub source_error: Option<String>,
     /// The phase that the stored progress is in: `not started`, `snapshot`, `converging`, `streaming`,
     /// `rebuilding`.
@@ -58,9 +58,20 @@ pub async fn stored_status(plan: &Plan) -> Result<StoredStatus, Error> {
         (Ok(now), Some(stored)) if now.file == stored.file => Some(now.offset.saturating_sub(stored.offset)),
         _ => None,
     };
+    // The position was read before the end of the log was, so a log that ends before it is another one.
+    let is_ahead = matches!((&asked, stored), (Ok(now), Some(stored)) if stored.order(now).is_gt());
+    let lag_bytes = lag_bytes.filter(|_| !is_ahead);
     let nothing_left = matches!((&asked, stored), (Ok(now), Some(stored)) if stored.reached(now));
     let age = progress.as_ref().and_then(|progress| progress.age_seconds);
-    let lag_seconds = if nothing_left { age.map(|_| 0.0) } else { age };
+    let lag_seconds = match nothing_left {
+        _ if is_ahead => None,
+        true => age.map(|_| 0.0),
+        false => age,
+    };
+    let another_log = || {
+        "its binary log ends before the pipeline's position: it was reset, or the server was restored or replaced"
+            .to_owned()
+    };
     let phase = match &progress {
         Some(Progress { rebuilding: true, .. }) => "rebuilding",
         None | Some(Progress { position: None, .. }) => "not started",
@@ -75,7 +86,7 @@ pub async fn stored_status(plan: &Plan) -> Result<StoredStatus, Error> {
         lag_seconds,
         lag_bytes,
         unread_tables: unread.iter().map(ToString::to_string).collect(),
-        source_error: asked.as_ref().err().map(ToString::to_string),
+        source_error: asked.as_ref().err().map(ToString::to_string).or_else(|| is_ahead.then(another_log)),
         source_position: asked.ok().map(|position| position.to_string()),
     })
 }

@@ -1,7 +1,7 @@
 //! Whether the place to start from is still there.
 
 use mysql_async::Row;
-use rowmill_change::Position;
+use rowmill_change::{Position, file_number};
 
 use super::Start;
 use crate::binlog;
@@ -50,8 +50,10 @@ pub(super) async fn resolve(
         }
         Start::Stored(position) => {
             if !position.file.is_empty() && !holds(&files, position) {
-                let is_shorter = files.iter().any(|(file, _)| *file == position.file);
-                gone(&position.to_string(), if is_shorter { another_history() } else { purged() });
+                // Files are purged from the front: one that is there and shorter, or would come after the last, never was.
+                let first = files.first().map_or(0, |(file, _)| file_number(file));
+                let is_purged = position.file_number() < first;
+                gone(&position.to_string(), if is_purged { purged() } else { another_history() });
             }
             if position.witness.is_none() {
                 tracing::info!(%position, "the stored position was written by an earlier version and doesn't say how to \

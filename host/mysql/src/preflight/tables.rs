@@ -36,15 +36,21 @@ pub(super) async fn check(
         });
         return Ok(None);
     };
-    if let Err(mysql_async::Error::Server(e)) =
-        conn.query_drop(Statement::new("SELECT 1 FROM ").table(name).text(" LIMIT 0")).await
-    {
-        problems.push(Problem::new(
-            subject.clone(),
-            format!("server error {}: {}", e.code, line(&e.message)),
-            "SELECT on it",
-            format!("GRANT SELECT ON {name} TO the user"),
-        ));
+    // Who has rights on single columns only is told of those alone, as if the table had no others, and is refused
+    // the first statement. Who may write the table is told of all columns, and is refused the second.
+    let names = def.columns.iter().map(|column| column.name.as_str());
+    let whole = Statement::new("SHOW CREATE TABLE ").table(name);
+    let columns = Statement::new("SELECT ").list(", ", names, Statement::name).text(" FROM ").table(name);
+    for statement in [whole, columns.text(" LIMIT 0")] {
+        if let Err(mysql_async::Error::Server(e)) = conn.query_drop(statement).await {
+            problems.push(Problem::new(
+                subject.clone(),
+                format!("server error {}: {}", e.code, line(&e.message)),
+                "SELECT on all of its columns",
+                format!("GRANT SELECT ON {name} TO the user"),
+            ));
+            break;
+        }
     }
     let fold = |name: &TableName| if settings.folds_names() { folded(name) } else { name.clone() };
     if let Some(pattern) = Ignored::new(&options.ignore_statements, fold).find(&fold(name)) {

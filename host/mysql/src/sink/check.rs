@@ -7,17 +7,18 @@
 
 use arrow_schema::Field;
 use rowmill_change::{KEY_HASH, TableName, Target, is_key_hash, quote};
+use rowmill_foreign::line;
 
 use super::collate::merges;
 use super::create::{Dialect, create_statement, fact, needs_hash};
 use super::fit::misfit;
 use super::grants::Grants;
-use super::shape::{Surroundings, creator, has_second_key, matching_key, position, unwritten};
+use super::shape::{Surroundings, created_by, creator, has_second_key, matching_key, position, unwritten};
 use super::{Existing, Held, Mode, SinkOptions, meta};
 use crate::endpoint::{Conn, flavor};
 use crate::error::{Doing, Problem, Result};
 use crate::statement::Statement;
-use crate::table::{Column, ColumnData, TableDef, read_definition};
+use crate::table::{Column, ColumnData, TableDef, match_of, read_definition};
 
 /// What the sink does with its tables. SELECT is for finding the rows to delete, and for `verify`.
 const PRIVILEGES: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
@@ -28,6 +29,7 @@ pub(super) async fn check(options: &SinkOptions, targets: &[Target], held: Held)
     let grants = Grants::read(&mut conn, flavor).await?;
     let dialect = Dialect::read(&mut conn, flavor).await?;
     let mut problems = Vec::new();
+    check_writable(&mut conn, options, &mut problems).await?;
     check_meta(&mut conn, options, &grants, &mut problems).await?;
     for (i, target) in targets.iter().enumerate() {
         if targets[..i].iter().any(|t| t.table == target.table) {
@@ -54,6 +56,24 @@ fn privileges(problems: &mut Vec<Problem>, grants: &Grants, table: &TableName, n
             format!("GRANT {} ON {table} TO the user", missing.join(", ")),
         ));
     }
+}
+
+/// A server that takes no writes refuses them before it looks at tables and rights; this one would change nothing.
+async fn check_writable(conn: &mut Conn, options: &SinkOptions, problems: &mut Vec<Problem>) -> Result<()> {
+    let progress = TableName::new(&options.meta, "progress");
+    match conn.query_drop(Statement::new("DELETE FROM ").table(&progress).text(" WHERE FALSE")).await {
+        // ER_OPTION_PREVENTS_STATEMENT, ER_READ_ONLY_MODE
+        Err(mysql_async::Error::Server(e)) if matches!(e.code, 1290 | 1836) => problems.push(Problem::new(
+            format!("target server {}", options.endpoint.server()),
+            format!("server error {}: {}", e.code, line(&e.message)),
+            "a server that can be written to",
+            "SET GLOBAL read_only = OFF (super_read_only, too, on MySQL), or name the primary of its replicas",
+        )),
+        // What else is missing, the other checks say.
+        Ok(()) | Err(mysql_async::Error::Server(_)) => {}
+        Err(e) => return Err(e).doing("looking whether the target can be written to"),
+    }
+    Ok(())
 }
 
 async fn check_meta(
@@ -109,6 +129,15 @@ async fn check_target(
     }
     privileges(problems, grants, &target.table, &PRIVILEGES, options);
     let Some(def) = read_definition(conn, &target.table).await? else {
+        if let Some(found) = match_of(conn, &target.table).await? {
+            problems.push(Problem::new(
+                &subject,
+                format!("a {}", found.kind.to_lowercase()),
+                "a base table",
+                "name another table in sink.table",
+            ));
+            return Ok(());
+        }
         if held == Held::Rows {
             problems.push(gone(&target.table));
             return Ok(());
@@ -124,7 +153,21 @@ async fn check_target(
             format!("ALTER TABLE {} ENGINE=InnoDB", target.table),
         ));
     }
-    check_columns(target, &def, dialect, options, problems);
+    let by = created_by(conn, &target.table).await?.unwrap_or_default();
+    if held != Held::Rows && options.existing == Existing::Refuse && !by.is_empty() && by != creator(options) {
+        problems.push(Problem::new(
+            &subject,
+            format!("a table that was created for pipeline {by}, which would miss its rows"),
+            "a table of its own",
+            format!(
+                "name another table in sink.table; or, if nobody needs that pipeline any more, DROP TABLE {}; or write \
+                 `existing: keep` into the sink to write into it beside that pipeline",
+                target.table
+            ),
+        ));
+        return Ok(());
+    }
+    check_columns(target, &def, dialect, options, held, problems);
     check_key(conn, options, target, &def, grants, problems).await?;
     // Whether it holds rows is only asked of a table that could be written to.
     if held == Held::Nothing && options.existing == Existing::Refuse && problems.len() == start {
@@ -211,11 +254,12 @@ fn check_columns(
     def: &TableDef,
     dialect: &Dialect,
     options: &SinkOptions,
+    held: Held,
     problems: &mut Vec<Problem>,
 ) {
     // The definition that would be created, as the fix for single columns.
     let wanted = create_statement(target, &creator(options), dialect).map_or_else(|_| String::new(), |s| s.to_string());
-    let line = |name: &str| {
+    let definition_of = |name: &str| {
         let start = format!("  {} ", quote(name));
         wanted.lines().find(|l| l.starts_with(&start)).map(|l| l.trim().trim_end_matches(',').to_owned())
     };
@@ -223,13 +267,21 @@ fn check_columns(
     for (i, field) in target.schema.fields().iter().enumerate() {
         let name = field.name();
         let subject = format!("column {} of table {}", quote(name), target.table);
-        let definition = line(name).unwrap_or_else(|| quote(name));
+        let definition = definition_of(name).unwrap_or_else(|| quote(name));
         let Some(at) = position(def, name) else {
             problems.push(Problem::new(
                 subject,
                 "no such column",
                 "the column, since the pipeline writes it",
-                format!("ALTER TABLE {} ADD COLUMN {definition}", target.table),
+                match held {
+                    // Nothing but a rebuild gives the rows that are there their values.
+                    Held::Rows => format!(
+                        "ALTER TABLE {} ADD COLUMN {definition}, and then `rowmill run FILE --rebuild`, since the rows \
+                         that are there lack its values",
+                        target.table
+                    ),
+                    Held::Nothing | Held::Anything => format!("ALTER TABLE {} ADD COLUMN {definition}", target.table),
+                },
             ));
             continue;
         };

@@ -1,7 +1,7 @@
 //! The progress row: what is stored of a pipeline in its target, and how it is read.
 
 use mysql_async::Row;
-use rowmill_change::Position;
+use rowmill_change::{Position, quote};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -122,6 +122,18 @@ pub(super) async fn read(conn: &mut Conn, options: &SinkOptions) -> Result<Optio
         Ok(row) => row,
         // no such schema, no such table
         Err(mysql_async::Error::Server(e)) if matches!(e.code, 1049 | 1146) => return Ok(None),
+        // no right to the schema, the table or a column
+        Err(mysql_async::Error::Server(e)) if matches!(e.code, 1044 | 1142 | 1143) => {
+            let (schema, user) = (quote(&options.meta), options.endpoint.user());
+            return Err(Error::Denied {
+                doing: DOING,
+                reason: format!("server error {}: {}", e.code, e.message),
+                fix: format!(
+                    "GRANT ALL ON {schema}.* TO '{user}'@…, where every pipeline keeps its progress, or name a schema that \
+                     the user can write to in sink.meta"
+                ),
+            });
+        }
         Err(e) => return Err(e).doing(DOING),
     };
     let Some(row) = row else { return Ok(None) };

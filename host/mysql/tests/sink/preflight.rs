@@ -98,3 +98,89 @@ async fn tables_that_cannot_be_created_say_what_to_change() {
     let problems = Sink::check(&options, &[people("nowhere"), people("nowhere")], Held::Nothing).await.unwrap();
     assert!(problems.iter().any(|p| p.fix == "CREATE DATABASE `nowhere`"), "{problems:?}");
 }
+
+#[tokio::test]
+async fn a_server_that_takes_no_writes_is_refused() {
+    for kind in BOTH {
+        let server = rowmill_devserver::Server::start(kind).unwrap();
+        let mut options = options(&server, "still");
+        server.sql("CREATE USER writer@'%' IDENTIFIED BY 'secret1'; GRANT ALL ON still.* TO writer@'%'; GRANT ALL ON still_meta.* TO writer@'%'").unwrap();
+        options.endpoint =
+            Endpoint::parse(&format!("mysql://writer:secret1@127.0.0.1:{}/still", server.port())).unwrap();
+        // Before the first start, and when the progress tables are there.
+        for tables in ["", "CREATE DATABASE still_meta; CREATE TABLE still_meta.progress (pipeline INT)"] {
+            server.sql(&format!("SET GLOBAL read_only = OFF; {tables}")).unwrap();
+            let before = Sink::check(&options, &[people("still")], Held::Nothing).await.unwrap();
+            assert!(!before.iter().any(|problem| problem.subject.contains("target server")), "{before:?}");
+            server.sql("SET GLOBAL read_only = ON").unwrap();
+            let problems = Sink::check(&options, &[people("still")], Held::Nothing).await.unwrap();
+            let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            assert!(all.iter().any(|p| p.contains("target server") && p.contains("read_only = OFF")), "{all:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_base_table_is_no_target() {
+    for kind in BOTH {
+        let server = server(kind);
+        let options = options(server, "views");
+        server.sql("CREATE VIEW views.people AS SELECT 1 id, 'a' name").unwrap();
+        if kind == Kind::MariaDb {
+            server.sql("CREATE SEQUENCE views.orders").unwrap();
+        }
+        for held in [Held::Nothing, Held::Anything, Held::Rows] {
+            let problems = Sink::check(&options, &[people("views")], held).await.unwrap();
+            assert!(problems.len() == 1 && problems[0].found == "a view", "{problems:?}");
+            if kind == Kind::MariaDb {
+                let problems = Sink::check(&options, &[orders("views")], held).await.unwrap();
+                assert!(problems.len() == 1 && problems[0].found == "a sequence", "{problems:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_table_of_another_pipeline_is_left_alone() {
+    for kind in BOTH {
+        let server = server(kind);
+        let first = options(server, "taken");
+        claim(&first, &people("taken")).await;
+        assert_eq!(Sink::check(&first, &[people("taken")], Held::Anything).await.unwrap(), []);
+        let mut second = first.clone();
+        second.pipeline = "second".into();
+        for held in [Held::Nothing, Held::Anything] {
+            let problems = Sink::check(&second, &[people("taken")], held).await.unwrap();
+            assert!(problems.len() == 1 && problems[0].found.contains(&first.pipeline), "{problems:?}");
+        }
+        second.existing = Existing::Keep;
+        assert_eq!(Sink::check(&second, &[people("taken")], Held::Nothing).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_column_that_is_gone_is_given_back_with_its_values() {
+    for kind in BOTH {
+        let server = server(kind);
+        let options = options(server, "lost");
+        claim(&options, &people("lost")).await;
+        server.sql("ALTER TABLE lost.people DROP COLUMN name").unwrap();
+        let fix = async |held| Sink::check(&options, &[people("lost")], held).await.unwrap().remove(0).fix;
+        assert!(fix(Held::Rows).await.contains("--rebuild"));
+        assert!(!fix(Held::Anything).await.contains("--rebuild"));
+    }
+}
+
+#[tokio::test]
+async fn progress_that_may_not_be_read_comes_with_its_grant() {
+    for kind in BOTH {
+        let server = server(kind);
+        let mut options = options(server, "unread");
+        claim(&options, &people("unread")).await;
+        server.sql("DROP USER IF EXISTS blind@'%'; CREATE USER blind@'%' IDENTIFIED BY 'secret1'; GRANT ALL ON unread.* TO blind@'%'").unwrap();
+        options.endpoint =
+            Endpoint::parse(&format!("mysql://blind:secret1@127.0.0.1:{}/unread", server.port())).unwrap();
+        let error = Sink::read_progress(&options).await.unwrap_err().to_string();
+        assert!(error.contains("GRANT ALL ON `unread_meta`.* TO 'blind'"), "{kind:?}: {error}");
+    }
+}

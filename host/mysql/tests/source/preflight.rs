@@ -69,3 +69,28 @@ async fn users_and_their_privileges() {
     let nobody = Endpoint::parse("mysql://root@127.0.0.1:1/x").unwrap().connect().await.unwrap_err();
     assert!(matches!(nobody, Error::Unreachable { .. }) && nobody.is_transient(), "{nobody}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_may_read_some_columns_only_is_refused() {
+    for kind in KINDS {
+        let shop = Shop::start(
+            kind,
+            &[],
+            "CREATE TABLE t (id int PRIMARY KEY, a int, b int, hidden int INVISIBLE); \
+             CREATE USER some@'%' IDENTIFIED BY 'secret'; GRANT LOCK TABLES ON shop.* TO some@'%'; \
+             GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO some@'%'; GRANT SELECT (id, a) ON t TO some@'%'",
+        );
+        let some = Endpoint::parse(&format!("mysql://some:secret@127.0.0.1:{}/shop", shop.server.port())).unwrap();
+        for more in ["", "GRANT SELECT (id, a, b) ON shop.t TO some@'%'", "GRANT INSERT ON shop.t TO some@'%'"] {
+            shop.server.sql(more).unwrap();
+            let checked = check_source(&some, &["t".into()], &Start::Latest, &CheckOptions::default()).await;
+            let Err(PreflightError::Problems { problems }) = checked else { panic!("{kind:?}, {more}: {checked:?}") };
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert_eq!(problems[0].needed, "SELECT on all of its columns", "{kind:?}, {more}");
+            assert!(problems[0].fix.starts_with("GRANT SELECT ON `shop`.`t`"), "{problems:?}");
+        }
+        shop.server.sql("GRANT SELECT ON shop.t TO some@'%'").unwrap();
+        let (_, defs) = check_source(&some, &["t".into()], &Start::Latest, &CheckOptions::default()).await.unwrap();
+        assert_eq!(defs[0].columns.len(), 4, "{kind:?}");
+    }
+}
