@@ -110,7 +110,7 @@ pub(crate) enum Command {
         #[arg(long, requires = "rebuild")]
         delete_extra: bool,
     },
-    /// Check everything that `run` checks before it moves a row, and report all problems that don't hide each other.
+    /// Check everything that `run` checks before it moves a row, and report the problems together.
     Check {
         /// The pipeline file (YAML).
         file: PathBuf,
