@@ -42,12 +42,12 @@ impl Terminal {
     }
 
     fn log(&self, common: &Common) {
-        // Dependencies speak up only when asked twice; ours at the usual level.
+        // Dependencies speak up only when asked twice; ours at the usual level: a target stands for all that begin with it.
         let level = match (common.quiet, common.verbose) {
             (true, _) => "warn",
-            (false, 0) => "warn,rowmill=info,rowmill_flow=info,rowmill_mysql=info,rowmill_wasm=info",
-            (false, 1) => "info,rowmill=debug,rowmill_flow=debug,rowmill_mysql=debug,rowmill_wasm=debug",
-            (false, _) => "debug,rowmill=trace,rowmill_flow=trace,rowmill_mysql=trace,rowmill_wasm=trace",
+            (false, 0) => "warn,rowmill=info",
+            (false, 1) => "info,rowmill=debug",
+            (false, _) => "debug,rowmill=trace",
         };
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
         let form = match common.log {

@@ -3,12 +3,12 @@
 //! The state has no store, so all groups stay in memory.
 
 use crate::bind::{BoundTable, bind};
-use crate::chain::Changes;
 use crate::components::Environment;
-use crate::dataflow::Progress;
 use crate::error::Error;
 use crate::status::StepMeter;
 use rowmill_change::{ChangeBatch, Definition, Position};
+use rowmill_operators::Changes;
+use rowmill_operators::Progress;
 use rowmill_plan::Plan;
 
 /// The steps of one table, bound.
@@ -41,7 +41,7 @@ impl Steps {
     /// Only finds (or makes) the groups of rows in the first aggregate, which `absorb` does too.
     pub async fn look_up(&mut self, batch: &ChangeBatch) -> Result<(), Error> {
         match self.table.flow.aggregates_mut().next() {
-            Some(aggregate) => aggregate.look_up(batch.rows.columns()).await,
+            Some(aggregate) => Ok(aggregate.look_up(batch.rows.columns()).await?),
             None => Ok(()),
         }
     }

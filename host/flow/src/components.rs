@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rowmill_wasm::{COMPONENT_BYTES_MAX, Component, Description, Engine, Kind};
 
+use rowmill_plan::ComponentRef;
 use rowmill_plan::problem::Problem;
-use rowmill_plan::{ComponentRef, Limits};
 
 /// The built-in components: name after `std/` to bytes, and their SHA-256 in hexadecimal. Handed in by the binary, so
 /// that nothing in the runtime depends on a particular component.
@@ -21,18 +21,6 @@ pub struct Environment {
     pub built_in: BuiltIn,
     /// The names that `built_in` knows, for messages.
     pub built_in_names: &'static [&'static str],
-}
-
-/// What a step's component may use, in the words of the sandbox.
-pub fn wasm_limits(limits: Limits) -> rowmill_wasm::Limits {
-    rowmill_wasm::Limits {
-        memory: limits.memory,
-        cpu_base: limits.cpu_base,
-        cpu_per_row: limits.cpu_per_row,
-        wall: limits.wall,
-        output: limits.output,
-        ..rowmill_wasm::Limits::default()
-    }
 }
 
 /// Loaded components of one plan.

@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::aggregate::window::Watermark;
+pub use rowmill_operators::{AggregateStatus, SearchStatus};
 
 /// An idle source says that it is there twice in this time. What is missing for longer is late.
 const SIGN_LATE: Duration = Duration::from_secs(10);
@@ -123,56 +123,6 @@ impl Status {
 /// A moment that a clock ahead of ours names has no age.
 fn age(moment: SystemTime) -> Duration {
     SystemTime::now().duration_since(moment).unwrap_or_default()
-}
-
-/// How far the search for the failing rows of a batch is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SearchStatus {
-    /// The step's id.
-    pub step: String,
-    /// Component and function: `std/text#trim`.
-    pub function: String,
-    /// Rows of the call that failed.
-    pub rows: u64,
-    /// Those of them that are still to be run.
-    pub rows_left: u64,
-    /// Rows that failed by themselves, so far.
-    pub failing_rows: u64,
-    /// Calls that failed, on one row or on several.
-    pub failed_attempts: u64,
-    /// CPU time spent on them.
-    pub cpu: Duration,
-}
-
-/// An aggregate as it is. Also stored with the target's progress.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct AggregateStatus {
-    /// The source table.
-    pub table: String,
-    /// The step's id.
-    pub step: String,
-    /// Groups, those on disk included.
-    pub groups: u64,
-    /// Groups in memory.
-    pub groups_in_memory: u64,
-    /// Bytes in memory, the component's included.
-    pub memory: u64,
-    /// Groups that left the memory since the process started.
-    pub evicted: u64,
-    /// The watermark, as text; `None` without a window or before the first event.
-    pub watermark: Option<String>,
-    /// Rows that came too late.
-    pub late: u64,
-    /// Rows taken out of groups whose time to live was over.
-    pub expired: u64,
-    /// Rows that are left out since their update came too late, until they are deleted.
-    #[serde(default)]
-    pub out: u64,
-    /// Their hashes, unless they are too many to be told.
-    #[serde(default)]
-    pub(crate) out_rows: Vec<String>,
-    /// Event time, for the next start.
-    pub(crate) event_time: Option<Watermark>,
 }
 
 /// A checkpoint.

@@ -51,7 +51,7 @@ pub(super) async fn run(call: UdfRun) -> Result<Exit, Box<Problem>> {
         if !call.limits.memory_named {
             limits.memory = AGGREGATE_MEMORY;
         }
-        let limits = rowmill_flow::wasm_limits(limits);
+        let limits = rowmill_operators::wasm_limits(limits);
         let aggregate = Aggregate::bind(&opened.component, &identity, &limits, &name, &offered, &call.config)
             .await
             .map_err(|error| problem(&error))?;
@@ -59,7 +59,7 @@ pub(super) async fn run(call: UdfRun) -> Result<Exit, Box<Problem>> {
         let groups = aggregate::Groups::of(&table, call.by.as_ref())?;
         return aggregate::run(aggregate, &columns, &groups, batch_rows).await;
     }
-    let limits = rowmill_flow::wasm_limits(call.limits.limits);
+    let limits = rowmill_operators::wasm_limits(call.limits.limits);
     let mut function = Function::bind(&opened.component, &identity, &limits, &name, &offered, &call.config)
         .await
         .map_err(|error| problem(&error))?;

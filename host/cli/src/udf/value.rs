@@ -7,7 +7,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::display::array_value_to_string;
 use arrow_schema::{DataType, Field, TimeUnit};
-use rowmill_flow::cell;
+use rowmill_operators::cell;
 use serde_json::Value;
 
 /// The value in a row. Decimals and temporals are texts, so that nothing is rounded; bytes are

@@ -16,11 +16,11 @@ use super::call::{Binder, Request, Texts, ensure_facts, literal_argument, types,
 use super::columns::{Column, Columns, Origin};
 use super::show::{CallView, StateView};
 use super::under;
-use crate::aggregate::keys::Keys;
-use crate::aggregate::window::{Windowing, range};
-use crate::aggregate::{Aggregate, ArgSource, Call, Groups, Pairs, Parts};
-use crate::components::wasm_limits;
-use crate::step::{Map, MapPart};
+use rowmill_operators::aggregate::keys::Keys;
+use rowmill_operators::aggregate::window::{Windowing, range};
+use rowmill_operators::aggregate::{Aggregate, ArgSource, Call, Groups, Pairs, Parts};
+use rowmill_operators::step::{Map, MapPart};
+use rowmill_operators::wasm_limits;
 use rowmill_plan::problem::{Problem, child};
 use rowmill_plan::type_name;
 use rowmill_plan::{AggregateCall, Collate, WindowShape, step_pointer};
@@ -482,7 +482,7 @@ fn window_field(name: &str, on: &Field, shape: &WindowShape) -> Field {
     };
     let is_session = matches!(shape, WindowShape::Session { .. });
     let own = on.metadata().get("fsp").and_then(|fsp| fsp.parse::<u8>().ok()).unwrap_or(0);
-    let whole = crate::aggregate::window::Assigner::new(*shape).is_in_seconds();
+    let whole = rowmill_operators::aggregate::window::Assigner::new(*shape).is_in_seconds();
     let fsp = match (is_session, whole) {
         (false, true) => 0,
         (true, true) => own,

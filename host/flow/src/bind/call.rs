@@ -12,8 +12,9 @@ use std::sync::Arc;
 use super::columns::{Columns, Origin};
 use super::show::CallView;
 use super::under;
-use crate::components::{Components, choose, wasm_limits};
-use crate::step::{BoundCall, Filter, Map, MapPart, ORDINALITY, Transform};
+use crate::components::{Components, choose};
+use rowmill_operators::step::{BoundCall, Filter, Map, MapPart, ORDINALITY, Transform};
+use rowmill_operators::wasm_limits;
 use rowmill_plan::problem::{Problem, child};
 use rowmill_plan::{Arg, Call, ComponentRef, Plan, Step, step_pointer};
 

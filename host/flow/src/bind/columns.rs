@@ -6,7 +6,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use rowmill_change::Definition;
 
 use super::call::wrong_name;
-use crate::step::ORDINALITY;
+use rowmill_operators::step::ORDINALITY;
 use rowmill_plan::StepKind;
 use rowmill_plan::problem::{Problem, child};
 

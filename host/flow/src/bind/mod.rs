@@ -17,11 +17,11 @@ use arrow_schema::{Schema, SchemaRef};
 use rowmill_change::{Definition, Holds, TableName, Target};
 use rowmill_collation::Rule;
 
-use crate::aggregate::keys::{self, Keys};
-use crate::chain::{Chain, Links};
 use crate::components::{Components, Environment};
-use crate::dataflow::{Dataflow, Stage};
-use crate::step::{Operator, Project, Step};
+use rowmill_operators::aggregate::keys::{self, Keys};
+use rowmill_operators::step::{Operator, Project, Step};
+use rowmill_operators::{Chain, Links};
+use rowmill_operators::{Dataflow, Stage};
 use rowmill_plan::problem::{Problem, child};
 use rowmill_plan::{Collate, Plan, StepKind, step_pointer};
 
@@ -122,7 +122,7 @@ async fn bind_table(
     let is_aggregate = |step: &rowmill_plan::Step| matches!(step.kind, StepKind::Aggregate(_));
     let last_aggregate = plan.steps.iter().rposition(is_aggregate);
     let internal =
-        |error: crate::error::Error| vec![Problem::new(rowmill_plan::problem::Fault::Internal, error.to_string())];
+        |error: rowmill_operators::Error| vec![Problem::new(rowmill_plan::problem::Fault::Internal, error.to_string())];
     for (index, step) in plan.steps.iter().enumerate() {
         let before = columns.clone();
         let upstream = last_aggregate.is_some_and(|last| index <= last);
@@ -233,7 +233,7 @@ struct Segment {
 }
 
 impl Segment {
-    fn chain(self, plan: &Plan, table: &dyn Definition, hash: Option<Keys>) -> Result<Chain, crate::error::Error> {
+    fn chain(self, plan: &Plan, table: &dyn Definition, hash: Option<Keys>) -> Result<Chain, rowmill_operators::Error> {
         let Segment { input, key, steps } = self;
         Chain::new(plan, Links { table: table.name().to_string(), input, key, steps, hash })
     }

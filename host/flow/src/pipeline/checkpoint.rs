@@ -21,10 +21,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::manifest::{About, Manifest};
-use crate::aggregate::GROUPS_PER_WRITE as RECORDS_PER_WRITE;
-use crate::aggregate::state::State;
 use crate::bind::BoundTable;
 use crate::error::Error;
+use rowmill_operators::aggregate::GROUPS_PER_WRITE as RECORDS_PER_WRITE;
+use rowmill_operators::aggregate::state::State;
 
 /// How much of the stream a restart reads again at most, in time.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -175,7 +175,7 @@ impl Checkpointer {
         let task = tokio::spawn(async move {
             writer.await.map_err(|error| Error::internal(format!("the state's writer ended: {error}")))??;
             state.commit(removals, manifest?).await?;
-            state.bytes_on_disk().await
+            Ok(state.bytes_on_disk().await?)
         });
         self.phase = Phase::Committing(pending, task);
     }

@@ -12,11 +12,11 @@ use rowmill_change::Op;
 
 use super::epoch::Close;
 use super::run::{Ended, Flow, micros_now, stopped};
-use crate::aggregate::Cursor;
-use crate::chain;
-use crate::dataflow::Progress;
 use crate::error::Error;
 use crate::status::Phase;
+use rowmill_operators as chain;
+use rowmill_operators::Progress;
+use rowmill_operators::aggregate::Cursor;
 
 /// Rows of a snapshot between two looks at the memory.
 const ROWS_PER_LOOK: u64 = 65_536;

@@ -7,9 +7,9 @@ use rowmill_change::Position;
 use rowmill_state::Checkpoint;
 use serde::{Deserialize, Serialize};
 
-use crate::aggregate::AggregateState;
 use crate::bind::BoundTable;
 use crate::error::Error;
+use rowmill_operators::aggregate::AggregateState;
 use rowmill_plan::Plan;
 
 /// The layout of the state's records. Another one is refused by name.

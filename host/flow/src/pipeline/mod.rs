@@ -50,6 +50,6 @@ use rowmill_plan::Plan;
 /// Everything that [`run`] looks at before it moves a row, without changing anything. Answers the
 /// bound plan.
 pub async fn check(plan: &Plan, environment: &Environment) -> Result<PlanView, Error> {
-    let state = crate::aggregate::state::State::default();
+    let state = rowmill_operators::aggregate::state::State::default();
     Ok(prepare::prepare(plan, environment, &state, prepare::Purpose::Look).await?.view(plan))
 }

@@ -9,10 +9,10 @@ use rowmill_mysql::{ANEW, Endpoint, Flavor, SslMode, TableDef};
 
 use super::digest::{difference, digest};
 use super::manifest::Manifest;
-use crate::aggregate::state::State;
 use crate::bind::{BoundTable, PlanView, bind};
 use crate::components::Environment;
 use crate::error::{Error, fault};
+use rowmill_operators::aggregate::state::State;
 use rowmill_plan::problem::Problem;
 use rowmill_plan::{Existing, Mode, Plan, Secret, Start, Tls, TlsMode};
 

@@ -37,9 +37,9 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::partitions::Partitions;
 use super::run::{Ended, Flow};
-use crate::aggregate::keys::{self, Keys};
 use crate::bind::same_name;
 use crate::error::Error;
+use rowmill_operators::aggregate::keys::{self, Keys};
 use rowmill_plan::{Collate, Existing};
 
 /// A collation that compares characters, trailing spaces aside.

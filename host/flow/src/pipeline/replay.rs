@@ -20,11 +20,11 @@ use rowmill_mysql::sink::Progress as Stored;
 
 use super::manifest::{Manifest, state_folder};
 use super::run::{Ended, Flow, stopped};
-use crate::aggregate::state::State;
-use crate::chain;
-use crate::dataflow::Progress;
 use crate::error::Error;
 use crate::status::{AggregateStatus, Phase};
+use rowmill_operators as chain;
+use rowmill_operators::Progress;
+use rowmill_operators::aggregate::state::State;
 use rowmill_plan::Plan;
 
 /// What a start does with the state that it found.

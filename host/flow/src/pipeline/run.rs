@@ -27,9 +27,9 @@ use super::replay::Beginning;
 use super::witness::Witness;
 use crate::bind::BoundTable;
 use crate::components::Environment;
-use crate::dataflow::Progress::Live;
 use crate::error::{Error, with_causes};
 use crate::status::{AggregateStatus, CheckpointStatus, Phase, Status};
+use rowmill_operators::Progress::Live;
 use rowmill_plan::problem::Problem;
 use rowmill_plan::{Mode, Plan, Start};
 
@@ -173,7 +173,7 @@ async fn run_once(
     };
     let result = match flow.run().await {
         // What is being committed ends; the rows that were looked into are read again.
-        Err(Error::Interrupted) => flow.wait_idle().await.map(drop),
+        Err(Error::Operator(rowmill_operators::Error::Interrupted)) => flow.wait_idle().await.map(drop),
         result => result,
     };
     flow.publish();

@@ -6,7 +6,7 @@ use rowmill_mysql::snapshot::SnapshotOptions;
 
 use crate::bind::BoundTable;
 use crate::status::StepMeter;
-use crate::step::Used;
+use rowmill_operators::step::Used;
 use rowmill_plan::{Plan, Start, ZeroDates};
 
 pub(crate) fn snapshot_options(plan: &Plan, endpoint: &Endpoint) -> SnapshotOptions {

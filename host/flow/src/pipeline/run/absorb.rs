@@ -9,10 +9,10 @@ use rowmill_mysql::sink::Committed;
 
 use super::ensure_append_only;
 use crate::bind::BoundTable;
-use crate::chain::Changes;
-use crate::dataflow::Progress::Live;
 use crate::error::Error;
 use crate::pipeline::commit::{Committer, InFlight};
+use rowmill_operators::Changes;
+use rowmill_operators::Progress::Live;
 use rowmill_plan::Plan;
 
 /// What a batch became.
@@ -55,16 +55,19 @@ pub(super) async fn absorb(
 
 /// Waits for `work`, and puts aside the outcome of a commit that ends in the meantime. A commit that
 /// failed ends the work: what it makes could not be written.
-pub(super) async fn meanwhile<T>(
-    work: impl Future<Output = Result<T, Error>>,
+pub(super) async fn meanwhile<T, E>(
+    work: impl Future<Output = Result<T, E>>,
     committer: &mut Committer,
     finished: &mut Option<(Committed, InFlight)>,
-) -> Result<T, Error> {
+) -> Result<T, Error>
+where
+    Error: From<E>,
+{
     let mut work = std::pin::pin!(work);
     loop {
         tokio::select! {
             biased;
-            done = &mut work => return done,
+            done = &mut work => return Ok(done?),
             done = committer.finished() => *finished = Some(done?),
         }
     }

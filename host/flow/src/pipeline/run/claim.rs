@@ -27,7 +27,6 @@ use tokio::sync::watch;
 
 use super::freshness::Freshness;
 use super::{Flow, RunOptions, micros_now};
-use crate::aggregate::state::State;
 use crate::error::Error;
 use crate::pipeline::checkpoint::Checkpointer;
 use crate::pipeline::commit::Committer;
@@ -38,7 +37,8 @@ use crate::pipeline::replay;
 use crate::pipeline::replay::Beginning;
 use crate::pipeline::witness::Witness;
 use crate::status::Status;
-use crate::step::Overseer;
+use rowmill_operators::aggregate::state::State;
+use rowmill_operators::step::Overseer;
 use rowmill_plan::{Existing, Mode, Plan, Start};
 
 /// What is read of the source, opened.
@@ -108,7 +108,9 @@ impl Flow {
         if replay.as_ref().is_some_and(|(from, target)| !target.reached(from)) {
             return Ok(None);
         }
-        let overseer = Overseer::new(options.stop.clone(), status.clone());
+        let shown = status.clone();
+        let show = move |search| shown.send_modify(|status| status.search = search);
+        let overseer = Overseer::new(options.stop.clone(), show);
         for (index, table) in prepared.tables.iter_mut().enumerate() {
             table.flow.oversee(&overseer);
             if progress.extras_left || progress.rebuilding {

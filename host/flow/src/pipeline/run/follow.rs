@@ -83,7 +83,7 @@ impl Flow {
                     self.prepared.tables.iter_mut().flat_map(|t| t.flow.aggregates_mut()).for_each(|a| a.end_checkpoint());
                 }
                 event = changes.next(), if listening => match self.add_changes(event?).await {
-                    Err(Error::Interrupted) if self.checkpointer.is_none() => {
+                    Err(Error::Operator(rowmill_operators::Error::Interrupted)) if self.checkpointer.is_none() => {
                         interrupted = true;
                         drain = Some(Instant::now());
                         self.phase(Phase::Stopping);

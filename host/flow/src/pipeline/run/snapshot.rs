@@ -7,10 +7,10 @@ use rowmill_mysql::snapshot::{Snapshot, SnapshotBatch, SnapshotProgress};
 
 use super::absorb::meanwhile;
 use super::{Ended, Flow, POSITION_INTERVAL, claim, micros_now, stopped};
-use crate::chain;
 use crate::error::Error;
 use crate::pipeline::epoch::Close;
 use crate::status::Phase;
+use rowmill_operators as chain;
 use rowmill_plan::Mode;
 
 impl Flow {

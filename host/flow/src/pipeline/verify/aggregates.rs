@@ -5,14 +5,14 @@ use rowmill_state::Store;
 use tempfile::TempDir;
 
 use super::compare::Comparison;
-use crate::aggregate::Cursor;
-use crate::aggregate::state::State;
 use crate::bind::BoundTable;
-use crate::chain::Changes;
-use crate::dataflow::{Dataflow, Progress};
 use crate::error::Error;
 use crate::pipeline::prepare::Prepared;
 use crate::status::AggregateStatus;
+use rowmill_operators::Changes;
+use rowmill_operators::aggregate::Cursor;
+use rowmill_operators::aggregate::state::State;
+use rowmill_operators::{Dataflow, Progress};
 use rowmill_plan::{Late, Plan, StepKind};
 
 /// The state of a comparison, gone with it.
@@ -110,7 +110,7 @@ fn of<'a>(table: &BoundTable, step: &str, stored: &'a [AggregateStatus]) -> Opti
 pub(super) async fn absorb(flow: &mut Dataflow, table: usize, changes: &Changes<'_>) -> Result<(), Error> {
     flow.absorb(changes, Progress::Snapshot).await?;
     flow.close(Progress::Snapshot, changes.position, table).await?;
-    flow.make_room().await
+    Ok(flow.make_room().await?)
 }
 
 /// Notes what the target should hold, when all rows are in.

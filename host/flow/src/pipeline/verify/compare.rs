@@ -22,11 +22,11 @@ use rowmill_mysql::{Conn, TableDef};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Difference, DifferenceKind, VerifyReport};
-use crate::aggregate::keys::canonical;
 use crate::bind::{BoundTable, same_name};
-use crate::cell;
 use crate::error::Error;
 use crate::pipeline::partitions::{Key, Partitions};
+use rowmill_operators::aggregate::keys::canonical;
+use rowmill_operators::cell;
 
 pub(crate) struct Comparison {
     definition: TableDef,

@@ -10,7 +10,7 @@ use crate::error::Error;
 
 /// What a manifest says of an aggregate beside its entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct AggregateState {
+pub struct AggregateState {
     /// Of a windowed aggregate.
     pub(crate) watermark: Option<Watermark>,
     /// Windows up to here have been closed.
@@ -21,15 +21,15 @@ pub(crate) struct AggregateState {
 }
 
 /// What capturing has come to.
-pub(crate) struct Captured {
-    pub(crate) writes: Vec<Writes>,
+pub struct Captured {
+    pub writes: Vec<Writes>,
     /// Nothing is left to capture.
-    pub(crate) complete: bool,
+    pub complete: bool,
 }
 
 impl Aggregate {
     /// Uses this store, and begins with what it has.
-    pub(crate) async fn attach(&mut self, store: State, state: Option<&AggregateState>) -> Result<(), Error> {
+    pub async fn attach(&mut self, store: State, state: Option<&AggregateState>) -> Result<(), Error> {
         self.groups.attach(store.clone()).await?;
         if let Some(outsiders) = &mut self.outsiders {
             outsiders.open(&store).await?;
@@ -45,7 +45,7 @@ impl Aggregate {
     }
 
     /// For the manifest.
-    pub(crate) fn state(&self) -> AggregateState {
+    pub fn state(&self) -> AggregateState {
         let windowing = self.windowing.as_ref();
         AggregateState {
             watermark: windowing.map(|w| w.watermark),
@@ -55,7 +55,7 @@ impl Aggregate {
     }
 
     /// A barrier, between two epochs. Answers what has to be removed from the store.
-    pub(crate) fn begin_checkpoint(&mut self) -> Vec<Writes> {
+    pub fn begin_checkpoint(&mut self) -> Vec<Writes> {
         let mut removals = Vec::new();
         self.groups.entries.table.begin_checkpoint();
         let groups = self.groups.entries.removals();
@@ -74,7 +74,7 @@ impl Aggregate {
     }
 
     /// Captures up to about `most` entries as they were at the barrier.
-    pub(crate) async fn capture(&mut self, most: usize) -> Result<Captured, Error> {
+    pub async fn capture(&mut self, most: usize) -> Result<Captured, Error> {
         let slots = self.groups.entries.table.take_pending(most);
         let records = self.groups.save(&slots).await?;
         self.captured.extend(records);
@@ -95,7 +95,7 @@ impl Aggregate {
     }
 
     /// The checkpoint is in the store.
-    pub(crate) fn end_checkpoint(&mut self) {
+    pub fn end_checkpoint(&mut self) {
         self.groups.entries.table.end_checkpoint();
         for pairs in self.groups.calls.iter_mut().filter_map(|call| call.distinct.as_mut()) {
             pairs.entries.table.end_checkpoint();

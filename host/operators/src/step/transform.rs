@@ -13,10 +13,12 @@ use super::{BoundCall, CallContext, Failure, Frame};
 use crate::error::Error;
 
 /// The column that a transform appends last: 1…n within the rows of one source row.
-pub(crate) const ORDINALITY: &str = "ordinality";
+pub const ORDINALITY: &str = "ordinality";
 
-pub(crate) struct Transform {
-    pub(crate) call: BoundCall,
+/// Makes any number of rows of each: a table function.
+pub struct Transform {
+    /// What makes them.
+    pub call: BoundCall,
 }
 
 impl Transform {

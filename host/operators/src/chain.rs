@@ -42,14 +42,15 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::aggregate::keys::Keys;
 use crate::cell;
-use crate::error::{Error, shown};
+use crate::error::Error;
 use crate::hold::{self, Made};
 use crate::step::{CallContext, FAILURES_LOGGED, Failure, Frame, Overseer, Search, Step};
 use rowmill_plan::{Existing, Mode, OnError, Plan};
 
 /// Steps bound one after the other.
-pub(crate) struct Chain {
-    pub(crate) steps: Vec<Step>,
+pub struct Chain {
+    /// In their order.
+    pub steps: Vec<Step>,
     /// The source table, for messages.
     table: String,
     input: SchemaRef,
@@ -68,36 +69,45 @@ pub(crate) struct Chain {
 }
 
 /// A chain in the making.
-pub(crate) struct Links {
-    pub(crate) table: String,
-    pub(crate) input: SchemaRef,
-    pub(crate) key: Vec<usize>,
-    pub(crate) steps: Vec<Step>,
-    pub(crate) hash: Option<Keys>,
+pub struct Links {
+    /// The source table, for messages.
+    pub table: String,
+    /// The columns of its input.
+    pub input: SchemaRef,
+    /// The key's columns in the input.
+    pub key: Vec<usize>,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// Makes the hash that stands for a key that can be NULL.
+    pub hash: Option<Keys>,
 }
 
 /// Boxed: the compiler can't see through the borrows of a nested future that is spawned.
 type Running<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// Changes of one table.
-pub(crate) struct Changes<'a> {
-    pub(crate) rows: &'a RecordBatch,
-    pub(crate) ops: &'a [Op],
+pub struct Changes<'a> {
+    /// Both images of an update, or the after-image alone.
+    pub rows: &'a RecordBatch,
+    /// One per row.
+    pub ops: &'a [Op],
     /// Microseconds since the epoch, one per row.
-    pub(crate) commit_time: &'a [i64],
+    pub commit_time: &'a [i64],
     /// After the batch; for messages.
-    pub(crate) position: &'a Position,
+    pub position: &'a Position,
 }
 
 /// What a batch became.
-pub(crate) struct Events {
-    pub(crate) write: Write,
+pub struct Events {
+    /// What the target gets.
+    pub write: Write,
     /// Rows left out because they failed.
-    pub(crate) skipped: u64,
+    pub skipped: u64,
 }
 
 impl Chain {
-    pub(crate) fn new(plan: &Plan, links: Links) -> Result<Self, Error> {
+    /// A chain of these links. A key of a type that has no order is an error.
+    pub fn new(plan: &Plan, links: Links) -> Result<Self, Error> {
         let Links { table, input, key, steps, hash } = links;
         let fields = key.iter().map(|&column| SortField::new(input.field(column).data_type().clone())).collect();
         Ok(Self {
@@ -116,7 +126,7 @@ impl Chain {
     }
 
     /// The target may hold rows of any key from now on, as in a rebuild: an insert is treated as an update.
-    pub(crate) fn overwrite(&mut self) {
+    pub fn overwrite(&mut self) {
         self.inserts_are_fresh = false;
     }
 
@@ -126,7 +136,7 @@ impl Chain {
     }
 
     /// Runs the steps. `target`: the number that the write carries.
-    pub(crate) fn run<'a>(&'a mut self, changes: &'a Changes<'_>, target: usize) -> Running<'a, Events> {
+    pub fn run<'a>(&'a mut self, changes: &'a Changes<'_>, target: usize) -> Running<'a, Events> {
         Box::pin(self.run_steps(changes, target))
     }
 
@@ -154,7 +164,7 @@ impl Chain {
     }
 
     /// From now on rows that the target can't hold are failures of the step that made the value.
-    pub(crate) fn hold(&mut self, table: &TableName, holds: Arc<dyn Holds>) {
+    pub fn hold(&mut self, table: &TableName, holds: Arc<dyn Holds>) {
         self.made = Some(Made::new(table.clone(), holds, self.input.fields().len(), &self.steps));
     }
 
@@ -263,7 +273,7 @@ impl Chain {
                 key: self.key_text(changes.rows, first.origin as usize),
                 code: line(&first.code).into_owned(),
                 message: line(&first.message).into_owned(),
-                position: shown(changes.position),
+                position: changes.position.to_string(),
             });
         }
         failures.retain(|failure| matches!(changes.ops[failure.origin as usize], Op::Insert | Op::UpdateAfter));
@@ -273,7 +283,7 @@ impl Chain {
                 function = failure.function,
                 table = self.table,
                 key = self.key_text(changes.rows, failure.origin as usize),
-                position = shown(changes.position),
+                position = changes.position.to_string(),
                 code = line(&failure.code).as_ref(),
                 error = line(&failure.message).as_ref(),
                 "row skipped"

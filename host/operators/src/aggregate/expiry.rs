@@ -35,7 +35,7 @@ pub(super) struct Expiry {
 }
 
 impl Expiry {
-    pub(super) fn new(ttl: i64) -> Self {
+    pub(crate) fn new(ttl: i64) -> Self {
         Self { ttl, now: i64::MIN, after: None }
     }
 
@@ -96,7 +96,7 @@ impl Aggregate {
     }
 
     /// Frees groups that are over. Between two epochs, while no checkpoint is under way.
-    pub(crate) async fn sweep(&mut self) -> Result<(), Error> {
+    pub async fn sweep(&mut self) -> Result<(), Error> {
         let Some(expiry) = &mut self.expiry else { return Ok(()) };
         let now = expiry.now;
         let (state, name) = (self.groups.state.clone(), self.groups.entries.name.clone());

@@ -17,7 +17,7 @@ use crate::error::Error;
 use rowmill_plan::Collate;
 
 /// Makes keys of columns, and columns of keys.
-pub(crate) struct Keys {
+pub struct Keys {
     converter: RowConverter,
     /// Per column: the rule, where texts are compared by weight.
     rules: Vec<Option<Rule>>,
@@ -26,7 +26,7 @@ pub(crate) struct Keys {
 }
 
 /// How texts of a field are compared where that is not by their bytes; the error says that it isn't known.
-pub(crate) fn rule(field: &Field, collate: Collate) -> Result<Option<Rule>, String> {
+pub fn rule(field: &Field, collate: Collate) -> Result<Option<Rule>, String> {
     if *field.data_type() != DataType::Utf8 || collate == Collate::Binary {
         return Ok(None);
     }
@@ -37,7 +37,7 @@ pub(crate) fn rule(field: &Field, collate: Collate) -> Result<Option<Rule>, Stri
 
 impl Keys {
     /// For columns of these fields. The error names the field at fault.
-    pub(crate) fn new(fields: &[&Field], collate: Collate) -> Result<Keys, (usize, String)> {
+    pub fn new(fields: &[&Field], collate: Collate) -> Result<Keys, (usize, String)> {
         let mut rules = Vec::new();
         for (index, field) in fields.iter().enumerate() {
             if field.metadata().get("type").is_some_and(|kind| kind == "json") {
@@ -60,7 +60,7 @@ impl Keys {
     }
 
     /// The key of each row.
-    pub(crate) fn encode(&self, columns: &[ArrayRef]) -> Result<Rows, Error> {
+    pub fn encode(&self, columns: &[ArrayRef]) -> Result<Rows, Error> {
         let canonical: Vec<ArrayRef> =
             columns.iter().zip(&self.rules).map(|(column, rule)| canonical(column, *rule)).collect();
         Ok(self.converter.convert_columns(&canonical)?)
@@ -100,7 +100,7 @@ impl Keys {
 
 /// The column in the form in which equal values are equal bytes: texts by their weights, where there is a
 /// rule.
-pub(crate) fn canonical(column: &ArrayRef, rule: Option<Rule>) -> ArrayRef {
+pub fn canonical(column: &ArrayRef, rule: Option<Rule>) -> ArrayRef {
     match (column.data_type(), rule) {
         (DataType::Utf8, Some(rule)) => {
             let mut key = Vec::new();

@@ -15,15 +15,15 @@ use crate::step::Used;
 pub(crate) const GROUPS_PER_CALL: usize = 8_192;
 
 /// Where an argument comes from.
-pub(crate) struct ArgSource {
+pub struct ArgSource {
     /// A column of the step's input with its hidden columns.
-    pub(crate) column: usize,
+    pub column: usize,
     /// A lossy conversion that the file asks for.
-    pub(crate) cast: Option<DataType>,
+    pub cast: Option<DataType>,
 }
 
 /// A bound aggregate function with the columns that it reads.
-pub(crate) struct Call {
+pub struct Call {
     /// `std/stats#sum`.
     pub(crate) name: String,
     /// SHA-256 of the component.
@@ -70,7 +70,8 @@ impl Selected {
 }
 
 impl Call {
-    pub(crate) fn new(
+    /// An accumulator of this function, called with these arguments.
+    pub fn new(
         name: String,
         step: String,
         column: String,
@@ -85,7 +86,8 @@ impl Call {
         Ok(Self { name, digest, column, step, aggregate, reads, filter, distinct, state, errors: 0 })
     }
 
-    pub(crate) fn signature(&self) -> &AggregateSignature {
+    /// What it takes and gives, as bound.
+    pub fn signature(&self) -> &AggregateSignature {
         self.aggregate.signature()
     }
 
@@ -147,7 +149,7 @@ impl Call {
     }
 
     /// Hands rows to the component.
-    pub(super) async fn run(
+    pub async fn run(
         &mut self,
         count: u32,
         groups: &UInt32Array,

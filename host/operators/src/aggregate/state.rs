@@ -10,10 +10,11 @@ use crate::error::Error;
 /// A handle to the store; the calls run on threads that may wait for a disk. The default has none: of
 /// a plan that is only looked at.
 #[derive(Clone, Default)]
-pub(crate) struct State(Option<Arc<Store>>);
+pub struct State(Option<Arc<Store>>);
 
 impl State {
-    pub(crate) fn new(store: Store) -> Self {
+    /// A handle to this store.
+    pub fn new(store: Store) -> Self {
         Self(Some(Arc::new(store)))
     }
 
@@ -27,16 +28,17 @@ impl State {
     }
 
     /// The newest checkpoint.
-    pub(crate) fn checkpoint(&self) -> Option<Checkpoint> {
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
         self.0.as_ref()?.checkpoint()
     }
 
     /// The checkpoint before it.
-    pub(crate) fn previous(&self) -> Option<Checkpoint> {
+    pub fn previous(&self) -> Option<Checkpoint> {
         self.0.as_ref()?.previous()
     }
 
-    pub(crate) async fn restore_previous(&self) -> Result<Checkpoint, Error> {
+    /// Goes back to the checkpoint before the newest.
+    pub async fn restore_previous(&self) -> Result<Checkpoint, Error> {
         self.call(Store::restore_previous).await
     }
 
@@ -62,11 +64,13 @@ impl State {
         .await
     }
 
-    pub(crate) async fn write(&self, writes: Vec<Writes>) -> Result<(), Error> {
+    /// Writes, as part of the next checkpoint.
+    pub async fn write(&self, writes: Vec<Writes>) -> Result<(), Error> {
         self.call(move |store| store.write(&writes)).await
     }
 
-    pub(crate) async fn commit(&self, writes: Vec<Writes>, manifest: Vec<u8>) -> Result<Checkpoint, Error> {
+    /// Makes a checkpoint of these writes and everything before them.
+    pub async fn commit(&self, writes: Vec<Writes>, manifest: Vec<u8>) -> Result<Checkpoint, Error> {
         self.call(move |store| store.commit(&writes, &manifest)).await
     }
 
@@ -75,11 +79,13 @@ impl State {
         self.call(move |store| store.count(&table)).await
     }
 
-    pub(crate) async fn clear(&self) -> Result<(), Error> {
+    /// Forgets everything.
+    pub async fn clear(&self) -> Result<(), Error> {
         self.call(Store::clear).await
     }
 
-    pub(crate) async fn bytes_on_disk(&self) -> Result<u64, Error> {
+    /// Bytes of the state on disk.
+    pub async fn bytes_on_disk(&self) -> Result<u64, Error> {
         self.call(Store::bytes_on_disk).await
     }
 }

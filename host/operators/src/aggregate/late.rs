@@ -49,7 +49,7 @@ pub(super) struct Batch<'a> {
 }
 
 impl Outsiders {
-    pub(super) fn new(name: String) -> Self {
+    pub(crate) fn new(name: String) -> Self {
         Self { entries: Entries::new(name) }
     }
 

@@ -23,7 +23,7 @@ use crate::error::Error;
 use rowmill_plan::Collate;
 
 /// The pairs of one call.
-pub(crate) struct Pairs {
+pub struct Pairs {
     pub(super) entries: Entries,
     keys: Keys,
     /// A group's key beside the arguments' key.
@@ -43,7 +43,7 @@ pub(super) struct Passed {
 
 impl Pairs {
     /// `name`: in the store. The error names the argument that has no equality.
-    pub(crate) fn new(name: String, arguments: &[&Field]) -> Result<Self, (usize, String)> {
+    pub fn new(name: String, arguments: &[&Field]) -> Result<Self, (usize, String)> {
         let joined = RowConverter::new(vec![SortField::new(DataType::Binary), SortField::new(DataType::Binary)]);
         Ok(Self {
             entries: Entries::new(name),
@@ -137,7 +137,7 @@ impl Pairs {
 
     /// Forgets the pairs of windows that have closed: those up to `closed`, whose groups' keys are
     /// below `below`.
-    pub(super) async fn close(
+    pub async fn close(
         &mut self,
         closed: i64,
         below: &[u8],

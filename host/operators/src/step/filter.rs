@@ -6,8 +6,10 @@ use arrow_buffer::BooleanBufferBuilder;
 use super::{BoundCall, CallContext, Failure, Frame};
 use crate::error::Error;
 
-pub(crate) struct Filter {
-    pub(crate) call: BoundCall,
+/// Keeps the rows for which a call says true.
+pub struct Filter {
+    /// Its result is one BOOLEAN.
+    pub call: BoundCall,
 }
 
 impl Filter {

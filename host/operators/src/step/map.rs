@@ -11,21 +11,25 @@ use super::filter::without;
 use super::{BoundCall, CallContext, Failure, Frame};
 use crate::error::Error;
 
-pub(crate) struct Map {
+/// Replaces columns in place and appends new ones.
+pub struct Map {
     /// One for all expression texts together, one for each `udf`.
-    pub(crate) parts: Vec<MapPart>,
+    pub parts: Vec<MapPart>,
     /// Number of columns after the step.
-    pub(crate) width: usize,
+    pub width: usize,
 }
 
-pub(crate) struct MapPart {
-    pub(crate) call: BoundCall,
+/// One call, and where its results go.
+pub struct MapPart {
+    /// What computes them.
+    pub call: BoundCall,
     /// Result i becomes column `columns[i]`.
-    pub(crate) columns: Vec<usize>,
+    pub columns: Vec<usize>,
 }
 
 impl Map {
-    pub(crate) fn calls(&self) -> impl Iterator<Item = &BoundCall> {
+    /// The calls of all parts.
+    pub fn calls(&self) -> impl Iterator<Item = &BoundCall> {
         self.parts.iter().map(|part| &part.call)
     }
 

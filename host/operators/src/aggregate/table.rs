@@ -217,7 +217,7 @@ impl Table {
     }
 
     /// A barrier: what changed before it has to be captured.
-    pub(super) fn begin_checkpoint(&mut self) {
+    pub(crate) fn begin_checkpoint(&mut self) {
         let dirty = std::mem::take(&mut self.dirty);
         for &number in &dirty {
             let slot = &mut self.slots[number as usize];
@@ -235,7 +235,7 @@ impl Table {
     }
 
     /// The running checkpoint is in the store.
-    pub(super) fn end_checkpoint(&mut self) {
+    pub(crate) fn end_checkpoint(&mut self) {
         self.buried = HashSet::new();
     }
 

@@ -14,12 +14,12 @@ mod transform;
 use arrow_array::{Array as _, ArrayRef, BooleanArray};
 use arrow_schema::{ArrowError, SchemaRef};
 
-pub(crate) use call::{BoundCall, CallContext, Used};
-pub(crate) use filter::Filter;
-pub(crate) use map::{Map, MapPart};
-pub(crate) use project::Project;
-pub(crate) use search::{CPU_MAX, Overseer, ROWS_MAX, Search};
-pub(crate) use transform::{ORDINALITY, Transform};
+pub use call::{BoundCall, CallContext, Used};
+pub use filter::Filter;
+pub use map::{Map, MapPart};
+pub use project::Project;
+pub use search::{CPU_MAX, Overseer, ROWS_MAX, Search};
+pub use transform::{ORDINALITY, Transform};
 
 use crate::error::Error;
 use rowmill_plan::OnError;
@@ -70,18 +70,26 @@ pub(crate) struct Failure {
 }
 
 /// A step bound to its input schema.
-pub(crate) struct Step {
-    pub(crate) id: String,
-    pub(crate) on_error: OnError,
-    pub(crate) output: SchemaRef,
-    pub(crate) operator: Operator,
+pub struct Step {
+    /// Its name in the file, or one by its place.
+    pub id: String,
+    /// What becomes of a row that fails.
+    pub on_error: OnError,
+    /// The columns after it.
+    pub output: SchemaRef,
+    /// What it does.
+    pub operator: Operator,
 }
 
 /// What a step does.
-pub(crate) enum Operator {
+pub enum Operator {
+    /// Drops rows.
     Filter(Filter),
+    /// Replaces and appends columns.
     Map(Map),
+    /// Makes any number of rows of each.
     Transform(Transform),
+    /// Moves, drops and renames columns.
     Project(Project),
 }
 
@@ -109,7 +117,7 @@ impl Step {
     }
 
     /// The calls of components, for meters.
-    pub(crate) fn calls(&self) -> Vec<&BoundCall> {
+    pub fn calls(&self) -> Vec<&BoundCall> {
         match &self.operator {
             Operator::Filter(filter) => vec![&filter.call],
             Operator::Map(map) => map.calls().collect(),

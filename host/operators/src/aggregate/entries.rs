@@ -25,7 +25,7 @@ pub(super) struct Resolved {
 }
 
 impl Entries {
-    pub(super) fn new(name: String) -> Self {
+    pub(crate) fn new(name: String) -> Self {
         Self { table: Table::default(), name, on_disk: false }
     }
 

@@ -20,7 +20,7 @@ use crate::step::{CallContext, Overseer, Used};
 
 /// How far a pipeline is, for its aggregates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub enum Progress {
     /// A snapshot is being read: nothing is passed on.
     Snapshot,
     /// Changes come again that the target has already: nothing is passed to the target.
@@ -30,46 +30,50 @@ pub(crate) enum Progress {
 }
 
 /// The steps up to an aggregate, and it.
-pub(crate) struct Stage {
-    pub(crate) chain: Chain,
-    pub(crate) aggregate: Aggregate,
+pub struct Stage {
+    /// The steps before it.
+    pub chain: Chain,
+    /// It.
+    pub aggregate: Aggregate,
 }
 
 /// The steps of one table.
-pub(crate) struct Dataflow {
-    pub(crate) stages: Vec<Stage>,
-    pub(crate) last: Chain,
+pub struct Dataflow {
+    /// In their order; none without aggregates.
+    pub stages: Vec<Stage>,
+    /// The steps behind the last aggregate, whose rows are written.
+    pub last: Chain,
 }
 
 impl Dataflow {
     /// Whether there are aggregates.
-    pub(crate) fn has_state(&self) -> bool {
+    pub fn has_state(&self) -> bool {
         !self.stages.is_empty()
     }
 
     /// All chains, in order.
-    pub(crate) fn chains(&self) -> impl Iterator<Item = &Chain> {
+    pub fn chains(&self) -> impl Iterator<Item = &Chain> {
         self.stages.iter().map(|stage| &stage.chain).chain([&self.last])
     }
 
     /// Lets `overseer` end the search for failing rows, and hear of it.
-    pub(crate) fn oversee(&mut self, overseer: &Overseer) {
+    pub fn oversee(&mut self, overseer: &Overseer) {
         let stages = self.stages.iter_mut().map(|stage| &mut stage.chain);
         stages.chain([&mut self.last]).for_each(|chain| chain.overseer = overseer.clone());
     }
 
     /// All aggregates, in order.
-    pub(crate) fn aggregates(&self) -> impl Iterator<Item = &Aggregate> {
+    pub fn aggregates(&self) -> impl Iterator<Item = &Aggregate> {
         self.stages.iter().map(|stage| &stage.aggregate)
     }
 
     /// The same, to change them.
-    pub(crate) fn aggregates_mut(&mut self) -> impl Iterator<Item = &mut Aggregate> {
+    pub fn aggregates_mut(&mut self) -> impl Iterator<Item = &mut Aggregate> {
         self.stages.iter_mut().map(|stage| &mut stage.aggregate)
     }
 
     /// The functions of a step, each with the digest of its component.
-    pub(crate) fn components<'a>(&'a self, step: &'a str) -> Vec<(&'a str, &'a str)> {
+    pub fn components<'a>(&'a self, step: &'a str) -> Vec<(&'a str, &'a str)> {
         let steps = self.chains().flat_map(|chain| &chain.steps).filter(|bound| bound.id == step);
         let mut found: Vec<_> = steps.flat_map(|bound| bound.calls()).map(|c| (&*c.name, &*c.digest)).collect();
         for aggregate in self.aggregates().filter(|aggregate| aggregate.id == step) {
@@ -80,7 +84,7 @@ impl Dataflow {
     }
 
     /// The calls of components, in the order of the steps: step, function, meter, rows refused.
-    pub(crate) fn meters(&self) -> Vec<(&str, Used<'_>)> {
+    pub fn meters(&self) -> Vec<(&str, Used<'_>)> {
         let mut meters = Vec::new();
         for (stage, chain) in self.chains().enumerate() {
             for step in &chain.steps {
@@ -105,7 +109,7 @@ impl Dataflow {
     }
 
     /// Takes changes of the source into the first aggregate. Answers how many rows failed.
-    pub(crate) async fn absorb(&mut self, changes: &Changes<'_>, progress: Progress) -> Result<u64, Error> {
+    pub async fn absorb(&mut self, changes: &Changes<'_>, progress: Progress) -> Result<u64, Error> {
         self.feed(0, changes, progress).await
     }
 
@@ -126,7 +130,7 @@ impl Dataflow {
     }
 
     /// Ends an epoch: changelogs go from aggregate to aggregate, the last one's into the last chain.
-    pub(crate) async fn close(
+    pub async fn close(
         &mut self,
         progress: Progress,
         position: &Position,
@@ -149,11 +153,7 @@ impl Dataflow {
     /// The snapshot is complete: what the first aggregates have goes into the next ones, and event
     /// time begins. Nothing is passed on yet; see [`Dataflow::next_groups`]. `stored`: event time may have
     /// come further than the rows say.
-    pub(crate) async fn complete_snapshot(
-        &mut self,
-        position: &Position,
-        stored: &[AggregateStatus],
-    ) -> Result<(), Error> {
+    pub async fn complete_snapshot(&mut self, position: &Position, stored: &[AggregateStatus]) -> Result<(), Error> {
         for stage in 0..self.stages.len() {
             let aggregate = &mut self.stages[stage].aggregate;
             aggregate.finish(Emission::Fill).await?;
@@ -183,7 +183,7 @@ impl Dataflow {
 
     /// The next groups of the last aggregate as the target has to have them. `op`: an insert where the
     /// target can't hold them.
-    pub(crate) async fn next_groups(
+    pub async fn next_groups(
         &mut self,
         cursor: &mut Cursor,
         op: Op,
@@ -199,18 +199,15 @@ impl Dataflow {
     }
 
     /// Whether groups have to leave the memory before more rows come.
-    pub(crate) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.aggregates().any(Aggregate::is_full)
     }
 
     /// Makes room where it is needed. Not while a checkpoint is under way.
-    pub(crate) async fn make_room(&mut self) -> Result<(), Error> {
+    pub async fn make_room(&mut self) -> Result<(), Error> {
         for aggregate in self.aggregates_mut().filter(|aggregate| aggregate.is_full()) {
             aggregate.make_room().await?;
         }
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod streams;

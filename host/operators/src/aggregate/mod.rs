@@ -28,13 +28,13 @@ mod entries;
 mod everything;
 mod expiry;
 mod groups;
-pub(crate) mod keys;
+pub mod keys;
 mod late;
 mod record;
 mod session;
-pub(crate) mod state;
+pub mod state;
 mod table;
-pub(crate) mod window;
+pub mod window;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
@@ -48,13 +48,13 @@ use arrow_schema::{DataType, SchemaRef, TimeUnit};
 use rowmill_change::Op;
 use rowmill_state::Writes;
 
-pub(crate) use call::{ArgSource, Call};
+pub use call::{ArgSource, Call};
 pub(crate) use changelog::Changelog;
-pub(crate) use checkpoint::AggregateState;
-pub(crate) use distinct::Pairs;
-pub(crate) use everything::Cursor;
+pub use checkpoint::AggregateState;
+pub use distinct::Pairs;
+pub use everything::Cursor;
 use expiry::Expiry;
-pub(crate) use groups::{GROUPS_PER_WRITE, Groups};
+pub use groups::{GROUPS_PER_WRITE, Groups};
 use keys::Keys;
 use late::{Batch, Outsiders, Placed};
 use session::Sessions;
@@ -95,31 +95,37 @@ impl Emission {
 }
 
 /// What a step is made of, as bound.
-pub(crate) struct Parts {
-    pub(crate) id: String,
-    pub(crate) on_error: OnError,
+pub struct Parts {
+    /// The step's id.
+    pub id: String,
+    /// What becomes of a group without a result.
+    pub on_error: OnError,
     /// Computes the hidden columns: arguments and filters that are expressions.
-    pub(crate) prepare: Option<Map>,
+    pub prepare: Option<Map>,
     /// The columns that make a group.
-    pub(crate) by: Vec<usize>,
+    pub by: Vec<usize>,
     /// The column of the event time, with the window.
-    pub(crate) window: Option<(usize, Windowing)>,
+    pub window: Option<(usize, Windowing)>,
     /// Over the key's columns as [`Aggregate::key_columns`] orders them.
-    pub(crate) keys: Keys,
-    pub(crate) groups: Groups,
-    pub(crate) output: SchemaRef,
+    pub keys: Keys,
+    /// The groups, and what each of them keeps.
+    pub groups: Groups,
+    /// The columns of the results: the key, then the values.
+    pub output: SchemaRef,
     /// The changelog goes into another aggregate.
-    pub(crate) feeds: bool,
+    pub feeds: bool,
     /// µs.
-    pub(crate) ttl: Option<i64>,
+    pub ttl: Option<i64>,
 }
 
 /// An aggregate step at work.
-pub(crate) struct Aggregate {
-    pub(crate) id: String,
+pub struct Aggregate {
+    /// The step's id.
+    pub id: String,
     pub(crate) on_error: OnError,
     pub(crate) output: SchemaRef,
-    pub(crate) feeds: bool,
+    /// The changelog goes into another aggregate.
+    pub feeds: bool,
     pub(crate) groups: Groups,
     prepare: Option<Map>,
     by: Vec<usize>,
@@ -190,7 +196,15 @@ impl Rows {
 }
 
 impl Aggregate {
-    pub(crate) fn new(parts: Parts) -> Result<Self, Error> {
+    /// Lets only so many groups stay in memory, and the pairs of `distinct` only while nothing has to leave it: for tests
+    /// of what leaves and comes back.
+    #[doc(hidden)]
+    pub fn keep_groups(&mut self, groups: usize) {
+        self.groups.shrink(groups);
+    }
+
+    /// An aggregate without groups. Parts that don't go together are a mistake of whoever bound them.
+    pub fn new(parts: Parts) -> Result<Self, Error> {
         let first = parts.output.fields().len() - parts.groups.calls.len();
         let results = parts.output.fields()[first..].iter().map(|field| SortField::new(field.data_type().clone()));
         let name = parts.groups.entries.name.clone();
@@ -372,7 +386,7 @@ impl Aggregate {
     }
 
     /// Only finds the groups of rows: for benchmarks.
-    pub(crate) async fn look_up(&mut self, columns: &[ArrayRef]) -> Result<(), Error> {
+    pub async fn look_up(&mut self, columns: &[ArrayRef]) -> Result<(), Error> {
         let keys = self.keys.encode(&self.key_columns(columns, &[]))?;
         self.groups.resolve(&keys).await.map(drop)
     }
@@ -466,33 +480,33 @@ impl Aggregate {
     }
 
     /// The snapshot is complete: from now on there is a watermark.
-    pub(crate) fn complete_snapshot(&mut self) {
+    pub fn complete_snapshot(&mut self) {
         if let Some(windowing) = &mut self.windowing {
             windowing.watermark.start();
         }
     }
 
     /// The target holds no windows outside of this range.
-    pub(crate) fn narrow_windows(&mut self, range: &RangeInclusive<Time>) {
+    pub fn narrow_windows(&mut self, range: &RangeInclusive<Time>) {
         if let Some(windowing) = &mut self.windowing {
             windowing.narrow(range);
         }
     }
 
     /// After how long without changes event time goes on by itself.
-    pub(crate) fn idle(&self) -> Option<std::time::Duration> {
+    pub fn idle(&self) -> Option<std::time::Duration> {
         self.windowing.as_ref().and_then(|windowing| windowing.idle)
     }
 
     /// Event time goes on without changes.
-    pub(crate) fn let_time_pass(&mut self, passed: std::time::Duration) {
+    pub fn let_time_pass(&mut self, passed: std::time::Duration) {
         if let Some(windowing) = self.windowing.as_mut().filter(|windowing| windowing.idle.is_some()) {
             windowing.watermark.idle(passed);
         }
     }
 
     /// Takes over event time as it was stored with the target's position. Answers whether it moved.
-    pub(crate) fn reach_stored(&mut self, stored: &AggregateStatus) -> bool {
+    pub fn reach_stored(&mut self, stored: &AggregateStatus) -> bool {
         match (&mut self.windowing, &stored.event_time) {
             (Some(windowing), Some(stored)) => windowing.watermark.reach(stored),
             _ => false,
@@ -500,12 +514,12 @@ impl Aggregate {
     }
 
     /// The gap of sessions.
-    pub(crate) fn gap(&self) -> Option<Time> {
+    pub fn gap(&self) -> Option<Time> {
         self.windowing.as_ref().and_then(|windowing| windowing.assigner.gap())
     }
 
     /// Leaves out the rows that a stored status says are out; false if it doesn't say which.
-    pub(crate) fn leave_out(&mut self, stored: &AggregateStatus) -> bool {
+    pub fn leave_out(&mut self, stored: &AggregateStatus) -> bool {
         let Some(outsiders) = self.outsiders.as_mut().filter(|_| stored.out > 0) else { return true };
         let rows = stored.out_rows.iter().map(|row| u128::from_str_radix(row, 16).map(u128::to_be_bytes));
         let Ok(rows) = rows.collect::<Result<Vec<_>, _>>() else { return false };
@@ -514,18 +528,18 @@ impl Aggregate {
     }
 
     /// What late rows do, if there is a window.
-    pub(crate) fn late_policy(&self) -> Option<Late> {
+    pub fn late_policy(&self) -> Option<Late> {
         self.windowing.as_ref().map(|windowing| windowing.late)
     }
 
     /// The watermark that a stored status stands for.
-    pub(crate) fn watermark_of(&self, stored: &AggregateStatus) -> Option<Time> {
+    pub fn watermark_of(&self, stored: &AggregateStatus) -> Option<Time> {
         let windowing = self.windowing.as_ref()?;
         Some(windowing.watermark_at(stored.event_time.as_ref()?))
     }
 
     /// How it is.
-    pub(crate) fn status(&self, table: &str) -> AggregateStatus {
+    pub fn status(&self, table: &str) -> AggregateStatus {
         let watermark = self.windowing.as_ref().map(Windowing::watermark).filter(|at| *at > Time::MIN);
         let shown = |at: Time| {
             let column = TimestampMicrosecondArray::from(vec![at]);
@@ -558,12 +572,12 @@ impl Aggregate {
     }
 
     /// Whether groups have to leave the memory before more rows come.
-    pub(crate) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.groups.is_full()
     }
 
     /// Makes room. Not while a checkpoint is under way, nor in the middle of an epoch of another step.
-    pub(crate) async fn make_room(&mut self) -> Result<(), Error> {
+    pub async fn make_room(&mut self) -> Result<(), Error> {
         self.groups.make_room().await?;
         let table = &self.groups.entries.table;
         if let Some(sessions) = &mut self.sessions {

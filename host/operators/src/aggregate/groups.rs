@@ -27,10 +27,10 @@ const EVICTED_SHARE: usize = 4;
 
 /// Records written to the store at once: each write touches the pages that its keys are on, so that more
 /// at once cost less each. Twice as many take twice the memory, some 100 bytes a record.
-pub(crate) const GROUPS_PER_WRITE: usize = 131_072;
+pub const GROUPS_PER_WRITE: usize = 131_072;
 
 /// Groups and their accumulators.
-pub(crate) struct Groups {
+pub struct Groups {
     pub(super) entries: Entries,
     /// Of sessions: the table of the store that lists members by time.
     pub(super) ends: Option<String>,
@@ -61,7 +61,7 @@ pub(super) struct Results {
 
 impl Groups {
     /// `name`: in the store. Until [`Groups::attach`] there is none.
-    pub(crate) fn new(name: String, calls: Vec<Call>, memory_max: usize) -> Self {
+    pub fn new(name: String, calls: Vec<Call>, memory_max: usize) -> Self {
         let state = State::default();
         Self {
             entries: Entries::new(name),
@@ -78,14 +78,13 @@ impl Groups {
     }
 
     /// Lets only so many groups stay in memory, and pairs only while nothing has to leave it.
-    #[cfg(test)]
     pub(crate) fn shrink(&mut self, groups: usize) {
         self.groups_max = Some(groups);
         self.pairs_max = 0;
     }
 
     /// Uses this store from now on, with what it has of an earlier run.
-    pub(super) async fn attach(&mut self, state: State) -> Result<(), Error> {
+    pub async fn attach(&mut self, state: State) -> Result<(), Error> {
         self.state = state;
         self.total = self.state.count(&self.entries.name).await?;
         self.entries.open(&self.state).await?;
@@ -251,7 +250,7 @@ impl Groups {
     }
 
     /// Whether groups have to leave the memory.
-    pub(super) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.groups_max.is_some_and(|most| self.entries.table.len() >= most) || self.outgrew()
     }
 
@@ -262,7 +261,7 @@ impl Groups {
 
     /// Moves groups that nothing uses right now to the store. No checkpoint may be under way: what it
     /// has yet to write must not be overtaken.
-    pub(super) async fn make_room(&mut self) -> Result<(), Error> {
+    pub async fn make_room(&mut self) -> Result<(), Error> {
         let here = self.entries.table.len();
         if self.outgrew() {
             self.full_at = self.bytes();

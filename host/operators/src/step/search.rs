@@ -19,20 +19,21 @@
 //! rows of the batch are not in the target yet, and are read again at the next start.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use crate::error::Error;
-use crate::status::{SearchStatus, Status};
+use crate::status::SearchStatus;
 
 /// CPU time that a batch may spend on attempts that fail: that of 50 loops under the default limits.
 /// Half of it would give up on a batch with a few dozen looping rows; twice of it is a pipeline that
 /// seems to hang.
-pub(crate) const CPU_MAX: Duration = Duration::from_secs(5);
+pub const CPU_MAX: Duration = Duration::from_secs(5);
 
 /// More rows than this failing by themselves in one batch are not single bad rows.
-pub(crate) const ROWS_MAX: usize = 256;
+pub const ROWS_MAX: usize = 256;
 
 /// Into how many pieces a failed part is cut. Two would need 13 failed attempts for one row among
 /// 8,192; each costs as much CPU as a call may use at least.
@@ -46,15 +47,18 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Who may end a search, and who wants to hear of it.
 #[derive(Clone, Default)]
-pub(crate) struct Overseer {
+pub struct Overseer {
     stop: Option<watch::Receiver<bool>>,
-    status: Option<watch::Sender<Status>>,
+    show: Option<Arc<Show>>,
 }
 
+/// Shows how far a search is; `None` when it is over.
+type Show = dyn Fn(Option<SearchStatus>) + Send + Sync;
+
 impl Overseer {
-    /// `stop` becomes true when the pipeline shall stop; `status` is shown to people.
-    pub(crate) fn new(stop: watch::Receiver<bool>, status: watch::Sender<Status>) -> Self {
-        Self { stop: Some(stop), status: Some(status) }
+    /// `stop` becomes true when the pipeline shall stop; `show` is told how far a search is, and `None` at its end.
+    pub fn new(stop: watch::Receiver<bool>, show: impl Fn(Option<SearchStatus>) + Send + Sync + 'static) -> Self {
+        Self { stop: Some(stop), show: Some(Arc::new(show)) }
     }
 
     /// Runs `attempt` unless, or until, the pipeline is told to stop.
@@ -68,15 +72,15 @@ impl Overseer {
     }
 
     fn show(&self, search: Option<SearchStatus>) {
-        if let Some(status) = &self.status {
-            status.send_modify(|status| status.search = search);
+        if let Some(show) = &self.show {
+            show(search);
         }
     }
 }
 
 /// What one batch has spent, over all of its calls.
 #[derive(Default)]
-pub(crate) struct Search {
+pub struct Search {
     pub(crate) overseer: Overseer,
     attempts: u64,
     failed_attempts: u64,
@@ -99,7 +103,8 @@ pub(crate) struct Subject<'a> {
 }
 
 impl Search {
-    pub(crate) fn new(overseer: &Overseer) -> Self {
+    /// A purse that is full; `overseer` may end the search.
+    pub fn new(overseer: &Overseer) -> Self {
         Self { overseer: overseer.clone(), ..Self::default() }
     }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::Frame;
 
 /// Column i of the output is column `columns[i]` of the input.
-pub(crate) struct Project {
-    pub(crate) columns: Vec<usize>,
+pub struct Project {
+    /// For each column after the step, its number before.
+    pub columns: Vec<usize>,
 }
 
 impl Project {

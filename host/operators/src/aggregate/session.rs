@@ -78,7 +78,7 @@ fn member_of(by_time: &[u8]) -> Key {
 }
 
 impl Sessions {
-    pub(super) fn new(gap: i64) -> Self {
+    pub(crate) fn new(gap: i64) -> Self {
         Self { gap, members: BTreeMap::new(), before: HashMap::new() }
     }
 

@@ -16,8 +16,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::search::{Search, Subject, pieces};
 use super::{Failure, Frame};
-use crate::components::wasm_limits;
 use crate::error::Error;
+use crate::limits::wasm_limits;
 use rowmill_plan::{OnError, Step};
 
 /// The code of an error that a single row may be the reason of; `None`: running pieces can't help.
@@ -36,7 +36,7 @@ fn code(error: &rowmill_wasm::Error) -> Option<&'static str> {
 }
 
 /// Facts about the source rows of a batch, indexed by the chain's input row.
-pub(crate) struct CallContext<'a> {
+pub struct CallContext<'a> {
     /// +I or +U.
     pub(crate) ops: &'a [u8],
     /// Microseconds since the epoch.
@@ -56,19 +56,21 @@ struct ArgSource {
 }
 
 /// What a call has cost and said so far.
-pub(crate) struct Used<'a> {
-    pub(crate) function: &'a str,
-    pub(crate) meter: Meter,
+pub struct Used<'a> {
+    /// `std/sql#filter`.
+    pub function: &'a str,
+    /// What the calls have cost.
+    pub meter: Meter,
     /// Rows that it flagged.
-    pub(crate) errors: u64,
+    pub errors: u64,
     /// What it counted through `host.count`.
-    pub(crate) counters: &'a BTreeMap<String, u64>,
+    pub counters: &'a BTreeMap<String, u64>,
 }
 
 /// A function with the columns that it reads.
-pub(crate) struct BoundCall {
+pub struct BoundCall {
     /// `std/sql#filter`.
-    pub(crate) name: String,
+    pub name: String,
     /// SHA-256 of the component.
     pub(crate) digest: String,
     pub(crate) function: Function,
@@ -80,7 +82,7 @@ pub(crate) struct BoundCall {
     pub(crate) errors: u64,
     /// Upstream of an aggregate: a row that a limit kept out could not be taken out later. A limit
     /// depends on the machine, not on the row, so it is tried once more and then stops the pipeline.
-    pub(crate) must_not_miss_rows: bool,
+    pub must_not_miss_rows: bool,
     /// The step stops at its first failing row; those after it need not be run.
     stops_at_first: bool,
     limits: rowmill_wasm::Limits,
@@ -88,7 +90,7 @@ pub(crate) struct BoundCall {
 
 impl BoundCall {
     /// `offered`: where each argument given to bind comes from. A signature that reads a literal is refused.
-    pub(crate) fn new(
+    pub fn new(
         name: String,
         digest: String,
         identity: &Identity,
@@ -119,7 +121,7 @@ impl BoundCall {
     }
 
     /// The result fields.
-    pub(crate) fn results(&self) -> &[Field] {
+    pub fn results(&self) -> &[Field] {
         &self.function.signature().results
     }
 
@@ -129,7 +131,7 @@ impl BoundCall {
     }
 
     /// Whether its results depend on more than the row: they can't be recomputed from a snapshot.
-    pub(crate) fn reads_history(&self) -> bool {
+    pub fn reads_history(&self) -> bool {
         let facts = &self.function.signature().facts;
         facts.contains(&RowFact::ChangeKind) || facts.contains(&RowFact::CommitTime)
     }

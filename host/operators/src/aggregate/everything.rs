@@ -14,7 +14,7 @@ use rowmill_plan::Emit;
 
 /// Where a walk over all groups is.
 #[derive(Default)]
-pub(crate) struct Cursor {
+pub struct Cursor {
     /// The next slot; slots come first.
     slot: u32,
     /// The last key seen on disk (of sessions: the last member seen).
@@ -24,7 +24,7 @@ pub(crate) struct Cursor {
 
 impl Aggregate {
     /// The next groups with their results; `None` at the end. Nothing may change in between.
-    pub(crate) async fn next_groups(&mut self, cursor: &mut Cursor) -> Result<Option<RecordBatch>, Error> {
+    pub async fn next_groups(&mut self, cursor: &mut Cursor) -> Result<Option<RecordBatch>, Error> {
         while !cursor.done {
             let batch = match self.sessions.is_some() {
                 true => self.next_sessions(cursor).await?,

@@ -23,15 +23,15 @@ use rowmill_state::Store;
 use rowmill_wasm::{Engine, EngineOptions};
 use tempfile::TempDir;
 
-use crate::aggregate::Cursor;
-use crate::aggregate::state::State;
 use crate::bind::{BoundTable, bind};
-use crate::chain::{Changes, Events};
 use crate::components::Environment;
-use crate::dataflow::Progress;
 use crate::pipeline::checkpoint::Checkpointer;
 use crate::pipeline::manifest::{About, Manifest};
 use crate::status::AggregateStatus;
+use rowmill_operators::Progress;
+use rowmill_operators::aggregate::Cursor;
+use rowmill_operators::aggregate::state::State;
+use rowmill_operators::{Changes, Events};
 use rowmill_plan::Plan;
 
 const SECOND: i64 = 1_000_000;
@@ -234,7 +234,7 @@ impl<'a> Run<'a> {
         for aggregate in table[0].flow.aggregates_mut() {
             let part = manifest.as_ref().and_then(|manifest| manifest.state(&name, &aggregate.id));
             // Small enough that groups leave all the time.
-            aggregate.groups.shrink(7);
+            aggregate.keep_groups(7);
             aggregate.attach(state.clone(), part).await.unwrap();
         }
         let about = About { pipeline: "p".to_owned(), incarnation: "i".to_owned(), plan_digest: "d".to_owned() };

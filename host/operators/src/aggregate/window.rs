@@ -35,7 +35,7 @@ const DATETIMES: RangeInclusive<Time> = -62_167_219_200_000_000..=253_402_300_79
 const TIMESTAMPS: RangeInclusive<Time> = 1_000_000..=4_294_967_295_999_999;
 
 /// What a server holds of the times of windows over an event time of this type.
-pub(crate) fn range(event_time: &DataType) -> RangeInclusive<Time> {
+pub fn range(event_time: &DataType) -> RangeInclusive<Time> {
     match event_time {
         DataType::Timestamp(_, Some(_)) => TIMESTAMPS,
         _ => DATETIMES,
@@ -48,10 +48,11 @@ fn micros(duration: Duration) -> i64 {
 
 /// Which windows an event belongs to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Assigner(WindowShape);
+pub struct Assigner(WindowShape);
 
 impl Assigner {
-    pub(crate) fn new(shape: WindowShape) -> Self {
+    /// Assigns rows to windows of this shape.
+    pub fn new(shape: WindowShape) -> Self {
         Self(shape)
     }
 
@@ -101,7 +102,7 @@ impl Assigner {
     }
 
     /// The silence that ends a session, if these are sessions.
-    pub(crate) fn gap(&self) -> Option<i64> {
+    pub fn gap(&self) -> Option<i64> {
         match self.0 {
             WindowShape::Session { gap } => Some(micros(gap)),
             _ => None,
@@ -109,7 +110,7 @@ impl Assigner {
     }
 
     /// Whether all starts and ends are whole seconds, when events are.
-    pub(crate) fn is_in_seconds(&self) -> bool {
+    pub fn is_in_seconds(&self) -> bool {
         let whole = |duration: Duration| duration.subsec_nanos() == 0;
         match self.0 {
             WindowShape::Tumble { size } => whole(size),
@@ -159,7 +160,7 @@ impl Watermark {
 }
 
 /// A window of the plan at work.
-pub(crate) struct Windowing {
+pub struct Windowing {
     pub(crate) assigner: Assigner,
     /// Windows that begin or end outside of it can't be written.
     range: RangeInclusive<Time>,
@@ -173,7 +174,8 @@ pub(crate) struct Windowing {
 }
 
 impl Windowing {
-    pub(crate) fn new(window: &Window, range: RangeInclusive<Time>) -> Self {
+    /// Windows whose bounds are in this range of µs.
+    pub fn new(window: &Window, range: RangeInclusive<Time>) -> Self {
         Self {
             assigner: Assigner::new(window.shape),
             range,
