@@ -10,8 +10,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rowmill_bind::Environment;
 use rowmill_change::{ChangeBatch, Position, TableName};
-use rowmill_flow::Environment;
 use rowmill_flow::bench::Steps;
 use rowmill_mysql::binlog::{ChangeEvent, Changes, ChangesOptions, Images, TableRead, current_position};
 use rowmill_mysql::{Endpoint, Identity, TableDef, endpoint, table};

@@ -15,6 +15,9 @@ const NEVER: &[(&[&str], &[&str])] = &[
     (&["rowmill-mysql"], &["wasmtime", "rowmill-plan", "rowmill-state"]),
     (&["rowmill-wasm"], &["mysql_async", "rowmill-plan", "rowmill-state"]),
     (&["rowmill-state"], &["mysql_async", "wasmtime", "rowmill-plan", "rowmill-change"]),
+    // Operators and what binds them work for any source and target.
+    (&["rowmill-operators", "rowmill-bind"], &["mysql_async", "rowmill-mysql", "rowmill-yaml"]),
+    (&["rowmill-operators"], &["rowmill-bind"]),
     (&["rowmill-flow"], &["rowmill-yaml", "rowmill-udfs", "clap"]),
     // The host shares the contract with components, not the code that they are made with.
     (&["rowmill"], &["rowmill-sdk", "rowmill-sdk-macros"]),

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use rowmill_flow::Environment;
+use rowmill_bind::Environment;
 use rowmill_plan::problem::{Fault, Problem};
 use rowmill_wasm::{COMPILE_WORKER, Compiler, Engine, EngineOptions};
 

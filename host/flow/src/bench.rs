@@ -2,10 +2,10 @@
 //!
 //! The state has no store, so all groups stay in memory.
 
-use crate::bind::{BoundTable, bind};
-use crate::components::Environment;
 use crate::error::Error;
 use crate::status::StepMeter;
+use rowmill_bind::Environment;
+use rowmill_bind::{BoundTable, bind};
 use rowmill_change::{ChangeBatch, Definition, Position};
 use rowmill_operators::Changes;
 use rowmill_operators::Progress;

@@ -2,16 +2,12 @@
 
 #[doc(hidden)]
 pub mod bench;
-mod bind;
-mod components;
 mod error;
 mod pipeline;
 pub mod status;
 #[cfg(test)]
 mod streams;
 
-pub use bind::{CallView, ColumnView, PlanView, StateView, StepView, TableView, ValueStateView};
-pub use components::{BuiltIn, Environment};
 pub use error::{Error, with_causes};
 pub use pipeline::{
     CheckpointListing, Difference, DifferenceKind, Rebuild, RunOptions, Savepoint, StateListing, StoredStatus, Summary,

@@ -23,11 +23,11 @@ use rowmill_state::Store;
 use rowmill_wasm::{Engine, EngineOptions};
 use tempfile::TempDir;
 
-use crate::bind::{BoundTable, bind};
-use crate::components::Environment;
 use crate::pipeline::checkpoint::Checkpointer;
 use crate::pipeline::manifest::{About, Manifest};
 use crate::status::AggregateStatus;
+use rowmill_bind::Environment;
+use rowmill_bind::{BoundTable, bind};
 use rowmill_operators::Progress;
 use rowmill_operators::aggregate::Cursor;
 use rowmill_operators::aggregate::state::State;

@@ -4,8 +4,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rowmill_bind::Environment;
 use rowmill_devserver::Kind;
-use rowmill_flow::{Environment, Error, RunOptions, status::Status};
+use rowmill_flow::{Error, RunOptions, status::Status};
 use rowmill_wasm::{Engine, EngineOptions};
 use tokio::sync::watch;
 

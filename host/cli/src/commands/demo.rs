@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use rowmill_bind::Environment;
 use rowmill_devserver::{Kind, Server};
 use rowmill_examples::{EXAMPLES, Example};
 use rowmill_flow::status::{Phase, Status};
-use rowmill_flow::{Environment, Error, RunOptions, Summary, with_causes};
+use rowmill_flow::{Error, RunOptions, Summary, with_causes};
 use rowmill_plan::Plan;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;

@@ -4,9 +4,10 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rowmill_bind::Environment;
 use rowmill_change::TableName;
 use rowmill_flow::status::Status;
-use rowmill_flow::{Environment, Error, Rebuild, RunOptions, with_causes};
+use rowmill_flow::{Error, Rebuild, RunOptions, with_causes};
 use rowmill_foreign::Printable;
 use rowmill_mysql::sink::{Kept, Why};
 use rowmill_plan::Plan;

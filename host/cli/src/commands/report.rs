@@ -6,8 +6,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use rowmill_bind::{CallView, ColumnView, PlanView, StateView};
 use rowmill_flow::status::AggregateStatus;
-use rowmill_flow::{CallView, ColumnView, PlanView, Savepoint, StateListing, StateView, StoredStatus, VerifyReport};
+use rowmill_flow::{Savepoint, StateListing, StoredStatus, VerifyReport};
 use rowmill_foreign::Printable;
 use rowmill_plan::units::format_size;
 use serde::Serialize;

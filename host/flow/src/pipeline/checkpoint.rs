@@ -21,8 +21,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::manifest::{About, Manifest};
-use crate::bind::BoundTable;
 use crate::error::Error;
+use rowmill_bind::BoundTable;
 use rowmill_operators::aggregate::GROUPS_PER_WRITE as RECORDS_PER_WRITE;
 use rowmill_operators::aggregate::state::State;
 

@@ -9,7 +9,7 @@ use rowmill_foreign::UTC;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::bind::Bound;
+use rowmill_bind::Bound;
 use rowmill_plan::{AggregateCall, Call, Plan, StepKind};
 
 /// The digest of a bound plan.

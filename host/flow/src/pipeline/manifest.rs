@@ -7,8 +7,8 @@ use rowmill_change::Position;
 use rowmill_state::Checkpoint;
 use serde::{Deserialize, Serialize};
 
-use crate::bind::BoundTable;
 use crate::error::Error;
+use rowmill_bind::BoundTable;
 use rowmill_operators::aggregate::AggregateState;
 use rowmill_plan::Plan;
 

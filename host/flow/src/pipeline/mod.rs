@@ -42,9 +42,9 @@ pub(crate) use source::meters;
 pub use stored::{StoredStatus, reset, stored_status};
 pub use verify::{Difference, DifferenceKind, VerifyReport, verify};
 
-use crate::bind::PlanView;
-use crate::components::Environment;
 use crate::error::Error;
+use rowmill_bind::Environment;
+use rowmill_bind::PlanView;
 use rowmill_plan::Plan;
 
 /// Everything that [`run`] looks at before it moves a row, without changing anything. Answers the

@@ -9,9 +9,9 @@ use rowmill_mysql::{ANEW, Endpoint, Flavor, SslMode, TableDef};
 
 use super::digest::{difference, digest};
 use super::manifest::Manifest;
-use crate::bind::{BoundTable, PlanView, bind};
-use crate::components::Environment;
 use crate::error::{Error, fault};
+use rowmill_bind::Environment;
+use rowmill_bind::{BoundTable, PlanView, bind};
 use rowmill_operators::aggregate::state::State;
 use rowmill_plan::problem::Problem;
 use rowmill_plan::{Existing, Mode, Plan, Secret, Start, Tls, TlsMode};

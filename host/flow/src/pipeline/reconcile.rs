@@ -37,8 +37,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::partitions::Partitions;
 use super::run::{Ended, Flow};
-use crate::bind::same_name;
 use crate::error::Error;
+use rowmill_bind::same_name;
 use rowmill_operators::aggregate::keys::{self, Keys};
 use rowmill_plan::{Collate, Existing};
 

@@ -4,8 +4,8 @@ use rowmill_mysql::Endpoint;
 use rowmill_mysql::binlog::{self, ChangesOptions, Images};
 use rowmill_mysql::snapshot::SnapshotOptions;
 
-use crate::bind::BoundTable;
 use crate::status::StepMeter;
+use rowmill_bind::BoundTable;
 use rowmill_operators::step::Used;
 use rowmill_plan::{Plan, Start, ZeroDates};
 

@@ -2,7 +2,7 @@
 //!
 //! Key columns become one byte string per row (`arrow-row`): equal strings are equal keys, NULL is a
 //! value, and -0.0 is 0.0. Texts whose collation takes different spellings for equal go in by their
-//! weights; how such a key is spelled is then kept beside it, as [`Keys::spell`] says.
+//! weights; how such a key is spelled is then kept beside it, as `Keys::spell` says.
 
 use std::sync::Arc;
 

@@ -106,7 +106,7 @@ pub struct Parts {
     pub by: Vec<usize>,
     /// The column of the event time, with the window.
     pub window: Option<(usize, Windowing)>,
-    /// Over the key's columns as [`Aggregate::key_columns`] orders them.
+    /// Over the key's columns as `Aggregate::key_columns` orders them.
     pub keys: Keys,
     /// The groups, and what each of them keeps.
     pub groups: Groups,

@@ -4,7 +4,7 @@
 //! seen, less the lateness, and moves row by row in the order of the source, so that which row is
 //! late does not depend on how rows are cut into batches. While a snapshot is read it is not there at
 //! all: the order of a snapshot's rows means nothing. A source without changes lets it advance by the
-//! time that passes ([`Watermark::idle`]), which works for every calendar; such an advance is stored
+//! time that passes (`Watermark::idle`), which works for every calendar; such an advance is stored
 //! with the position where it happened.
 //!
 //! A window is closed when the watermark has reached its end. A row is late when all its windows are

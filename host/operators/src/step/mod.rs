@@ -1,8 +1,8 @@
 //! Steps: what happens to a batch of after-images between source and sink.
 //!
-//! A step sees a [`Frame`]: columns of equal length, and for each row the source row that it came
+//! A step sees a `Frame`: columns of equal length, and for each row the source row that it came
 //! from. Filters drop rows of it, maps replace or append columns, a transform expands rows, a
-//! projection moves columns. No step knows about changes, keys or positions; [`crate::chain`] does.
+//! projection moves columns. No step knows about changes, keys or positions; `chain` does.
 
 mod call;
 mod filter;

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::{CAPTURE_PAUSE, Flow, POSITION_INTERVAL};
-use crate::bind::BoundTable;
 use crate::error::Error;
 use crate::pipeline::checkpoint::PIECE;
 use crate::pipeline::epoch::Close;
 use crate::status::AggregateStatus;
+use rowmill_bind::BoundTable;
 
 impl Flow {
     /// Goes on with the running checkpoint, and makes room in memory when there is none.

@@ -5,10 +5,10 @@ use rowmill_state::Store;
 use tempfile::TempDir;
 
 use super::compare::Comparison;
-use crate::bind::BoundTable;
 use crate::error::Error;
 use crate::pipeline::prepare::Prepared;
 use crate::status::AggregateStatus;
+use rowmill_bind::BoundTable;
 use rowmill_operators::Changes;
 use rowmill_operators::aggregate::Cursor;
 use rowmill_operators::aggregate::state::State;

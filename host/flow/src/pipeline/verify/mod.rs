@@ -29,10 +29,10 @@ use serde::Serialize;
 
 use super::prepare::{Prepared, Purpose, prepare};
 use super::source::{changes_options, snapshot_options};
-use crate::components::Environment;
 use crate::error::Error;
 use crate::status::AggregateStatus;
 use aggregates::{Scratch, ensure_repeatable};
+use rowmill_bind::Environment;
 use rowmill_operators as chain;
 use rowmill_operators::aggregate::state::State;
 use rowmill_plan::{Existing, Plan, Start};

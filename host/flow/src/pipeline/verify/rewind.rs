@@ -11,8 +11,8 @@ use arrow_array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use arrow_row::{OwnedRow, RowConverter, Rows, SortField};
 use rowmill_change::{ChangeBatch, Op, Position};
 
-use crate::bind::BoundTable;
 use crate::error::Error;
+use rowmill_bind::BoundTable;
 
 /// More changed keys than this are not held in memory: the pipeline was stopped for too long.
 const KEYS_MAX: usize = 2_000_000;

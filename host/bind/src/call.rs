@@ -232,7 +232,7 @@ impl Binder<'_> {
         Ok((component, name))
     }
 
-    pub(super) async fn bind(&mut self, request: Request) -> Result<BoundCall, Vec<Problem>> {
+    pub(crate) async fn bind(&mut self, request: Request) -> Result<BoundCall, Vec<Problem>> {
         let at = |problem: Problem| vec![problem.at(&request.pointer)];
         let (component, name) = self.function(&request).await?;
         let shown = format!("{}#{name}", component.name());

@@ -8,6 +8,7 @@ mod aggregate;
 mod aggregate_text;
 mod call;
 mod columns;
+mod components;
 mod key;
 mod show;
 
@@ -17,43 +18,47 @@ use arrow_schema::{Schema, SchemaRef};
 use rowmill_change::{Definition, Holds, TableName, Target};
 use rowmill_collation::Rule;
 
-use crate::components::{Components, Environment};
 use rowmill_operators::aggregate::keys::{self, Keys};
 use rowmill_operators::step::{Operator, Project, Step};
-use rowmill_operators::{Chain, Links};
-use rowmill_operators::{Dataflow, Stage};
+use rowmill_operators::{Chain, Dataflow, Links, Stage};
 use rowmill_plan::problem::{Problem, child};
 use rowmill_plan::{Collate, Plan, StepKind, step_pointer};
 
 use aggregate::Surroundings;
 use call::Binder;
 use columns::Columns;
-pub(crate) use columns::same_name;
+pub use columns::same_name;
+use components::Components;
+pub use components::{BuiltIn, Environment};
 pub use show::{CallView, ColumnView, PlanView, StateView, StepView, TableView, ValueStateView};
 
 /// A source table with its steps, bound.
-pub(crate) struct BoundTable {
-    pub(crate) source: TableName,
+pub struct BoundTable {
+    /// The source table.
+    pub source: TableName,
     /// The columns of its rows.
-    pub(crate) columns: SchemaRef,
-    pub(crate) flow: Dataflow,
-    pub(crate) target: Target,
+    pub columns: SchemaRef,
+    /// What its rows go through.
+    pub flow: Dataflow,
+    /// Where they go.
+    pub target: Target,
     /// Columns of the source table that make the key of its rows, without an aggregate in the order of
     /// the target's key.
-    pub(crate) key: Vec<usize>,
+    pub key: Vec<usize>,
     /// The target's columns that say when a window starts and ends.
-    pub(crate) window: Option<(usize, usize)>,
+    pub window: Option<(usize, usize)>,
     /// After an aggregate: the target's columns that make its groups' key, with the rule of those texts
     /// whose spelling depends on which row came first.
-    pub(crate) group_columns: Vec<(usize, Option<Rule>)>,
-    pub(crate) view: TableView,
+    pub group_columns: Vec<(usize, Option<Rule>)>,
+    /// What is shown of it.
+    pub view: TableView,
     /// Where a MariaDB server would answer something else than the steps do.
-    pub(crate) mariadb: Vec<Problem>,
+    pub mariadb: Vec<Problem>,
 }
 
 impl BoundTable {
     /// From now on what the target can't hold fails: rows that steps made, and those whose windows it lacks.
-    pub(crate) fn hold(&mut self, holds: Arc<dyn Holds>) {
+    pub fn hold(&mut self, holds: Arc<dyn Holds>) {
         if let Some((start, end)) = self.window
             && let Some(aggregate) = self.flow.aggregates_mut().last()
         {
@@ -67,12 +72,13 @@ impl BoundTable {
 }
 
 /// A plan bound to its tables.
-pub(crate) struct Bound {
-    pub(crate) tables: Vec<BoundTable>,
+pub struct Bound {
+    /// In the order of the tables that it was bound to.
+    pub tables: Vec<BoundTable>,
 }
 
 /// Binds `plan` to `tables`. `target_database`: where target tables without a database are.
-pub(crate) async fn bind(
+pub async fn bind(
     plan: &Plan,
     tables: &[&dyn Definition],
     target_database: &str,

@@ -149,6 +149,6 @@ impl Columns {
 }
 
 /// Whether MySQL would take both names for the same column.
-pub(crate) fn same_name(one: &str, other: &str) -> bool {
+pub fn same_name(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
 }
