@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use rowmill_bind::Environment;
 use rowmill_change::{ChangeBatch, Position, TableName};
-use rowmill_flow::bench::Steps;
 use rowmill_mysql::binlog::{ChangeEvent, Changes, ChangesOptions, Images, TableRead, current_position};
 use rowmill_mysql::{Endpoint, Identity, TableDef, endpoint, table};
 use rowmill_plan::Plan;
+use rowmill_run::bench::Steps;
 use rowmill_wasm::{Engine, EngineOptions};
 use tokio::runtime::Runtime;
 

@@ -18,7 +18,7 @@ const NEVER: &[(&[&str], &[&str])] = &[
     // Operators and what binds them work for any source and target.
     (&["rowmill-operators", "rowmill-bind"], &["mysql_async", "rowmill-mysql", "rowmill-yaml"]),
     (&["rowmill-operators"], &["rowmill-bind"]),
-    (&["rowmill-flow"], &["rowmill-yaml", "rowmill-udfs", "clap"]),
+    (&["rowmill-run"], &["rowmill-yaml", "rowmill-udfs", "clap"]),
     // The host shares the contract with components, not the code that they are made with.
     (&["rowmill"], &["rowmill-sdk", "rowmill-sdk-macros"]),
     (&["rowmill-sdk"], &["rowmill-foreign", "rowmill-change", "rowmill-wasm", "wasmtime", "tokio", "mysql_async"]),
@@ -84,7 +84,7 @@ fn no_crate_depends_on_what_it_must_not_know() {
     }
     assert!(wrong.is_empty(), "these must not be:\n{}", wrong.join("\n"));
     // Arrows that there are, so that an empty graph would be noticed.
-    for (from, to) in [("rowmill", "rowmill-flow"), ("rowmill-flow", "mysql_async"), ("rowmill-flow", "wasmtime")] {
+    for (from, to) in [("rowmill", "rowmill-run"), ("rowmill-run", "mysql_async"), ("rowmill-run", "wasmtime")] {
         assert!(graph.way(from, to).is_some(), "{from} reaches {to}");
     }
 }

@@ -6,8 +6,8 @@ mod pipeline;
 mod report;
 mod state;
 
-use rowmill_flow::Rebuild;
 use rowmill_plan::problem::{Fault, Problem};
+use rowmill_run::Rebuild;
 
 use crate::args::{Args, Command};
 use crate::diagnostics::{Diagnostics, Exit};

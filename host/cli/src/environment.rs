@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use rowmill_bind::Environment;
+use rowmill_foreign::UserFolder;
 use rowmill_plan::problem::{Fault, Problem};
 use rowmill_wasm::{COMPILE_WORKER, Compiler, Engine, EngineOptions};
 
@@ -25,9 +26,7 @@ pub(crate) fn is_compile_worker() -> bool {
     arguments.next() == Some(OsString::from(COMPILE_WORKER)) && arguments.next().is_none()
 }
 
-/// `$XDG_CACHE_HOME/rowmill/components`, else under `~/.cache`; none without a home.
+/// None without a home.
 fn cache() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")))?;
-    Some(base.join("rowmill").join("components"))
+    Some(UserFolder::Cache.path()?.join("components"))
 }

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use rowmill_flow::status::{Phase, Status};
 use rowmill_foreign::Printable;
+use rowmill_run::status::{Phase, Status};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -271,7 +271,7 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
-    use rowmill_flow::status::{AggregateStatus, CheckpointStatus, SearchStatus};
+    use rowmill_run::status::{AggregateStatus, CheckpointStatus, SearchStatus};
 
     use super::*;
 

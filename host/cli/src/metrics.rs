@@ -15,9 +15,9 @@ use arrow_schema::{DataType, TimeUnit};
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use rowmill_flow::status::{AggregateStatus, CheckpointStatus, Phase, Status, StepMeter};
 use rowmill_foreign::Printable;
 use rowmill_plan::problem::Problem;
+use rowmill_run::status::{AggregateStatus, CheckpointStatus, Phase, Status, StepMeter};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
+use rowmill_foreign::UserFolder;
 
 /// Which product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -133,12 +134,10 @@ impl Programs {
 
 /// The cache folder shared with `tools/servers.sh`.
 pub(crate) fn cache() -> anyhow::Result<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(folder) = variable("ROWMILL_SERVERS") {
-        return Ok(folder);
+    if let Some(folder) = std::env::var_os("ROWMILL_SERVERS").filter(|value| !value.is_empty()) {
+        return Ok(PathBuf::from(folder));
     }
-    let base = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
-    Ok(base.context("neither ROWMILL_SERVERS nor HOME is set")?.join("rowmill/servers"))
+    Ok(UserFolder::Cache.path().context("neither ROWMILL_SERVERS nor HOME is set")?.join("servers"))
 }
 
 /// The account that the server runs as: servers refuse to run as root unless told to.

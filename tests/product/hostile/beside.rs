@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rowmill_bind::Environment;
 use rowmill_devserver::Kind;
-use rowmill_flow::{Error, RunOptions, status::Status};
+use rowmill_run::{Error, RunOptions, status::Status};
 use rowmill_wasm::{Engine, EngineOptions};
 use tokio::sync::watch;
 
@@ -151,7 +151,7 @@ async fn in_one_engine(kind: Kind) {
     let (stop, stopped) = watch::channel(false);
     let (sender, mut status) = watch::channel(Status::default());
     let options = RunOptions { until_caught_up: false, stop: stopped, rebuild: None };
-    let healthy = rowmill_flow::run(plan(&workspace, &path, HEALTHY), environment.clone(), options, sender);
+    let healthy = rowmill_run::run(plan(&workspace, &path, HEALTHY), environment.clone(), options, sender);
     let healthy = tokio::spawn(healthy);
     let streaming = status.wait_for(|status| status.phase.name() == "streaming");
     let _ = streaming.await.expect("the healthy pipeline runs");
@@ -161,7 +161,7 @@ async fn in_one_engine(kind: Kind) {
         let (_keep, never) = watch::channel(false);
         let options = RunOptions { until_caught_up: true, stop: never, rebuild: None };
         let (sender, _) = watch::channel(Status::default());
-        let ended = rowmill_flow::run(Arc::clone(&attack), environment.clone(), options, sender).await;
+        let ended = rowmill_run::run(Arc::clone(&attack), environment.clone(), options, sender).await;
         match (code, &ended) {
             (0, Ok(_)) => {}
             (2, Err(Error::Plan(problems))) => {
@@ -172,7 +172,7 @@ async fn in_one_engine(kind: Kind) {
             _ => panic!("{function}: {ended:?}"),
         }
         assert!(!healthy.is_finished(), "{function} ended the healthy pipeline");
-        rowmill_flow::reset(&attack, true).await.expect("reset");
+        rowmill_run::reset(&attack, true).await.expect("reset");
     }
     let deadline = std::time::Instant::now() + crate::harness::DEADLINE;
     while !equal(&workspace) {

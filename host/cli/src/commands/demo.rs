@@ -8,9 +8,9 @@ use anyhow::{Context as _, bail};
 use rowmill_bind::Environment;
 use rowmill_devserver::{Kind, Server};
 use rowmill_examples::{EXAMPLES, Example};
-use rowmill_flow::status::{Phase, Status};
-use rowmill_flow::{Error, RunOptions, Summary, with_causes};
 use rowmill_plan::Plan;
+use rowmill_run::status::{Phase, Status};
+use rowmill_run::{Error, RunOptions, Summary, with_causes};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -181,7 +181,7 @@ fn launch(
     };
     let (sender, status) = watch::channel(Status::default());
     let options = RunOptions { until_caught_up: false, stop, rebuild: None };
-    let running = rowmill_flow::run(Arc::clone(&plan), environment.clone(), options, sender);
+    let running = rowmill_run::run(Arc::clone(&plan), environment.clone(), options, sender);
     let task = tokio::spawn(async move {
         if let Some(mut before) = before {
             // Pipelines that make their progress tables at the same moment wait for one another's locks.
@@ -227,7 +227,7 @@ async fn keep_changing(server: Arc<Server>, until: Instant, stopped: watch::Rece
 }
 
 async fn verify(plan: &Plan, environment: &Environment) -> anyhow::Result<bool> {
-    let report = match rowmill_flow::verify(plan, environment).await {
+    let report = match rowmill_run::verify(plan, environment).await {
         Ok(report) => report,
         Err(Error::Plan(problems)) => bail!("verify {}: {}", plan.name, problems[0]),
         Err(error) => bail!("verify {}: {}", plan.name, with_causes(&error)),

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use rowmill_bind::Environment;
 use rowmill_change::TableName;
-use rowmill_flow::status::Status;
-use rowmill_flow::{Error, Rebuild, RunOptions, with_causes};
 use rowmill_foreign::Printable;
 use rowmill_mysql::sink::{Kept, Why};
 use rowmill_plan::Plan;
 use rowmill_plan::problem::{Fault, Problem};
+use rowmill_run::status::Status;
+use rowmill_run::{Error, Rebuild, RunOptions, with_causes};
 use rowmill_yaml::Document;
 use tokio::sync::watch;
 
@@ -100,7 +100,7 @@ impl Opened {
         };
         let How { until_caught_up, rebuild } = how;
         let options = RunOptions { until_caught_up, stop: signal::stop(), rebuild };
-        let result = rowmill_flow::run(Arc::clone(&self.pipeline), environment, options, status).await;
+        let result = rowmill_run::run(Arc::clone(&self.pipeline), environment, options, status).await;
         let _ = shown.await;
         match result {
             Ok(summary) => {
@@ -124,7 +124,7 @@ impl Opened {
             Ok(environment) => environment,
             Err(exit) => return exit,
         };
-        match rowmill_flow::check(&self.pipeline, &environment).await {
+        match rowmill_run::check(&self.pipeline, &environment).await {
             Ok(plan) => {
                 self.diagnostics.warn(Some(&self.document), &plan.warnings);
                 report::print(&format!(
@@ -146,7 +146,7 @@ impl Opened {
             Ok(environment) => environment,
             Err(exit) => return exit,
         };
-        match rowmill_flow::check(&self.pipeline, &environment).await {
+        match rowmill_run::check(&self.pipeline, &environment).await {
             Ok(plan) if json => report::json(&plan),
             Ok(plan) => report::print(&report::plan(&plan)),
             Err(error) => self.failed(error),
@@ -155,7 +155,7 @@ impl Opened {
 
     /// `rowmill status`.
     pub(super) async fn status(&self, json: bool) -> Exit {
-        match rowmill_flow::stored_status(&self.pipeline).await {
+        match rowmill_run::stored_status(&self.pipeline).await {
             Ok(status) if json => report::json(&report::status_json(&status, self.state_folder().as_deref())),
             Ok(status) => report::print(&report::status(&status, self.state_folder().as_deref())),
             Err(error) => self.failed(error),
@@ -164,7 +164,7 @@ impl Opened {
 
     /// Where the state of the aggregates lies, if the plan has any and there is such a place.
     fn state_folder(&self) -> Option<PathBuf> {
-        self.pipeline.has_aggregates().then(|| rowmill_flow::state_folder(&self.pipeline).ok()).flatten()
+        self.pipeline.has_aggregates().then(|| rowmill_run::state_folder(&self.pipeline).ok()).flatten()
     }
 
     /// `rowmill verify`.
@@ -173,7 +173,7 @@ impl Opened {
             Ok(environment) => environment,
             Err(exit) => return exit,
         };
-        match rowmill_flow::verify(&self.pipeline, &environment).await {
+        match rowmill_run::verify(&self.pipeline, &environment).await {
             Ok(found) => {
                 let printed = if json { report::json(&found) } else { report::print(&report::verify(&found)) };
                 if found.is_equal() { printed } else { Exit::Differs }
@@ -197,7 +197,7 @@ impl Opened {
         if !yes && !confirmed(&format!("Forget pipeline {}: {what}? [y/N] ", self.pipeline.name)) {
             return self.refuse(vec![Problem::configuration("nothing was forgotten").fix("answer y, or add --yes")]);
         }
-        match rowmill_flow::reset(&self.pipeline, drop_target).await {
+        match rowmill_run::reset(&self.pipeline, drop_target).await {
             Ok(reset) => {
                 let mut lines = vec![match reset.found {
                     true => format!("the progress of pipeline {} is forgotten", self.pipeline.name),

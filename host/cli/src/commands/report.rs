@@ -7,10 +7,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use rowmill_bind::{CallView, ColumnView, PlanView, StateView};
-use rowmill_flow::status::AggregateStatus;
-use rowmill_flow::{Savepoint, StateListing, StoredStatus, VerifyReport};
 use rowmill_foreign::Printable;
 use rowmill_plan::units::format_size;
+use rowmill_run::status::AggregateStatus;
+use rowmill_run::{Savepoint, StateListing, StoredStatus, VerifyReport};
 use serde::Serialize;
 
 use super::pipeline::plural;
@@ -291,7 +291,7 @@ pub(super) fn verify(report: &VerifyReport) -> String {
 mod tests {
     use std::path::PathBuf;
 
-    use rowmill_flow::CheckpointListing;
+    use rowmill_run::CheckpointListing;
 
     use super::*;
 
@@ -354,10 +354,10 @@ mod tests {
 
     #[test]
     fn differences_are_counted_by_their_kind() {
-        let difference = rowmill_flow::Difference {
+        let difference = rowmill_run::Difference {
             table: "`mart`.`t`".to_owned(),
             key: "id=7".to_owned(),
-            kind: rowmill_flow::DifferenceKind::Extra,
+            kind: rowmill_run::DifferenceKind::Extra,
         };
         let report = VerifyReport {
             position: "binlog.000001:4".to_owned(),

@@ -1,6 +1,6 @@
 //! `state`: the folder of the aggregates, looked at, written into a savepoint, read from one.
 
-use rowmill_flow::Error;
+use rowmill_run::Error;
 use serde::Serialize;
 
 use super::pipeline::Opened;
@@ -14,18 +14,18 @@ impl Opened {
         let name = &self.pipeline.name;
         match command {
             State::List { json } => {
-                let listing = rowmill_flow::state_list(&self.pipeline).await;
+                let listing = rowmill_run::state_list(&self.pipeline).await;
                 self.told(listing, json, |listing| report::state(name, listing))
             }
             State::Export { dir, json } => {
-                let savepoint = rowmill_flow::state_export(&self.pipeline, &dir).await;
+                let savepoint = rowmill_run::state_export(&self.pipeline, &dir).await;
                 self.told(savepoint, json, |savepoint| {
                     let wrote = report::savepoint("the state of", name, "was written into", savepoint);
                     format!("{wrote}\nmove the folder, then: rowmill state FILE import DIR")
                 })
             }
             State::Import { dir, json } => {
-                let savepoint = rowmill_flow::state_import(&self.pipeline, &dir).await;
+                let savepoint = rowmill_run::state_import(&self.pipeline, &dir).await;
                 self.told(savepoint, json, |savepoint| {
                     let read = report::savepoint("the state of", name, "was read into", savepoint);
                     format!("{read}\n`rowmill run` goes on from it")

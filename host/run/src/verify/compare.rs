@@ -23,7 +23,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Difference, DifferenceKind, VerifyReport};
 use crate::error::Error;
-use crate::pipeline::partitions::{Key, Partitions};
+use crate::partitions::{Key, Partitions};
 use rowmill_bind::{BoundTable, same_name};
 use rowmill_operators::aggregate::keys::canonical;
 use rowmill_operators::cell;

@@ -9,7 +9,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::{Flow, micros_now};
+use super::{Worker, micros_now};
 use crate::status::Status;
 
 /// Signs of an idle source are published at most this often.
@@ -80,7 +80,7 @@ impl Freshness {
     }
 }
 
-impl Flow {
+impl Worker {
     /// Notes what is known before the next wait. `heard`: when the source was last heard of, if it is
     /// listened to.
     pub(super) fn look_at_freshness(&mut self, heard: Option<Instant>) {

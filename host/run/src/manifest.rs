@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rowmill_change::Position;
+use rowmill_foreign::UserFolder;
 use rowmill_state::Checkpoint;
 use serde::{Deserialize, Serialize};
 
@@ -91,9 +92,8 @@ pub fn state_folder(plan: &Plan) -> Result<PathBuf, Error> {
     if let Some(folder) = &plan.state {
         return Ok(folder.clone());
     }
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = variable("XDG_STATE_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/state")));
-    base.map(|base| base.join("rowmill").join(&plan.name).join("state")).ok_or_else(|| Error::StateMismatch {
+    let folder = UserFolder::State.path().map(|folder| folder.join(&plan.name).join("state"));
+    folder.ok_or_else(|| Error::StateMismatch {
         pipeline: plan.name.clone(),
         folder: "(none)".to_owned(),
         what: "neither XDG_STATE_HOME nor HOME says where state may be kept".to_owned(),

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::compare::Comparison;
 use crate::error::Error;
-use crate::pipeline::prepare::Prepared;
+use crate::prepare::Prepared;
 use crate::status::AggregateStatus;
 use rowmill_bind::BoundTable;
 use rowmill_operators::Changes;

@@ -8,6 +8,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rowmill_foreign::UserFolder;
 use rowmill_mysql::sink::Progress;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ struct Seen {
     position: String,
 }
 
-pub(crate) struct Witness {
+pub(crate) struct LastSeen {
     file: Option<PathBuf>,
     incarnation: String,
     written: Option<Instant>,
@@ -30,10 +31,10 @@ pub(crate) struct Witness {
 /// A position and two short texts fit many times over.
 const SEEN_BYTES_MAX: u64 = 1 << 20;
 
-impl Witness {
+impl LastSeen {
     /// Compares the claimed progress with what was last seen, and says so if it is older.
     pub(crate) fn open(pipeline: &str, progress: &Progress) -> Self {
-        let file = folder().map(|folder| folder.join(pipeline).join("last-seen.json"));
+        let file = UserFolder::State.path().map(|folder| folder.join(pipeline).join("last-seen.json"));
         let seen = file.as_ref().and_then(|file| rowmill_foreign::read(file, SEEN_BYTES_MAX).ok());
         if let Some(seen) = seen.and_then(|bytes| serde_json::from_slice::<Seen>(&bytes).ok())
             && seen.incarnation == progress.incarnation
@@ -74,11 +75,4 @@ impl Witness {
             tracing::debug!(file = %file.display(), %error, "what was last seen of the target can't be noted");
         }
     }
-}
-
-/// `$XDG_STATE_HOME/rowmill`, else `~/.local/state/rowmill`.
-fn folder() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = variable("XDG_STATE_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/state")))?;
-    Some(base.join("rowmill"))
 }

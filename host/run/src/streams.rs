@@ -17,14 +17,15 @@ use arrow_cast::display::array_value_to_string;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rowmill_change::{Op, Position, TableName};
+use rowmill_foreign::UserFolder;
 use rowmill_mysql::TableDef;
 use rowmill_mysql::table::{Column, ColumnData};
 use rowmill_state::Store;
 use rowmill_wasm::{Engine, EngineOptions};
 use tempfile::TempDir;
 
-use crate::pipeline::checkpoint::Checkpointer;
-use crate::pipeline::manifest::{About, Manifest};
+use crate::checkpoint::Checkpointer;
+use crate::manifest::{About, Manifest};
 use crate::status::AggregateStatus;
 use rowmill_bind::Environment;
 use rowmill_bind::{BoundTable, bind};
@@ -37,7 +38,7 @@ use rowmill_plan::Plan;
 const SECOND: i64 = 1_000_000;
 
 static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| {
-    let cache = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/rowmill/components"));
+    let cache = UserFolder::Cache.path().map(|folder| folder.join("components"));
     let engine = Engine::new(EngineOptions { cache, ..EngineOptions::default() }).unwrap();
     Environment { engine, built_in: rowmill_udfs::component, built_in_names: rowmill_udfs::NAMES }
 });

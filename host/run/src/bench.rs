@@ -49,6 +49,6 @@ impl Steps {
     /// What the components' calls have cost.
     #[must_use]
     pub fn meters(&self) -> Vec<StepMeter> {
-        crate::pipeline::meters(std::slice::from_ref(&self.table))
+        crate::source::meters(std::slice::from_ref(&self.table))
     }
 }

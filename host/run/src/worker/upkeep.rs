@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::{CAPTURE_PAUSE, Flow, POSITION_INTERVAL};
+use super::{CAPTURE_PAUSE, POSITION_INTERVAL, Worker};
+use crate::checkpoint::PIECE;
+use crate::epoch::Close;
 use crate::error::Error;
-use crate::pipeline::checkpoint::PIECE;
-use crate::pipeline::epoch::Close;
 use crate::status::AggregateStatus;
 use rowmill_bind::BoundTable;
 
-impl Flow {
+impl Worker {
     /// Goes on with the running checkpoint, and makes room in memory when there is none.
     pub(super) async fn keep_state(&mut self) -> Result<(), Error> {
         let Some(checkpointer) = &mut self.checkpointer else { return Ok(()) };

@@ -19,7 +19,7 @@ use rowmill_mysql::binlog::{ChangeEvent, Changes};
 use rowmill_mysql::sink::Progress as Stored;
 
 use super::manifest::{Manifest, state_folder};
-use super::run::{Ended, Flow, stopped};
+use super::worker::{Ended, Worker, stopped};
 use crate::error::Error;
 use crate::status::{AggregateStatus, Phase};
 use rowmill_operators as chain;
@@ -95,7 +95,7 @@ pub(super) async fn begin(plan: &Plan, state: &State, stored: &Stored, digest: &
     }
 }
 
-impl Flow {
+impl Worker {
     /// Reads the changes up to `until` into the aggregates. `changes` begins at the state's position
     /// and ends an event at `until`.
     pub(super) async fn replay(

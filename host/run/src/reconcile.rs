@@ -36,7 +36,7 @@ use rowmill_mysql::{Conn, TableDef};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::partitions::Partitions;
-use super::run::{Ended, Flow};
+use super::worker::{Ended, Worker};
 use crate::error::Error;
 use rowmill_bind::same_name;
 use rowmill_operators::aggregate::keys::{self, Keys};
@@ -186,7 +186,7 @@ fn scratch(error: std::io::Error) -> Error {
     Error::Rebuild { message: format!("no room for the keys of the target in {}: {error}", folder.display()) }
 }
 
-impl Flow {
+impl Worker {
     /// What is to be noted of each table while every row is written; `None` where nothing was there before.
     pub(super) async fn written(&mut self) -> Result<Option<Vec<Written>>, Error> {
         if !self.rebuilding {

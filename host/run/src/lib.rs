@@ -1,4 +1,4 @@
-//! A running pipeline.
+//! A pipeline at work: started, followed, committed, verified, forgotten.
 //!
 //! # How rows flow
 //!
@@ -18,38 +18,43 @@
 //! key, the last change of a key comes last, so the target converges. It has converged when the
 //! position of the last reader is passed.
 
-pub(crate) mod checkpoint;
+#[doc(hidden)]
+pub mod bench;
+mod checkpoint;
 mod commit;
 mod digest;
 mod epoch;
+mod error;
 mod fill;
-pub(crate) mod manifest;
+mod last_seen;
+mod manifest;
 mod partitions;
 mod prepare;
 mod reconcile;
 mod replay;
-mod run;
 mod savepoint;
 mod source;
+pub mod status;
 mod stored;
+#[cfg(test)]
+mod streams;
 mod verify;
-mod witness;
+mod worker;
 
+use rowmill_bind::{Environment, PlanView};
+use rowmill_operators::aggregate::state::State;
+use rowmill_plan::Plan;
+
+pub use error::{Error, with_causes};
 pub use manifest::state_folder;
-pub use run::{Rebuild, RunOptions, Summary, run};
 pub use savepoint::{CheckpointListing, Savepoint, StateListing, state_export, state_import, state_list};
-pub(crate) use source::meters;
 pub use stored::{StoredStatus, reset, stored_status};
 pub use verify::{Difference, DifferenceKind, VerifyReport, verify};
-
-use crate::error::Error;
-use rowmill_bind::Environment;
-use rowmill_bind::PlanView;
-use rowmill_plan::Plan;
+pub use worker::{Rebuild, RunOptions, Summary, run};
 
 /// Everything that [`run`] looks at before it moves a row, without changing anything. Answers the
 /// bound plan.
 pub async fn check(plan: &Plan, environment: &Environment) -> Result<PlanView, Error> {
-    let state = rowmill_operators::aggregate::state::State::default();
+    let state = State::default();
     Ok(prepare::prepare(plan, environment, &state, prepare::Purpose::Look).await?.view(plan))
 }

@@ -8,8 +8,8 @@ use rowmill_change::{ChangeBatch, Op, Position, Write};
 use rowmill_mysql::sink::Committed;
 
 use super::ensure_append_only;
+use crate::commit::{Committer, InFlight};
 use crate::error::Error;
-use crate::pipeline::commit::{Committer, InFlight};
 use rowmill_bind::BoundTable;
 use rowmill_operators::Changes;
 use rowmill_operators::Progress::Live;

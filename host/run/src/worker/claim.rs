@@ -26,16 +26,16 @@ use rowmill_state::Store;
 use tokio::sync::watch;
 
 use super::freshness::Freshness;
-use super::{Flow, RunOptions, micros_now};
+use super::{RunOptions, Worker, micros_now};
+use crate::checkpoint::Checkpointer;
+use crate::commit::Committer;
+use crate::epoch::Filling;
 use crate::error::Error;
-use crate::pipeline::checkpoint::Checkpointer;
-use crate::pipeline::commit::Committer;
-use crate::pipeline::epoch::Filling;
-use crate::pipeline::manifest::{About, Manifest, state_folder};
-use crate::pipeline::prepare::Prepared;
-use crate::pipeline::replay;
-use crate::pipeline::replay::Beginning;
-use crate::pipeline::witness::Witness;
+use crate::last_seen::LastSeen;
+use crate::manifest::{About, Manifest, state_folder};
+use crate::prepare::Prepared;
+use crate::replay;
+use crate::replay::Beginning;
 use crate::status::Status;
 use rowmill_operators::aggregate::state::State;
 use rowmill_operators::step::Overseer;
@@ -51,7 +51,7 @@ struct Reading {
     changes: Option<Changes>,
 }
 
-impl Flow {
+impl Worker {
     /// Gets everything ready, then takes the pipeline over; `None` if its progress is not what was looked at.
     pub(super) async fn claim(
         plan: Arc<Plan>,
@@ -129,7 +129,7 @@ impl Flow {
             state.clear().await?;
             attach(&mut prepared, &state, None).await?;
         }
-        let (witness, commits_before) = (Witness::open(&plan.name, &progress), progress.commits);
+        let (last_seen, commits_before) = (LastSeen::open(&plan.name, &progress), progress.commits);
         let mut freshness = Freshness::stored(progress.age_seconds);
         if begun.is_some() {
             freshness.begin_snapshot(opened_at);
@@ -159,7 +159,7 @@ impl Flow {
             freshness,
             goal,
             stop: options.stop,
-            witness,
+            last_seen,
             commits_before,
             status,
             now,
@@ -246,7 +246,7 @@ pub(super) fn open_changes(
     from: Position,
 ) -> impl Future<Output = Result<Changes, Error>> + Send + use<> {
     let images = if plan.has_aggregates() { Images::Both } else { Images::After };
-    let mut options = super::super::source::changes_options(plan, &prepared.source, images);
+    let mut options = crate::source::changes_options(plan, &prepared.source, images);
     options.unread = prepared.server.unread.clone();
     let tables = prepared.reads();
     let identity = prepared.server.identity.clone();
@@ -266,7 +266,7 @@ pub(super) fn resume_snapshot(
         needed: "mode upsert, to resume".to_owned(),
         choices: "`rowmill reset FILE --drop-target`, then run again".to_owned(),
     });
-    let options = super::super::source::snapshot_options(plan, &prepared.source);
+    let options = crate::source::snapshot_options(plan, &prepared.source);
     let definitions = prepared.definitions.clone();
     async move {
         match appends {
@@ -298,7 +298,7 @@ pub(super) async fn open_state(plan: &Plan, rebuild: bool) -> Result<State, Erro
 
 /// Takes a snapshot.
 async fn begin_snapshot(plan: &Plan, source: &Endpoint, definitions: Vec<TableDef>) -> Result<Snapshot, Error> {
-    let options = super::super::source::snapshot_options(plan, source);
+    let options = crate::source::snapshot_options(plan, source);
     let (snapshot, locked) = Snapshot::begin(&options, &definitions).await?;
     for (before, now) in definitions.iter().zip(&locked) {
         if let Some(difference) = before.difference(now) {

@@ -11,7 +11,7 @@
 use rowmill_change::Op;
 
 use super::epoch::Close;
-use super::run::{Ended, Flow, micros_now, stopped};
+use super::worker::{Ended, Worker, micros_now, stopped};
 use crate::error::Error;
 use crate::status::Phase;
 use rowmill_operators as chain;
@@ -21,7 +21,7 @@ use rowmill_operators::aggregate::Cursor;
 /// Rows of a snapshot between two looks at the memory.
 const ROWS_PER_LOOK: u64 = 65_536;
 
-impl Flow {
+impl Worker {
     /// Reads the snapshot into the aggregates, and takes the pending checkpoint.
     pub(super) async fn fill(&mut self) -> Result<Ended, Error> {
         let mut snapshot = self.begun.take().ok_or_else(|| Error::internal("a state was filled without a snapshot"))?;

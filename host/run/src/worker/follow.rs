@@ -6,13 +6,13 @@ use rowmill_change::Position;
 use rowmill_mysql::binlog::ChangeEvent;
 
 use super::absorb::{Absorbed, absorb, meanwhile};
-use super::{CAPTURE_PAUSE, DRAIN, Ended, Flow, POSITION_INTERVAL, claim, committed, micros_now, stopped};
+use super::{CAPTURE_PAUSE, DRAIN, Ended, POSITION_INTERVAL, Worker, claim, committed, micros_now, stopped};
+use crate::checkpoint::Checkpointer;
+use crate::epoch::{Close, Filling};
 use crate::error::Error;
-use crate::pipeline::checkpoint::Checkpointer;
-use crate::pipeline::epoch::{Close, Filling};
 use crate::status::Phase;
 
-impl Flow {
+impl Worker {
     /// Follows the changes until the end; first passes those that the target has already, which brings
     /// aggregates from the state's position to the target's.
     pub(super) async fn follow(&mut self, replay: Option<(Position, Position)>) -> Result<Ended, Error> {

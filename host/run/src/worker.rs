@@ -18,14 +18,14 @@ use rowmill_mysql::snapshot::{Snapshot, SnapshotProgress};
 use tokio::sync::watch;
 
 use self::freshness::Freshness;
-use super::checkpoint::Checkpointer;
-use super::commit::{Committer, InFlight};
-use super::epoch::{Close, Filling};
-use super::prepare::{Prepared, Purpose, endpoints, prepare};
-use super::reconcile::Written;
-use super::replay::Beginning;
-use super::witness::Witness;
+use crate::checkpoint::Checkpointer;
+use crate::commit::{Committer, InFlight};
+use crate::epoch::{Close, Filling};
 use crate::error::{Error, with_causes};
+use crate::last_seen::LastSeen;
+use crate::prepare::{Prepared, Purpose, endpoints, prepare};
+use crate::reconcile::Written;
+use crate::replay::Beginning;
 use crate::status::{AggregateStatus, CheckpointStatus, Phase, Status};
 use rowmill_bind::BoundTable;
 use rowmill_bind::Environment;
@@ -151,7 +151,7 @@ async fn run_once(
     let mut stop = options.stop.clone();
     let state = claim::open_state(plan, options.rebuild.is_some()).await?;
     let purpose = if options.rebuild.is_some() { Purpose::Rebuild } else { Purpose::Run };
-    let mut flow = loop {
+    let mut worker = loop {
         // Boxed, since the compiler can't see through their borrows inside of select.
         let preparing: Starting<'_, Prepared> = Box::pin(prepare(plan, environment, &state, purpose));
         let prepared = tokio::select! {
@@ -159,37 +159,37 @@ async fn run_once(
             () = stopped(&mut stop) => return Ok(Summary::default()),
             prepared = preparing => prepared?,
         };
-        let claiming: Starting<'_, Option<Flow>> =
-            Box::pin(Flow::claim(Arc::clone(plan), prepared, state.clone(), options.clone(), status.clone()));
+        let claiming: Starting<'_, Option<Worker>> =
+            Box::pin(Worker::claim(Arc::clone(plan), prepared, state.clone(), options.clone(), status.clone()));
         let claimed = tokio::select! {
             biased;
             () = stopped(&mut stop) => return Ok(Summary::default()),
             claimed = claiming => claimed?,
         };
         match claimed {
-            Some(flow) => break flow,
+            Some(worker) => break worker,
             None => tracing::info!("the progress changed while this start looked at it; looking again"),
         }
     };
-    let result = match flow.run().await {
+    let result = match worker.run().await {
         // What is being committed ends; the rows that were looked into are read again.
-        Err(Error::Operator(rowmill_operators::Error::Interrupted)) => flow.wait_idle().await.map(drop),
+        Err(Error::Operator(rowmill_operators::Error::Interrupted)) => worker.wait_idle().await.map(drop),
         result => result,
     };
-    flow.publish();
-    if let Some(position) = &flow.now.position {
-        flow.witness.write(flow.commits_before + flow.now.epochs, position);
+    worker.publish();
+    if let Some(position) = &worker.now.position {
+        worker.last_seen.write(worker.commits_before + worker.now.epochs, position);
     }
     if let Err(error) = &result {
-        flow.record_stop(error).await;
+        worker.record_stop(error).await;
     }
     result?;
-    Ok(flow.summary())
+    Ok(worker.summary())
 }
 
 type Starting<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
-pub(super) struct Flow {
+pub(super) struct Worker {
     pub(super) plan: Arc<Plan>,
     pub(super) prepared: Prepared,
     committer: Committer,
@@ -213,7 +213,7 @@ pub(super) struct Flow {
     /// Where `--until-caught-up` ends.
     goal: Option<Position>,
     pub(super) stop: watch::Receiver<bool>,
-    witness: Witness,
+    last_seen: LastSeen,
     /// Commits of earlier runs.
     commits_before: u64,
     status: watch::Sender<Status>,
@@ -255,7 +255,7 @@ pub(super) enum Ended {
     Stopped,
 }
 
-impl Flow {
+impl Worker {
     async fn run(&mut self) -> Result<(), Error> {
         let beginning = self.beginning.take();
         let replay = self.replay.take();
@@ -368,7 +368,7 @@ impl Flow {
         self.now.rows_deleted += committed.rows_deleted;
         self.now.retries += committed.retries;
         let position = self.handed.to_string();
-        self.witness.note(self.commits_before + self.now.epochs, &position);
+        self.last_seen.note(self.commits_before + self.now.epochs, &position);
         self.now.position = Some(position);
         self.freshness.committed(about.as_of);
         self.publish();
@@ -388,7 +388,7 @@ impl Flow {
 
     fn publish(&mut self) {
         self.freshness.published(&mut self.now);
-        self.now.steps = super::source::meters(&self.prepared.tables);
+        self.now.steps = crate::source::meters(&self.prepared.tables);
         self.now.aggregates = self.aggregates();
         if let Some(taken) = self.checkpointer.as_ref().and_then(|checkpointer| checkpointer.last.as_ref()) {
             self.now.state_bytes = taken.bytes;

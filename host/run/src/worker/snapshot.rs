@@ -6,14 +6,14 @@ use rowmill_change::Op;
 use rowmill_mysql::snapshot::{Snapshot, SnapshotBatch, SnapshotProgress};
 
 use super::absorb::meanwhile;
-use super::{Ended, Flow, POSITION_INTERVAL, claim, micros_now, stopped};
+use super::{Ended, POSITION_INTERVAL, Worker, claim, micros_now, stopped};
+use crate::epoch::Close;
 use crate::error::Error;
-use crate::pipeline::epoch::Close;
 use crate::status::Phase;
 use rowmill_operators as chain;
 use rowmill_plan::Mode;
 
-impl Flow {
+impl Worker {
     /// Reads what is missing of the snapshot and commits it.
     pub(super) async fn read_snapshot(&mut self) -> Result<Ended, Error> {
         let mut snapshot = self.begun.take().ok_or_else(|| Error::internal("no snapshot to read"))?;

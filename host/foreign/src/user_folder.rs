@@ -1,0 +1,53 @@
+//! Where the user lets programs keep files (XDG Base Directory Specification).
+
+use std::path::PathBuf;
+
+/// What a file is to its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserFolder {
+    /// It can be made again: `$XDG_CACHE_HOME`, else `~/.cache`.
+    Cache,
+    /// It outlives the process: `$XDG_STATE_HOME`, else `~/.local/state`.
+    State,
+}
+
+impl UserFolder {
+    /// rowmill's folder of that kind, which need not exist; none for a user without a home. A variable that names no
+    /// absolute path is ignored, as the specification says.
+    #[must_use]
+    pub fn path(self) -> Option<PathBuf> {
+        self.among(|name| std::env::var_os(name).map(PathBuf::from))
+    }
+
+    fn among(self, variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+        let (name, below_home) = match self {
+            Self::Cache => ("XDG_CACHE_HOME", ".cache"),
+            Self::State => ("XDG_STATE_HOME", ".local/state"),
+        };
+        let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());
+        let base = absolute(name).or_else(|| absolute("HOME").map(|home| home.join(below_home)))?;
+        Some(base.join("rowmill"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_counts_if_it_is_an_absolute_path() {
+        let folder = |kind: UserFolder, state: &str, home: &str| {
+            let variable = |name: &str| match name {
+                "XDG_STATE_HOME" => Some(PathBuf::from(state)),
+                "HOME" => Some(PathBuf::from(home)),
+                _ => None,
+            };
+            kind.among(variable).map(|path| path.display().to_string())
+        };
+        assert_eq!(folder(UserFolder::State, "/s", "/h").as_deref(), Some("/s/rowmill"));
+        assert_eq!(folder(UserFolder::State, "s", "/h").as_deref(), Some("/h/.local/state/rowmill"));
+        assert_eq!(folder(UserFolder::State, "", "/h").as_deref(), Some("/h/.local/state/rowmill"));
+        assert_eq!(folder(UserFolder::Cache, "/s", "/h").as_deref(), Some("/h/.cache/rowmill"));
+        assert_eq!(folder(UserFolder::Cache, "/s", ""), None);
+    }
+}
