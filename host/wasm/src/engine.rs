@@ -192,8 +192,10 @@ pub(crate) fn base() -> Config {
         .wasm_component_model(true)
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(FIBER_STACK_BYTES)
-        // A tenth of what is compiled, kept and checked at each start, for offsets in backtraces that nobody is shown.
-        .generate_address_map(false);
+        // A seventh of what is compiled, kept, and checked at each start: for offsets in backtraces, which nobody is
+        // shown, and for other unwinders than the engine's own.
+        .generate_address_map(false)
+        .native_unwind_info(false);
     config
 }
 
