@@ -133,7 +133,7 @@ fn ignored(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<String>
 fn table_pattern(name: &str) -> Option<Problem> {
     let wrong = |found: &str| {
         Some(
-            Problem::configuration(format!("{name:?} is no table name or pattern"))
+            Problem::configuration(format!("{name:?} is not a table name or pattern"))
                 .found(found)
                 .needed("table, db.table, or a pattern with * and ? such as \"orders_*\""),
         )

@@ -33,7 +33,7 @@ pub(super) fn url(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Secr
         None => Some(secret),
         Some(found) => {
             reader.report(
-                Problem::configuration(format!("{} is no mysql:// URL", dotted(at)))
+                Problem::configuration(format!("{} is not a mysql:// URL", dotted(at)))
                     .at(at)
                     .found(found)
                     .needed(URL.what),

@@ -87,7 +87,7 @@ fn a_date_that_is_none_is_no_null() {
         workspace.verify();
         for (column, zero) in [("d", "0000-00-00"), ("d", "2024-00-10"), ("at", "0000-00-00"), ("ts", "0000-00-00")] {
             workspace.target_sql(&format!("SET sql_mode = ''; UPDATE `out` SET {column} = '{zero}' WHERE id = 1"));
-            expect(&workspace.run(&["verify", "pipeline.yaml"]), 4, &["1 keys differ", "id=1"]);
+            expect(&workspace.run(&["verify", "pipeline.yaml"]), 4, &["1 key differs", "id=1"]);
             workspace.target_sql(&format!("UPDATE `out` SET {column} = NULL WHERE id = 1"));
         }
         workspace.verify();

@@ -40,7 +40,7 @@
 //! - Zero dates (`0000-00-00`, `2024-00-10`) are NULL.
 //!
 //! Where MariaDB differs from MySQL is in `varies`.
-
+#![allow(clippy::mod_module_files, reason = "file names are in the bytes, whose digest plans are known by")]
 mod bind;
 mod collation;
 mod columns;

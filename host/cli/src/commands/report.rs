@@ -270,7 +270,8 @@ pub(super) fn verify(report: &VerifyReport) -> String {
             Printable(&report.position)
         );
     }
-    let mut out = format!("{} keys differ at {}:", report.differing, Printable(&report.position));
+    let differ = if report.differing == 1 { "key differs" } else { "keys differ" };
+    let mut out = format!("{} {differ} at {}:", report.differing, Printable(&report.position));
     let kinds = [(report.missing, "missing"), (report.extra, "extra"), (report.different, "different")];
     let kinds: Vec<String> =
         kinds.iter().filter(|(keys, _)| *keys > 0).map(|(keys, kind)| format!("{} {kind}", grouped(*keys))).collect();

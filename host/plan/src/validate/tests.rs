@@ -123,7 +123,7 @@ fn tables_have_targets_of_their_own() {
     plan.sink.table = Some("${table}_clean".to_owned());
     assert_eq!(found(&plan), []);
     plan.sink.table = Some("a.b".to_owned());
-    refused(&plan, "/sink/table", "\"a.b\" is no table name");
+    refused(&plan, "/sink/table", "\"a.b\" is not a table name");
     plan.sink.table = None;
     plan.source.tables = names(&["orders", "orders"]);
     refused(&plan, "/source/tables/1", "table orders is listed twice");

@@ -175,7 +175,7 @@ fn urls_are_checked_without_being_shown() {
         let text = changed("url: mysql://writer@127.0.0.1:3307/mart", &format!("url: {url}"));
         let lines = problems(&text);
         assert_eq!(lines.len(), 1);
-        assert!(lines[0].starts_with("22:8: sink.url is no mysql:// URL; found "), "{lines:?}");
+        assert!(lines[0].starts_with("22:8: sink.url is not a mysql:// URL; found "), "{lines:?}");
         assert!(lines[0].contains(found), "{lines:?}");
         assert!(!lines[0].contains("hunter2"), "{lines:?}");
     }

@@ -25,6 +25,7 @@ mod changelog;
 mod checkpoint;
 mod distinct;
 mod entries;
+mod event_time;
 mod everything;
 mod expiry;
 mod groups;
@@ -33,18 +34,16 @@ mod late;
 mod record;
 mod session;
 pub mod state;
+mod status;
 mod table;
 pub mod window;
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::RangeInclusive;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array, ArrayRef, BooleanArray, TimestampMicrosecondArray, UInt32Array};
+use arrow_array::{Array, ArrayRef, TimestampMicrosecondArray, UInt32Array};
 use arrow_buffer::BooleanBuffer;
 use arrow_row::{RowConverter, SortField};
-use arrow_schema::{DataType, SchemaRef, TimeUnit};
+use arrow_schema::SchemaRef;
 use rowmill_change::Op;
 use rowmill_state::Writes;
 
@@ -52,6 +51,7 @@ pub use call::{ArgSource, Call};
 pub(crate) use changelog::Changelog;
 pub use checkpoint::AggregateState;
 pub use distinct::Pairs;
+use event_time::event_times;
 pub use everything::Cursor;
 use expiry::Expiry;
 pub use groups::{GROUPS_PER_WRITE, Groups};
@@ -61,18 +61,13 @@ use session::Sessions;
 use window::{Span, Time, Windowing};
 
 use crate::error::Error;
-use crate::status::AggregateStatus;
 use crate::step::{CallContext, Failure, Frame, Map};
 use groups::Results;
-use rowmill_plan::{Emit, Late, OnError};
+use rowmill_plan::{Emit, OnError};
 use table::Table;
 
 /// Rows handled at once, after windows have multiplied them.
 const ROWS_AT_ONCE: usize = 8_192;
-
-/// Rows that are out are told to `verify` through the target's progress up to this number, 8 KiB of text.
-/// Above it, `verify` says that it can't compare.
-const OUT_ROWS_TOLD: usize = 256;
 
 /// What becomes of the changes of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -287,29 +282,6 @@ impl Aggregate {
         Ok(())
     }
 
-    /// Takes out the rows without an event time, and those whose windows the target can't hold.
-    fn with_event_time(&self, frame: Frame, on: usize, failures: &mut Vec<Failure>) -> Result<Frame, Error> {
-        let Some(windowing) = &self.windowing else { return Ok(frame) };
-        let times = event_times(&frame.columns[on])?;
-        let fits = |row: usize| times.is_valid(row) && windowing.fits(times.value(row));
-        let keep: BooleanBuffer = (0..frame.rows).map(fits).collect();
-        if keep.count_set_bits() == frame.rows {
-            return Ok(frame);
-        }
-        let failure = |row: usize| {
-            let (code, what) = match times.is_null(row) {
-                true => ("no-event-time", "is NULL"),
-                false => {
-                    ("window-out-of-range", "has a window that begins or ends beyond what the target's column holds")
-                }
-            };
-            let message = format!("the event time {} {what}", self.output_name(on));
-            Failure { origin: frame.origin(row), code: code.to_owned(), message, function: self.id.clone() }
-        };
-        failures.extend((0..frame.rows).filter(|&row| !keep.value(row)).map(failure));
-        Ok(frame.retain(&BooleanArray::new(keep, None))?)
-    }
-
     fn output_name(&self, on: usize) -> String {
         self.by
             .iter()
@@ -479,98 +451,6 @@ impl Aggregate {
         Ok(())
     }
 
-    /// The snapshot is complete: from now on there is a watermark.
-    pub fn complete_snapshot(&mut self) {
-        if let Some(windowing) = &mut self.windowing {
-            windowing.watermark.start();
-        }
-    }
-
-    /// The target holds no windows outside of this range.
-    pub fn narrow_windows(&mut self, range: &RangeInclusive<Time>) {
-        if let Some(windowing) = &mut self.windowing {
-            windowing.narrow(range);
-        }
-    }
-
-    /// After how long without changes event time goes on by itself.
-    pub fn idle(&self) -> Option<std::time::Duration> {
-        self.windowing.as_ref().and_then(|windowing| windowing.idle)
-    }
-
-    /// Event time goes on without changes.
-    pub fn let_time_pass(&mut self, passed: std::time::Duration) {
-        if let Some(windowing) = self.windowing.as_mut().filter(|windowing| windowing.idle.is_some()) {
-            windowing.watermark.idle(passed);
-        }
-    }
-
-    /// Takes over event time as it was stored with the target's position. Answers whether it moved.
-    pub fn reach_stored(&mut self, stored: &AggregateStatus) -> bool {
-        match (&mut self.windowing, &stored.event_time) {
-            (Some(windowing), Some(stored)) => windowing.watermark.reach(stored),
-            _ => false,
-        }
-    }
-
-    /// The gap of sessions.
-    pub fn gap(&self) -> Option<Time> {
-        self.windowing.as_ref().and_then(|windowing| windowing.assigner.gap())
-    }
-
-    /// Leaves out the rows that a stored status says are out; false if it doesn't say which.
-    pub fn leave_out(&mut self, stored: &AggregateStatus) -> bool {
-        let Some(outsiders) = self.outsiders.as_mut().filter(|_| stored.out > 0) else { return true };
-        let rows = stored.out_rows.iter().map(|row| u128::from_str_radix(row, 16).map(u128::to_be_bytes));
-        let Ok(rows) = rows.collect::<Result<Vec<_>, _>>() else { return false };
-        outsiders.put_out(&rows);
-        rows.len() as u64 == stored.out
-    }
-
-    /// What late rows do, if there is a window.
-    pub fn late_policy(&self) -> Option<Late> {
-        self.windowing.as_ref().map(|windowing| windowing.late)
-    }
-
-    /// The watermark that a stored status stands for.
-    pub fn watermark_of(&self, stored: &AggregateStatus) -> Option<Time> {
-        let windowing = self.windowing.as_ref()?;
-        Some(windowing.watermark_at(stored.event_time.as_ref()?))
-    }
-
-    /// How it is.
-    pub fn status(&self, table: &str) -> AggregateStatus {
-        let watermark = self.windowing.as_ref().map(Windowing::watermark).filter(|at| *at > Time::MIN);
-        let shown = |at: Time| {
-            let column = TimestampMicrosecondArray::from(vec![at]);
-            arrow_cast::display::array_value_to_string(&column, 0).unwrap_or_else(|_| at.to_string())
-        };
-        AggregateStatus {
-            table: table.to_owned(),
-            step: self.id.clone(),
-            groups: self.groups.total,
-            groups_in_memory: self.groups.entries.table.len() as u64,
-            memory: self.groups.bytes() as u64,
-            evicted: self.groups.evicted,
-            watermark: watermark.map(shown),
-            late: self.windowing.as_ref().map_or(0, |windowing| windowing.watermark.late),
-            expired: self.expired,
-            out: self.outsiders.as_ref().map_or(0, Outsiders::len) as u64,
-            out_rows: self.out_rows(),
-            event_time: self.windowing.as_ref().map(|windowing| windowing.watermark),
-        }
-    }
-
-    /// The rows that are out, if they are few enough to be told.
-    fn out_rows(&self) -> Vec<String> {
-        let Some(outsiders) = &self.outsiders else { return Vec::new() };
-        if outsiders.len() > OUT_ROWS_TOLD {
-            return Vec::new();
-        }
-        let hex = |row: &[u8]| row.iter().map(|byte| format!("{byte:02x}")).collect();
-        outsiders.rows().map(hex).collect()
-    }
-
     /// Whether groups have to leave the memory before more rows come.
     pub fn is_full(&self) -> bool {
         self.groups.is_full()
@@ -591,17 +471,5 @@ impl Aggregate {
             !slots.is_empty()
         });
         Ok(())
-    }
-}
-
-/// µs since 1970 of a DATE, DATETIME or TIMESTAMP column.
-fn event_times(column: &ArrayRef) -> Result<TimestampMicrosecondArray, Error> {
-    let plain = DataType::Timestamp(TimeUnit::Microsecond, None);
-    match column.data_type() {
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            let times = column.as_primitive::<TimestampMicrosecondType>();
-            Ok(TimestampMicrosecondArray::new(times.values().clone(), times.nulls().cloned()))
-        }
-        _ => Ok(arrow_cast::cast(column, &plain)?.as_primitive::<TimestampMicrosecondType>().clone()),
     }
 }

@@ -8,6 +8,7 @@
 //! would stop the whole statement, or bend the value without a word.
 
 mod cell;
+mod characters;
 mod digits;
 mod json;
 mod number;

@@ -142,7 +142,7 @@ fn tables(source: &Source, problems: &mut Vec<Problem>) {
 fn target(sink: &Sink, source: Option<&Source>) -> Option<Problem> {
     let table = sink.table.as_deref()?;
     if !is_table_name(&table.replace(TABLE, "t")) {
-        let problem = Problem::configuration(format!("{table:?} is no table name")).at("/sink/table");
+        let problem = Problem::configuration(format!("{table:?} is not a table name")).at("/sink/table");
         return Some(problem.needed("a table name of 1 to 64 characters"));
     }
     let several = source.is_some_and(|source| source.tables.len() > 1);

@@ -237,5 +237,5 @@ pub(crate) fn columns(kind: Kind) -> (Vec<Field>, Vec<ArrayRef>) {
 
 /// One per line; lines that begin with `#` are comments.
 pub(crate) fn expressions() -> impl Iterator<Item = &'static str> {
-    include_str!("expressions.sql").lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+    include_str!("data/expressions.sql").lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
