@@ -4,8 +4,7 @@
 
 use crate::error::Error;
 use crate::status::StepMeter;
-use rowmill_bind::Environment;
-use rowmill_bind::{BoundTable, bind};
+use rowmill_bind::{BoundTable, Environment, bind};
 use rowmill_change::{ChangeBatch, Definition, Position};
 use rowmill_operators::Changes;
 use rowmill_operators::Progress;
