@@ -11,8 +11,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rowmill_bind::Environment;
-use rowmill_change::{ChangeBatch, Position, TableName};
-use rowmill_mysql::binlog::{ChangeEvent, Changes, ChangesOptions, Images, TableRead, current_position};
+use rowmill_change::{ChangeBatch, ChangeEvent, Position, TableName};
+use rowmill_mysql::binlog::{Changes, ChangesOptions, Images, TableRead, current_position};
 use rowmill_mysql::{Endpoint, Identity, TableDef, endpoint, table};
 use rowmill_plan::Plan;
 use rowmill_run::bench::Steps;

@@ -10,9 +10,9 @@ use futures_util::StreamExt;
 use mysql_async::binlog::events::{Event, EventData, TableMapEvent};
 use mysql_async::prelude::Queryable;
 use mysql_async::{BinlogStream, BinlogStreamRequest, Conn};
-use rowmill_change::{Position, TableName};
+use rowmill_change::{ChangeEvent, Position, TableName};
 use rowmill_mysql::binlog::{
-    ChangeEvent, Changes, ChangesOptions, Charsets, Decoder, Images, TableRead, ZeroDates, current_position,
+    Changes, ChangesOptions, Charsets, Decoder, Images, TableRead, ZeroDates, current_position,
 };
 use rowmill_mysql::{Endpoint, endpoint, table};
 

@@ -88,3 +88,29 @@ fn no_crate_depends_on_what_it_must_not_know() {
         assert!(graph.way(from, to).is_some(), "{from} reaches {to}");
     }
 }
+
+#[test]
+fn a_run_asks_only_its_clock_for_the_time() {
+    // What shows a status or lists savepoints is beside the run; the streams are its test.
+    let beside = ["clock.rs", "status.rs", "savepoint.rs", "streams.rs", "streams"];
+    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../host/run/src"))];
+    let mut read = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if beside.iter().any(|name| path.ends_with(name)) {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            read += 1;
+            let text = std::fs::read_to_string(&path).unwrap();
+            for asks in ["Instant::now", "SystemTime::now", ".elapsed()"] {
+                assert!(!text.contains(asks), "{} asks {asks}", path.display());
+            }
+        }
+    }
+    assert!(read > 20, "{read} files");
+}

@@ -15,7 +15,7 @@ mod show;
 use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
-use rowmill_change::{Definition, Holds, TableName, Target};
+use rowmill_change::{Definition, Holds, TableName, TargetTable};
 use rowmill_collation::Rule;
 
 use rowmill_operators::aggregate::keys::{self, Keys};
@@ -41,7 +41,7 @@ pub struct BoundTable {
     /// What its rows go through.
     pub flow: Dataflow,
     /// Where they go.
-    pub target: Target,
+    pub target: TargetTable,
     /// Columns of the source table that make the key of its rows, without an aggregate in the order of
     /// the target's key.
     pub key: Vec<usize>,
@@ -196,7 +196,7 @@ async fn bind_table(
         hash = Some(keys.map_err(|(_, message)| vec![Problem::configuration(message).at("/sink/key")])?);
     }
     let schema = Arc::new(Schema::new(fields));
-    let target = Target { table: name, schema, key: target_key, ordinality: key.ordinality };
+    let target = TargetTable { table: name, schema, key: target_key, ordinality: key.ordinality };
     if plan.source.url.expose() == plan.sink.url.expose() && target.table == *table.name() {
         return Err(vec![
             Problem::configuration("the target is the source table itself")

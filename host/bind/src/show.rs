@@ -1,7 +1,7 @@
 //! The bound plan for people and tools: what `rowmill plan` prints.
 
 use arrow_schema::Field;
-use rowmill_change::{Definition, Target};
+use rowmill_change::{Definition, TargetTable};
 use rowmill_wasm::Signature;
 use serde::Serialize;
 
@@ -174,7 +174,7 @@ impl CallView {
 }
 
 impl TableView {
-    pub(crate) fn new(source: &dyn Definition, target: &Target, steps: Vec<StepView>) -> Self {
+    pub(crate) fn new(source: &dyn Definition, target: &TargetTable, steps: Vec<StepView>) -> Self {
         Self {
             source: source.name().to_string(),
             columns: source.schema().fields().iter().map(|field| ColumnView::new(field)).collect(),

@@ -6,22 +6,32 @@
 
 mod batch;
 mod definition;
+mod edge;
+mod epoch;
+mod event;
 mod facts;
 mod holds;
 mod key_hash;
 mod position;
+mod snapshot;
 mod sql_type;
+mod standing;
 mod table_name;
 mod witness;
 mod write;
 
 pub use batch::{ChangeBatch, Op};
 pub use definition::Definition;
+pub use edge::{Answer, ChangeStream, SnapshotStream, Source, Target};
+pub use epoch::{Committed, Epoch, ProgressUpdate, Removal};
+pub use event::ChangeEvent;
 pub use facts::{WrongFact, check_facts, check_name};
 pub use holds::{Holds, Unholdable};
 pub use key_hash::{INVISIBLE, KEY_HASH, KEY_HASH_BYTES, is_key_hash, key_hash_field};
 pub use position::{Position, file_number};
+pub use snapshot::{Key, KeyRange, SnapshotBatch, SnapshotProgress, TableProgress};
 pub use sql_type::{Geometry, Sign, Size, SqlType, TYPE_BYTES_MAX};
+pub use standing::Standing;
 pub use table_name::{TableName, quote};
 pub use witness::{Mark, Witness};
-pub use write::{Target, Write};
+pub use write::{TargetTable, Write};

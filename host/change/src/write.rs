@@ -7,7 +7,7 @@ use crate::TableName;
 
 /// One target table and what is written to it.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct TargetTable {
     /// The table.
     pub table: TableName,
     /// All columns that are written, with MySQL's facts as field metadata.
@@ -18,7 +18,7 @@ pub struct Target {
     pub ordinality: Option<usize>,
 }
 
-impl Target {
+impl TargetTable {
     /// The key's columns without `ordinality`: what an event names.
     pub fn event_key(&self) -> Vec<usize> {
         self.key.iter().copied().filter(|&i| Some(i) != self.ordinality).collect()
@@ -36,7 +36,7 @@ pub struct Write {
     /// Index into the targets.
     pub target: usize,
     /// The key's columns without `ordinality`, one value per event: in the order of
-    /// [`Target::event_key`], of exactly the Arrow types of those fields of the target's schema
+    /// [`TargetTable::event_key`], of exactly the Arrow types of those fields of the target's schema
     /// (nothing is cast), and spelled as the rows to be found were written. NULL is a value like
     /// any other where the target can hold it, since rows are then found by a hash.
     pub keys: Vec<ArrayRef>,

@@ -14,6 +14,7 @@ pub mod binlog;
 mod charset;
 mod column;
 mod connection;
+mod edges;
 pub mod endpoint;
 pub mod error;
 mod liveness;
@@ -25,6 +26,7 @@ mod statement;
 pub mod table;
 
 pub use connection::Conn;
+pub use edges::TableSource;
 pub use endpoint::{Endpoint, Flavor, Identity, SslMode, TlsDiffers};
 pub use error::{ANEW, Error, Fault, Problem, Result};
 pub use liveness::PATIENCE;

@@ -51,16 +51,14 @@ use std::sync::Arc;
 
 use crate::endpoint::{Conn, Endpoint};
 use crate::error::{Problem, Result};
-use crate::snapshot::SnapshotProgress;
 
 pub use hold::TargetHolds;
 pub use key_hash::KeyHasher;
 pub use progress::{Progress, Stopped};
-pub use remove::Removal;
 pub use reset::{Kept, Reset, TargetNames, Why, abandoned, reset, tables_read};
 
 use compact::Keys;
-use rowmill_change::{Position, TableName, Target, Write};
+use rowmill_change::{Committed, Epoch, Position, TableName, TargetTable};
 use session::Session;
 use shape::Shape;
 
@@ -107,64 +105,11 @@ pub struct SinkOptions {
     pub create: bool,
 }
 
-/// The work between two barriers: committed as one, or not at all.
-#[derive(Debug, Clone, Default)]
-pub struct Epoch {
-    /// Changes, in order; several writes may name the same target.
-    pub writes: Vec<Write>,
-    /// Rows that no event names, deleted before anything is written.
-    pub removals: Vec<Removal>,
-    /// The progress that these changes complete.
-    pub progress: ProgressUpdate,
-}
-
-/// The progress after an epoch.
-#[derive(Debug, Clone, Default)]
-pub struct ProgressUpdate {
-    /// Where the stream is now; `None` leaves the stored position.
-    pub position: Option<Position>,
-    /// What is done of the snapshot; `None` once it is complete.
-    pub snapshot: Option<SnapshotProgress>,
-    /// The position at which the target is consistent again after a resumed snapshot; `None` if it is.
-    pub converge_until: Option<Position>,
-    /// The target may hold rows of a later source state: a snapshot is being read, or the stream has
-    /// not passed its last reader yet. Also true in the epoch with which that ends.
-    pub converging: bool,
-    /// The target shows the source as of this moment, in µs since 1970; `None` leaves the stored one.
-    pub as_of: Option<i64>,
-    /// What aggregate steps keep with the position, stored as it is; `None` leaves the stored one.
-    pub aggregates: Option<serde_json::Value>,
-    /// A rebuild ends with this epoch: the target holds what the pipeline makes, and nothing else but rows that
-    /// were left.
-    pub rebuilt: bool,
-    /// It left rows that the source does not give.
-    pub extras_left: bool,
-    /// Rows read from the source, added to the stored count.
-    pub rows_in: u64,
-    /// Rows skipped because of errors, added to the stored count.
-    pub skipped: u64,
-    /// Source transactions that were cut in parts, added to the stored count.
-    pub split_transactions: u64,
-}
-
-/// What a commit did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Committed {
-    /// Rows upserted.
-    pub rows_written: u64,
-    /// Rows that were there and are deleted (those deleted only to be written anew included).
-    pub rows_deleted: u64,
-    /// `LOAD DATA` was used for at least one table.
-    pub bulk: bool,
-    /// How often it was tried again.
-    pub retries: u64,
-}
-
 /// The target of a running pipeline. There is one per pipeline: see [`Sink::claim`].
 #[derive(Debug)]
 pub struct Sink {
     options: SinkOptions,
-    targets: Vec<Target>,
+    targets: Vec<TargetTable>,
     shapes: Vec<Arc<Shape>>,
     /// One per target: makes the bytes by which keys are compared.
     keys: Vec<Keys>,
@@ -192,7 +137,7 @@ pub enum Takeover {
     ///
     /// The incarnation is a new one, so that old state folders don't match. Rows of the targets stay; the
     /// counts of rows and commits go on. [`Progress::rebuilding`] is true until an epoch with
-    /// [`ProgressUpdate::rebuilt`] is committed, whatever happens in between.
+    /// [`ProgressUpdate::rebuilt`](rowmill_change::ProgressUpdate::rebuilt) is committed, whatever happens in between.
     StartOver {
         /// Kept as [`Progress::delete_extra`] until then.
         delete_extra: bool,
@@ -235,7 +180,7 @@ impl Sink {
     ///
     /// On a first start a target that holds rows is a problem too, unless they may be kept; on one that goes on
     /// from a stored position a target that is missing.
-    pub async fn check(options: &SinkOptions, targets: &[Target], held: Held) -> Result<Vec<Problem>> {
+    pub async fn check(options: &SinkOptions, targets: &[TargetTable], held: Held) -> Result<Vec<Problem>> {
         check::check(options, targets, held).await
     }
 
@@ -256,7 +201,7 @@ impl Sink {
     /// [`Check`](Self::check) a start that starts over with [`Held::Anything`].
     pub async fn take_over(
         options: SinkOptions,
-        targets: Vec<Target>,
+        targets: Vec<TargetTable>,
         first: Progress,
         takeover: Takeover,
         expected: &Expected,
@@ -265,12 +210,12 @@ impl Sink {
     }
 
     /// [Takes over](Self::take_over) whatever is there, and goes on from it.
-    pub async fn claim(options: SinkOptions, targets: Vec<Target>, first: Progress) -> Result<(Sink, Progress)> {
+    pub async fn claim(options: SinkOptions, targets: Vec<TargetTable>, first: Progress) -> Result<(Sink, Progress)> {
         claim::whatever(options, targets, first, Takeover::GoOn).await
     }
 
     /// [Takes over](Self::take_over) whatever is there, and starts it over.
-    pub async fn rebuild(options: SinkOptions, targets: Vec<Target>, first: Progress) -> Result<(Sink, Progress)> {
+    pub async fn rebuild(options: SinkOptions, targets: Vec<TargetTable>, first: Progress) -> Result<(Sink, Progress)> {
         claim::whatever(options, targets, first, Takeover::StartOver { delete_extra: false }).await
     }
 
@@ -300,7 +245,7 @@ impl Sink {
     }
 
     /// The targets it was claimed with.
-    pub fn targets(&self) -> &[Target] {
+    pub fn targets(&self) -> &[TargetTable] {
         &self.targets
     }
 

@@ -19,9 +19,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_array::RecordBatch;
 use rand::Rng;
-use rowmill_change::Position;
+use rowmill_change::{KeyRange, Position, SnapshotBatch, SnapshotProgress};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
@@ -33,12 +32,10 @@ use crate::statement::Statement;
 use crate::table::{TableDef, read_definition};
 
 mod keys;
-mod progress;
 mod read;
 mod scan;
 
 pub use crate::binlog::ZeroDates;
-pub use progress::{Key, Range, SnapshotProgress, TableProgress};
 pub use scan::{KeyScan, ScannedRows, begin_consistent_read, scan};
 
 /// Seconds that one attempt waits for the lock, with all new writers queued behind it. Half makes
@@ -82,17 +79,6 @@ impl SnapshotOptions {
             zero_dates: ZeroDates::Null,
         }
     }
-}
-
-/// Rows of one table, and the range of its key that they complete.
-#[derive(Debug)]
-pub struct SnapshotBatch {
-    /// Index into the tables.
-    pub table: usize,
-    /// The rows, in key order; none where a range turned out to be empty.
-    pub rows: RecordBatch,
-    /// What is complete once these rows are stored: give it to [`SnapshotProgress::finish`].
-    pub range: Range,
 }
 
 /// A snapshot that is being read. Dropping it ends its sessions.
@@ -181,7 +167,7 @@ impl Snapshot {
             return Err(Error::internal("the snapshot's progress is of other tables"));
         }
         let tables = Arc::new(defs.iter().map(read::Table::new).collect::<Result<Vec<_>>>()?);
-        let missing: Vec<Range> = (0..defs.len()).flat_map(|i| progress.gaps(i)).collect();
+        let missing: Vec<KeyRange> = (0..defs.len()).flat_map(|i| progress.gaps(i)).collect();
         let (batch_sender, batches) = mpsc::channel(BATCHES_WAITING);
         let (chunk_sender, chunks) = mpsc::channel(options.readers.max(1));
         let chunks = Arc::new(Mutex::new(chunks));

@@ -48,6 +48,6 @@ impl Steps {
     /// What the components' calls have cost.
     #[must_use]
     pub fn meters(&self) -> Vec<StepMeter> {
-        crate::source::meters(std::slice::from_ref(&self.table))
+        crate::meters::meters(std::slice::from_ref(&self.table))
     }
 }

@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::manifest::{About, Manifest};
+use crate::clock::Clock;
 use crate::error::Error;
 use rowmill_bind::BoundTable;
 use rowmill_operators::aggregate::GROUPS_PER_WRITE as RECORDS_PER_WRITE;
@@ -30,14 +31,31 @@ use rowmill_operators::aggregate::state::State;
 const INTERVAL: Duration = Duration::from_secs(10);
 /// Entries captured between two batches, as many as one call of a component takes: some milliseconds of
 /// work, by which a change can be late.
-pub(crate) const PIECE: usize = 8_192;
+const PIECE: usize = 8_192;
 /// Pieces that wait for the disk.
 const PIECES_WAITING: usize = 4;
+
+/// How often, and how much at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// From the beginning of one to that of the next.
+    pub(crate) interval: Duration,
+    /// Entries captured between two batches.
+    pub(crate) piece: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { interval: INTERVAL, piece: PIECE }
+    }
+}
 
 /// Takes checkpoints, one at a time.
 pub(crate) struct Checkpointer {
     state: State,
     about: About,
+    pace: Pace,
+    clock: Clock,
     phase: Phase,
     begun: Instant,
     /// The newest checkpoint of this run.
@@ -74,24 +92,18 @@ struct Pending {
 }
 
 impl Checkpointer {
-    pub(crate) fn new(state: State, about: About) -> Self {
-        Self { state, about, phase: Phase::Idle, begun: Instant::now(), last: None }
+    pub(crate) fn new(state: State, about: About, pace: Pace, clock: Clock) -> Self {
+        Self { state, about, pace, begun: clock.now(), clock, phase: Phase::Idle, last: None }
     }
 
     /// Whether one should begin.
     pub(crate) fn is_due(&self) -> bool {
-        matches!(self.phase, Phase::Idle) && self.begun.elapsed() >= INTERVAL
+        matches!(self.phase, Phase::Idle) && self.clock.since(self.begun) >= self.pace.interval
     }
 
     /// Whether one is under way.
     pub(crate) fn is_busy(&self) -> bool {
         !matches!(self.phase, Phase::Idle)
-    }
-
-    /// Whether one is being committed.
-    #[cfg(test)]
-    pub(crate) fn is_committing(&self) -> bool {
-        matches!(self.phase, Phase::Committing(..))
     }
 
     /// Whether there is something to capture right now.
@@ -121,7 +133,7 @@ impl Checkpointer {
             state.write(gathered.take()).await?;
             Ok(())
         });
-        self.begun = Instant::now();
+        self.begun = self.clock.now();
         self.phase = Phase::Capturing(Box::new(Pending {
             manifest,
             covered_by,
@@ -133,8 +145,8 @@ impl Checkpointer {
         }));
     }
 
-    /// Captures up to `most` entries, if the disk keeps up.
-    pub(crate) async fn capture(&mut self, tables: &mut [BoundTable], most: usize) -> Result<(), Error> {
+    /// Captures a piece, if the disk keeps up.
+    async fn capture(&mut self, tables: &mut [BoundTable]) -> Result<(), Error> {
         let Phase::Capturing(pending) = &mut self.phase else { return Ok(()) };
         if !pending.send()? || pending.complete {
             return Ok(());
@@ -142,7 +154,7 @@ impl Checkpointer {
         let mut piece = Vec::new();
         pending.complete = true;
         for aggregate in tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()) {
-            let captured = aggregate.capture(most).await?;
+            let captured = aggregate.capture(self.pace.piece).await?;
             piece.extend(captured.writes);
             pending.complete &= captured.complete;
         }
@@ -152,8 +164,8 @@ impl Checkpointer {
     }
 
     /// Goes on as far as it can without waiting. `commits`: what the sink has committed by now.
-    pub(crate) async fn advance(&mut self, tables: &mut [BoundTable], commits: u64, most: usize) -> Result<(), Error> {
-        self.capture(tables, most).await?;
+    pub(crate) async fn advance(&mut self, tables: &mut [BoundTable], commits: u64) -> Result<(), Error> {
+        self.capture(tables).await?;
         match std::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Capturing(pending)
                 if pending.complete && pending.held.is_none() && commits >= pending.covered_by =>
@@ -187,9 +199,9 @@ impl Checkpointer {
         let joined = task.await;
         if let Phase::Committing(pending, _) = std::mem::replace(&mut self.phase, Phase::Idle) {
             let bytes = joined.map_err(|error| Error::internal(format!("the checkpoint task ended: {error}")))??;
-            let took = self.begun.elapsed();
+            let took = self.clock.since(self.begun);
             tracing::debug!(position = %pending.manifest.position, took_ms = took.as_millis() as u64, "checkpoint");
-            self.last = Some(Taken { position: pending.manifest.position, at: SystemTime::now(), took, bytes });
+            self.last = Some(Taken { position: pending.manifest.position, at: self.clock.moment(), took, bytes });
         }
         Ok(())
     }
@@ -214,7 +226,7 @@ impl Checkpointer {
             {
                 return Err(pending.writer_failed().await);
             }
-            self.advance(tables, commits, PIECE).await?;
+            self.advance(tables, commits).await?;
             if matches!(self.phase, Phase::Committing(..)) {
                 self.committed().await?;
                 tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()).for_each(|a| a.end_checkpoint());

@@ -1,6 +1,6 @@
-//! The sink on its way: idle, or committing one epoch in a task of its own.
+//! The target on its way: idle, or committing one epoch in a task of its own.
 
-use rowmill_mysql::sink::{Committed, Epoch, Sink};
+use rowmill_change::{Committed, Epoch, Target};
 use tokio::task::JoinHandle;
 
 use crate::error::Error;
@@ -13,32 +13,35 @@ pub(crate) struct InFlight {
     pub(crate) bytes: usize,
 }
 
-type Outcome = (Sink, Result<Committed, rowmill_mysql::Error>);
+/// Where rows go, behind the interface of the conductor.
+pub(crate) type AnyTarget = dyn Target<Error = rowmill_mysql::Error>;
 
-/// The sink, committing at most one epoch at a time while the next one is being computed.
+type Outcome = (Box<AnyTarget>, Result<Committed, rowmill_mysql::Error>);
+
+/// The target, committing at most one epoch at a time while the next one is being computed.
 pub(crate) enum Committer {
-    Idle(Box<Sink>),
+    Idle(Box<AnyTarget>),
     Busy(JoinHandle<Outcome>, InFlight),
     /// Between two states; seen from outside only after a panic of the commit task.
     Gone,
 }
 
 impl Committer {
-    pub(crate) fn new(sink: Sink) -> Self {
-        Self::Idle(Box::new(sink))
+    pub(crate) fn new(target: Box<AnyTarget>) -> Self {
+        Self::Idle(target)
     }
 
     pub(crate) fn is_idle(&self) -> bool {
         matches!(self, Self::Idle(_))
     }
 
-    /// Starts a commit. The caller has seen that the sink is idle.
+    /// Starts a commit. The caller has seen that the target is idle.
     pub(crate) fn start(&mut self, epoch: Epoch, about: InFlight) -> Result<(), Error> {
         match std::mem::replace(self, Self::Gone) {
-            Self::Idle(mut sink) => {
+            Self::Idle(mut target) => {
                 let task = tokio::spawn(async move {
-                    let result = sink.commit(epoch).await;
-                    (*sink, result)
+                    let result = target.commit(epoch).await;
+                    (target, result)
                 });
                 *self = Self::Busy(task, about);
                 Ok(())
@@ -56,8 +59,8 @@ impl Committer {
         let about = about.clone();
         let joined = task.await;
         *self = Self::Gone;
-        let (sink, result) = joined.map_err(|error| Error::internal(format!("the commit task ended: {error}")))?;
-        *self = Self::new(sink);
+        let (target, result) = joined.map_err(|error| Error::internal(format!("the commit task ended: {error}")))?;
+        *self = Self::Idle(target);
         Ok((result?, about))
     }
 
@@ -69,10 +72,10 @@ impl Committer {
         }
     }
 
-    /// The sink, if it is idle.
-    pub(crate) fn sink(&mut self) -> Option<&mut Sink> {
+    /// The target, if it is idle.
+    pub(crate) fn target(&mut self) -> Option<&mut AnyTarget> {
         match self {
-            Self::Idle(sink) => Some(sink),
+            Self::Idle(target) => Some(&mut **target),
             _ => None,
         }
     }

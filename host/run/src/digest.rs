@@ -4,7 +4,7 @@
 //! part that changed. Limits, batch sizes and `on_error` are not in it: they change no row.
 
 use arrow_schema::DataType;
-use rowmill_change::Target;
+use rowmill_change::TargetTable;
 use rowmill_foreign::UTC;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -81,7 +81,7 @@ fn part(name: &str, value: &serde_json::Value) -> String {
     format!("{name}:{hex}")
 }
 
-fn target(target: &Target) -> serde_json::Value {
+fn target(target: &TargetTable) -> serde_json::Value {
     let columns: Vec<_> = target
         .schema
         .fields()

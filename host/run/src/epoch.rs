@@ -6,8 +6,7 @@
 //! commit before began long enough ago, else when that is so. A commit costs the servers the same whether it
 //! holds one transaction or many, and a source that is busy with small ones is dry after each of them.
 
-use rowmill_change::{Position, Write};
-use rowmill_mysql::sink::Removal;
+use rowmill_change::{Position, Removal, Write};
 
 use std::time::Duration;
 

@@ -8,9 +8,11 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rowmill_change::Standing;
 use rowmill_foreign::UserFolder;
-use rowmill_mysql::sink::Progress;
 use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
 
 /// The file is written at most this often, and at the end of a run.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -26,15 +28,20 @@ pub(crate) struct LastSeen {
     file: Option<PathBuf>,
     incarnation: String,
     written: Option<Instant>,
+    clock: Clock,
 }
 
 /// A position and two short texts fit many times over.
 const SEEN_BYTES_MAX: u64 = 1 << 20;
 
 impl LastSeen {
+    /// Where a pipeline's file lies, if this user has a folder for it.
+    pub(crate) fn file(pipeline: &str) -> Option<PathBuf> {
+        UserFolder::State.path().map(|folder| folder.join(pipeline).join("last-seen.json"))
+    }
+
     /// Compares the claimed progress with what was last seen, and says so if it is older.
-    pub(crate) fn open(pipeline: &str, progress: &Progress) -> Self {
-        let file = UserFolder::State.path().map(|folder| folder.join(pipeline).join("last-seen.json"));
+    pub(crate) fn open(file: Option<PathBuf>, progress: &Standing, clock: Clock) -> Self {
         let seen = file.as_ref().and_then(|file| rowmill_foreign::read(file, SEEN_BYTES_MAX).ok());
         if let Some(seen) = seen.and_then(|bytes| serde_json::from_slice::<Seen>(&bytes).ok())
             && seen.incarnation == progress.incarnation
@@ -48,19 +55,19 @@ impl LastSeen {
                  going on from its own position, which brings back what is missing"
             );
         }
-        Self { file, incarnation: progress.incarnation.clone(), written: None }
+        Self { file, incarnation: progress.incarnation.clone(), written: None, clock }
     }
 
     /// Notes a commit.
     pub(crate) fn note(&mut self, commits: u64, position: &str) {
-        if self.written.is_none_or(|written| written.elapsed() >= INTERVAL) {
+        if self.written.is_none_or(|written| self.clock.since(written) >= INTERVAL) {
             self.write(commits, position);
         }
     }
 
     /// Notes the last commit of a run.
     pub(crate) fn write(&mut self, commits: u64, position: &str) {
-        self.written = Some(Instant::now());
+        self.written = Some(self.clock.now());
         let Some(file) = &self.file else { return };
         let seen = Seen { incarnation: self.incarnation.clone(), commits, position: position.to_owned() };
         let result = || -> std::io::Result<()> {

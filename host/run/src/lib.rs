@@ -18,22 +18,27 @@
 //! key, the last change of a key comes last, so the target converges. It has converged when the
 //! position of the last reader is passed.
 
+mod beginning;
 #[doc(hidden)]
 pub mod bench;
 mod checkpoint;
+mod claim;
+mod clock;
 mod commit;
+mod decide;
 mod digest;
 mod epoch;
 mod error;
-mod fill;
 mod last_seen;
 mod manifest;
+mod meters;
 mod partitions;
+mod phase;
 mod prepare;
 mod reconcile;
-mod replay;
 mod savepoint;
-mod source;
+mod servers;
+mod start;
 pub mod status;
 mod stored;
 #[cfg(test)]
@@ -48,9 +53,9 @@ use rowmill_plan::Plan;
 pub use error::{Error, with_causes};
 pub use manifest::state_folder;
 pub use savepoint::{CheckpointListing, Savepoint, StateListing, state_export, state_import, state_list};
+pub use start::{Rebuild, RunOptions, Summary, run};
 pub use stored::{StoredStatus, reset, stored_status};
 pub use verify::{Difference, DifferenceKind, VerifyReport, verify};
-pub use worker::{Rebuild, RunOptions, Summary, run};
 
 /// Everything that [`run`] looks at before it moves a row, without changing anything. Answers the
 /// bound plan.

@@ -1,19 +1,20 @@
 //! Everything that is looked at before a row moves: both servers, the stored progress, the plan
 //! bound to the tables, the target. All problems are reported at once where one does not hide another.
 
-use rowmill_change::{Definition, Target};
-use rowmill_mysql::binlog::TableRead;
+use rowmill_change::{Definition, TargetTable};
+use rowmill_mysql::binlog::{ChangesOptions, Images, TableRead};
 use rowmill_mysql::preflight::{self, CheckOptions, PreflightError, ServerInfo};
-use rowmill_mysql::sink::{self, Expected, Held, Progress, Sink, SinkOptions};
-use rowmill_mysql::{ANEW, Endpoint, Flavor, SslMode, TableDef};
+use rowmill_mysql::sink::{Expected, Held, Progress, Sink, SinkOptions};
+use rowmill_mysql::{ANEW, Endpoint, Flavor, TableDef, TableSource};
 
 use super::digest::{difference, digest};
 use super::manifest::Manifest;
 use crate::error::{Error, fault};
+use crate::servers::{changes_options, endpoints, snapshot_options};
 use rowmill_bind::{BoundTable, Environment, PlanView, bind};
 use rowmill_operators::aggregate::state::State;
 use rowmill_plan::problem::Problem;
-use rowmill_plan::{Existing, Mode, Plan, Secret, Start, Tls, TlsMode};
+use rowmill_plan::{Plan, Start};
 
 /// A plan that can run.
 pub(crate) struct Prepared {
@@ -29,7 +30,7 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    pub(crate) fn targets(&self) -> Vec<Target> {
+    pub(crate) fn targets(&self) -> Vec<TargetTable> {
         self.tables.iter().map(|table| table.target.clone()).collect()
     }
 
@@ -37,6 +38,15 @@ impl Prepared {
     pub(crate) fn reads(&self) -> Vec<TableRead> {
         let tables = self.definitions.iter().zip(&self.tables);
         tables.map(|(def, table)| TableRead { def: def.clone(), key: table.key.clone() }).collect()
+    }
+
+    /// The source as a run reads it.
+    pub(crate) fn table_source(&self, plan: &Plan) -> TableSource {
+        let images = if plan.has_aggregates() { Images::Both } else { Images::After };
+        let changes =
+            ChangesOptions { unread: self.server.unread.clone(), ..changes_options(plan, &self.source, images) };
+        let snapshot = snapshot_options(plan, &self.source);
+        TableSource { snapshot, changes, identity: self.server.identity.clone(), tables: self.reads() }
     }
 
     pub(crate) fn view(&self, plan: &Plan) -> PlanView {
@@ -56,61 +66,6 @@ impl Prepared {
             tables: self.tables.iter().map(|table| table.view.clone()).collect(),
         }
     }
-}
-
-/// The two servers' addresses.
-pub(crate) fn endpoints(plan: &Plan) -> Result<(Endpoint, SinkOptions), Vec<Problem>> {
-    let parse = |url: &Secret, tls: &Tls, role: &str| {
-        let endpoint = Endpoint::parse(url.expose())
-            .map_err(|error| Problem::configuration(error.to_string()).at(format!("/{role}/url")))?;
-        encrypted(endpoint, tls, role)
-    };
-    let source = parse(&plan.source.url, &plan.source.tls, "source");
-    let target = parse(&plan.sink.url, &plan.sink.tls, "sink").and_then(|endpoint| match endpoint.database() {
-        Some(_) => Ok(endpoint),
-        None => Err(Problem::configuration("the sink's address names no database")
-            .at("/sink/url")
-            .needed("mysql://user:password@host:port/database")),
-    });
-    match (source, target) {
-        (Ok(source), Ok(endpoint)) => Ok((
-            source,
-            SinkOptions {
-                endpoint,
-                meta: plan.sink.meta.clone(),
-                pipeline: plan.name.clone(),
-                mode: match plan.sink.mode {
-                    Mode::Upsert => sink::Mode::Upsert,
-                    Mode::Append => sink::Mode::Append,
-                },
-                existing: match plan.sink.existing {
-                    Existing::Refuse => sink::Existing::Refuse,
-                    Existing::Keep => sink::Existing::Keep,
-                },
-                create: plan.sink.create,
-            },
-        )),
-        (source, target) => Err([source.err(), target.err()].into_iter().flatten().collect()),
-    }
-}
-
-/// The endpoint with what the file says of encryption, which must not be something else than the address says.
-fn encrypted(endpoint: Endpoint, tls: &Tls, role: &str) -> Result<Endpoint, Problem> {
-    let mode = tls.mode.map(|mode| match mode {
-        TlsMode::Disabled => SslMode::Disabled,
-        TlsMode::Preferred => SslMode::Preferred,
-        TlsMode::Required => SslMode::Required,
-        TlsMode::VerifyCa => SslMode::VerifyCa,
-        TlsMode::VerifyIdentity => SslMode::VerifyIdentity,
-    });
-    endpoint.with_tls(mode, tls.ca.clone()).map_err(|differs| {
-        let (key, option) = (differs.key(), differs.option());
-        Problem::configuration(format!("{role}.{key} and the option {option} in {role}.url say different things"))
-            .at(format!("/{role}/{key}"))
-            .found(format!("{key}: {} and {option}={}", differs.given, differs.in_address))
-            .needed("one of them, or both the same")
-            .fix(format!("take {option} out of {role}.url"))
-    })
 }
 
 /// What comes after the look.
@@ -181,7 +136,7 @@ pub(crate) async fn prepare(
             &progress.plan_digest,
         ));
     }
-    let targets: Vec<Target> = bound.tables.iter().map(|table| table.target.clone()).collect();
+    let targets: Vec<TargetTable> = bound.tables.iter().map(|table| table.target.clone()).collect();
     // A rebuild writes over what is there; so does one that a crash has interrupted, or that has its state.
     let held = match progress {
         Some(progress) if progress.position.is_some() => Held::Rows,

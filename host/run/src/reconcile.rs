@@ -29,14 +29,14 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType, Field};
-use rowmill_change::{KEY_HASH, Target, Write};
-use rowmill_mysql::sink::{KeyHasher, Removal, Sink};
-use rowmill_mysql::snapshot::{Key, KeyScan, ScannedRows};
+use rowmill_change::{KEY_HASH, Key, Removal, TargetTable, Write};
+use rowmill_mysql::sink::{KeyHasher, Sink, SinkOptions};
+use rowmill_mysql::snapshot::{KeyScan, ScannedRows};
 use rowmill_mysql::{Conn, TableDef};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::partitions::Partitions;
-use super::worker::{Ended, Worker};
+use super::worker::Worker;
 use crate::error::Error;
 use rowmill_bind::same_name;
 use rowmill_operators::aggregate::keys::{self, Keys};
@@ -63,14 +63,14 @@ pub(super) struct Written {
 }
 
 impl Written {
-    pub(super) async fn new(conn: &mut Conn, target: &Target) -> Result<Self, Error> {
+    pub(super) async fn new(conn: &mut Conn, target: &TargetTable) -> Result<Self, Error> {
         let definition = rowmill_mysql::table::read_definition(conn, &target.table).await?;
         let definition =
             definition.ok_or_else(|| rowmill_mysql::Error::TableMissing { table: target.table.clone() })?;
         Self::of(target, definition)
     }
 
-    fn of(target: &Target, definition: TableDef) -> Result<Self, Error> {
+    fn of(target: &TargetTable, definition: TableDef) -> Result<Self, Error> {
         let found = definition.schema();
         let mut columns = Vec::new();
         let mut fields = Vec::new();
@@ -139,7 +139,7 @@ impl Written {
     }
 
     /// Columns of the target that are no business of the plan's.
-    fn unwritten(&self, target: &Target) -> Vec<&str> {
+    fn unwritten(&self, target: &TargetTable) -> Vec<&str> {
         let written =
             |name: &str| name == KEY_HASH || target.schema.fields().iter().any(|field| same_name(field.name(), name));
         let columns = self.definition.columns.iter().filter(|column| column.generated.is_none());
@@ -186,31 +186,44 @@ fn scratch(error: std::io::Error) -> Error {
     Error::Rebuild { message: format!("no room for the keys of the target in {}: {error}", folder.display()) }
 }
 
-impl Worker {
+/// How the rows are found that a rebuild meets.
+pub(super) struct Leftovers {
+    /// Where they are.
+    pub(super) sink: SinkOptions,
+    /// They are deleted in every target.
+    pub(super) delete_extra: bool,
+}
+
+impl Written {
     /// What is to be noted of each table while every row is written; `None` where nothing was there before.
-    pub(super) async fn written(&mut self) -> Result<Option<Vec<Written>>, Error> {
-        if !self.rebuilding {
-            return Ok(None);
-        }
-        let targets = self.prepared.targets();
-        let mut conn = self.prepared.sink.endpoint.connect().await?;
-        let mut written = Vec::with_capacity(targets.len());
-        for target in &targets {
-            written.push(Written::new(&mut conn, target).await?);
+    pub(super) async fn of_all(worker: &mut Worker) -> Result<Option<Vec<Self>>, Error> {
+        let Some(leftovers) = &worker.leftovers else { return Ok(None) };
+        let mut conn = leftovers.sink.endpoint.connect().await?;
+        let mut written = Vec::with_capacity(worker.tables.len());
+        for index in 0..worker.tables.len() {
+            let target = worker.tables[index].target.clone();
+            written.push(Self::new(&mut conn, &target).await?);
         }
         Ok(Some(written))
     }
+}
 
-    /// Deletes the target's rows whose keys were not written, or counts them where they may be others'.
-    pub(super) async fn reconcile(&mut self, table: usize, written: Written) -> Result<Ended, Error> {
+impl Worker {
+    /// Deletes the target's rows whose keys were not written, or counts them where they may be others'. False if the
+    /// pipeline is told to stop.
+    pub(super) async fn reconcile(&mut self, table: usize, written: Written) -> Result<bool, Error> {
         // What is being committed is not extra.
         if !self.wait_idle().await? {
-            return Ok(Ended::Stopped);
+            return Ok(false);
         }
-        let target = self.prepared.tables[table].target.clone();
-        let mut conn = self.prepared.sink.endpoint.connect().await?;
-        let created = Sink::created(&mut conn, &self.prepared.sink, &target.table).await?;
-        let deletes = self.delete_extra || (created && self.plan.sink.existing == Existing::Refuse);
+        let Some(Leftovers { sink, delete_extra }) = &self.leftovers else {
+            return Err(Error::internal("rows were noted without a rebuild"));
+        };
+        let (sink, delete_extra) = (sink.clone(), *delete_extra);
+        let target = self.tables[table].target.clone();
+        let mut conn = sink.endpoint.connect().await?;
+        let created = Sink::created(&mut conn, &sink, &target.table).await?;
+        let deletes = delete_extra || (created && self.plan.sink.existing == Existing::Refuse);
         let unwritten = written.unwritten(&target);
         if created && !unwritten.is_empty() {
             tracing::warn!(table = %target.table, columns = unwritten.join(", "),
@@ -221,38 +234,13 @@ impl Worker {
         while let Some(ScannedRows { rows, keys }) = scan.next(&mut conn, self.plan.batch.rows).await? {
             written.found(&mut found, rows.columns(), &keys)?;
             if *self.stop.borrow() {
-                return Ok(Ended::Stopped);
+                return Ok(false);
             }
         }
-        let mut extra: u64 = 0;
-        for (known, found) in written.keys.parts().zip(found.parts()) {
-            let known = known.map_err(scratch)?.map(|record| record.map(|record| record.hash));
-            let known: HashSet<u128> = known.collect::<Result<_, _>>().map_err(scratch)?;
-            let mut removal = Removal { target: table, columns: scan.key_names(), rows: Vec::new() };
-            for record in found.map_err(scratch)? {
-                let record = record.map_err(scratch)?;
-                if known.contains(&record.hash) {
-                    continue;
-                }
-                extra += 1;
-                if deletes {
-                    let name = serde_json::from_slice(&record.note);
-                    removal.rows.push(name.map_err(|error| Error::internal(format!("a key's name: {error}")))?);
-                }
-                if removal.rows.len() >= self.plan.epoch.rows {
-                    self.filling.remove(Removal { rows: std::mem::take(&mut removal.rows), ..removal.clone() });
-                    if self.commit_when_full().await? == Ended::Stopped {
-                        return Ok(Ended::Stopped);
-                    }
-                }
-            }
-            if !removal.rows.is_empty() {
-                self.filling.remove(removal);
-                if self.commit_when_full().await? == Ended::Stopped {
-                    return Ok(Ended::Stopped);
-                }
-            }
-        }
+        let Some(extra) = self.remove_extra(table, written.keys, found, deletes.then(|| scan.key_names())).await?
+        else {
+            return Ok(false);
+        };
         match (extra, deletes) {
             (0, _) => {}
             (_, true) => {
@@ -265,7 +253,49 @@ impl Worker {
                     "left rows that the source does not give; `rowmill run FILE --rebuild --delete-extra` deletes them");
             }
         }
-        Ok(Ended::Complete)
+        Ok(true)
+    }
+
+    /// Counts the rows that were found and not written, and removes them by these columns if there are any. `None` if the
+    /// pipeline is told to stop.
+    async fn remove_extra(
+        &mut self,
+        target: usize,
+        written: Partitions,
+        found: Partitions,
+        columns: Option<Vec<String>>,
+    ) -> Result<Option<u64>, Error> {
+        let mut extra: u64 = 0;
+        let removal = Removal { target, columns: columns.clone().unwrap_or_default(), rows: Vec::new() };
+        for (known, found) in written.parts().zip(found.parts()) {
+            let known = known.map_err(scratch)?.map(|record| record.map(|record| record.hash));
+            let known: HashSet<u128> = known.collect::<Result<_, _>>().map_err(scratch)?;
+            let mut rows = Vec::new();
+            for record in found.map_err(scratch)? {
+                let record = record.map_err(scratch)?;
+                if known.contains(&record.hash) {
+                    continue;
+                }
+                extra += 1;
+                if columns.is_some() {
+                    let name = serde_json::from_slice(&record.note);
+                    rows.push(name.map_err(|error| Error::internal(format!("a key's name: {error}")))?);
+                }
+                if rows.len() >= self.plan.epoch.rows {
+                    self.filling.remove(Removal { rows: std::mem::take(&mut rows), ..removal.clone() });
+                    if !self.flush_if_full().await? {
+                        return Ok(None);
+                    }
+                }
+            }
+            if !rows.is_empty() {
+                self.filling.remove(Removal { rows, ..removal.clone() });
+                if !self.flush_if_full().await? {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(extra))
     }
 }
 

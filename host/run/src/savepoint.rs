@@ -13,7 +13,8 @@ use rowmill_state::{Checkpoint, Options, Store};
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{Manifest, state_folder};
-use super::prepare::{endpoints, server_problem};
+use super::prepare::server_problem;
+use super::servers::endpoints;
 use crate::error::Error;
 use rowmill_plan::Plan;
 use rowmill_plan::problem::Problem;

@@ -5,7 +5,8 @@ use rowmill_mysql::sink::{self, Progress, Reset, Sink, TargetNames};
 use rowmill_mysql::{binlog, endpoint};
 use serde::Serialize;
 
-use super::prepare::{endpoints, server_problem};
+use super::prepare::server_problem;
+use super::servers::endpoints;
 use crate::error::Error;
 use rowmill_plan::Plan;
 

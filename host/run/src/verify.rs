@@ -21,14 +21,14 @@ mod rewind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rowmill_change::{Op, Position};
-use rowmill_mysql::binlog::{ChangeEvent, Changes, Images};
+use rowmill_change::{ChangeEvent, Op, Position};
+use rowmill_mysql::binlog::{Changes, Images};
 use rowmill_mysql::sink::{self, TargetHolds};
 use rowmill_mysql::snapshot::{Snapshot, begin_consistent_read, scan};
 use serde::Serialize;
 
 use super::prepare::{Prepared, Purpose, prepare};
-use super::source::{changes_options, snapshot_options};
+use super::servers::{changes_options, snapshot_options};
 use crate::error::Error;
 use crate::status::AggregateStatus;
 use aggregates::{Scratch, ensure_repeatable};

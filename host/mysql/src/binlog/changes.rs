@@ -40,14 +40,14 @@ use super::reconnect::{Opening, Reconnect};
 use super::rows::{Decoder, RowsEvent};
 use super::stream::{Opened, Stream};
 use super::temporary::TemporaryTables;
-use super::{ChangeEvent, ChangesOptions, TableRead};
+use super::{ChangesOptions, TableRead};
 use crate::charset::Charsets;
 use crate::endpoint::{self, Endpoint, Flavor, Identity};
 use crate::error::{Error, Result};
 use crate::table::TableDef;
 use doubt::{Doubt, Settled};
 use idle::Look;
-use rowmill_change::{ChangeBatch, Mark, Position, TableName, Witness};
+use rowmill_change::{ChangeBatch, ChangeEvent, Mark, Position, TableName, Witness};
 use until::Until;
 
 /// Positions that moved without rows of ours are reported at most this often while other tables'

@@ -6,7 +6,7 @@
 //! value that does not fit is an error when it is written, never cut.
 
 use arrow_schema::Field;
-use rowmill_change::{KEY_HASH, TableName, Target, is_key_hash, quote};
+use rowmill_change::{KEY_HASH, TableName, TargetTable, is_key_hash, quote};
 use rowmill_foreign::line;
 
 use super::collate::merges;
@@ -23,7 +23,7 @@ use crate::table::{Column, ColumnData, TableDef, match_of, read_definition};
 /// What the sink does with its tables. SELECT is for finding the rows to delete, and for `verify`.
 const PRIVILEGES: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
 
-pub(super) async fn check(options: &SinkOptions, targets: &[Target], held: Held) -> Result<Vec<Problem>> {
+pub(super) async fn check(options: &SinkOptions, targets: &[TargetTable], held: Held) -> Result<Vec<Problem>> {
     let mut conn = options.endpoint.connect().await?;
     let (flavor, _) = flavor(&mut conn).await?;
     let grants = Grants::read(&mut conn, flavor).await?;
@@ -116,7 +116,7 @@ async fn check_meta(
 async fn check_target(
     conn: &mut Conn,
     options: &SinkOptions,
-    target: &Target,
+    target: &TargetTable,
     held: Held,
     grants: &Grants,
     dialect: &Dialect,
@@ -211,7 +211,7 @@ pub(super) fn gone(table: &TableName) -> Problem {
 async fn check_missing(
     conn: &mut Conn,
     options: &SinkOptions,
-    target: &Target,
+    target: &TargetTable,
     grants: &Grants,
     dialect: &Dialect,
     problems: &mut Vec<Problem>,
@@ -250,7 +250,7 @@ async fn check_missing(
 }
 
 fn check_columns(
-    target: &Target,
+    target: &TargetTable,
     def: &TableDef,
     dialect: &Dialect,
     options: &SinkOptions,
@@ -348,7 +348,7 @@ fn merging(field: &Field, column: &Column, key: bool, dialect: &Dialect) -> Opti
 async fn check_key(
     conn: &mut Conn,
     options: &SinkOptions,
-    target: &Target,
+    target: &TargetTable,
     def: &TableDef,
     grants: &Grants,
     problems: &mut Vec<Problem>,

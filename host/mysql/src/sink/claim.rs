@@ -27,7 +27,7 @@
 
 use std::sync::Arc;
 
-use rowmill_change::Target;
+use rowmill_change::TargetTable;
 
 use super::check::gone;
 use super::compact::Keys;
@@ -44,7 +44,7 @@ use crate::statement::Statement;
 /// Takes over what is there, whatever it is.
 pub(super) async fn whatever(
     options: SinkOptions,
-    targets: Vec<Target>,
+    targets: Vec<TargetTable>,
     first: Progress,
     takeover: Takeover,
 ) -> Result<(Sink, Progress)> {
@@ -54,7 +54,7 @@ pub(super) async fn whatever(
 
 pub(super) async fn claim(
     options: SinkOptions,
-    targets: Vec<Target>,
+    targets: Vec<TargetTable>,
     first: Progress,
     takeover: Takeover,
     expected: &Expected,
@@ -96,7 +96,7 @@ struct Claimed {
 
 async fn attempt(
     options: &SinkOptions,
-    targets: &[Target],
+    targets: &[TargetTable],
     first: &Progress,
     takeover: Takeover,
     expected: &Expected,
@@ -128,7 +128,12 @@ async fn attempt(
     Ok(taken.map(|progress| Claimed { session, shapes, keys, progress }))
 }
 
-async fn create_missing(session: &mut Session, options: &SinkOptions, targets: &[Target], goes_on: bool) -> Result<()> {
+async fn create_missing(
+    session: &mut Session,
+    options: &SinkOptions,
+    targets: &[TargetTable],
+    goes_on: bool,
+) -> Result<()> {
     let mut dialect = None;
     for target in targets {
         if created_by(&mut session.conn, &target.table).await?.is_some() {

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::Row;
-use rowmill_change::{Position, Write};
+use rowmill_change::{Committed, Epoch, Position, ProgressUpdate, Removal, Write};
 use tokio::time::Instant;
 
 use super::retry::Attempts;
 use super::session::Session;
 use super::transaction::{Failure, Prepared, attempt, progress_statement};
 use super::upsert::Job;
-use super::{Committed, Epoch, ProgressUpdate, Removal, Sink, meta};
+use super::{Sink, meta};
 use crate::error::{ANEW, Doing, Error, Result};
 use crate::statement::Statement;
 

@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 
 use arrow_schema::{DataType, Field, FieldRef, TimeUnit};
-use rowmill_change::{KEY_HASH, SqlType, Target, is_key_hash, quote};
+use rowmill_change::{KEY_HASH, SqlType, TargetTable, is_key_hash, quote};
 
 use super::collate::merges;
 use super::key_hash;
@@ -129,7 +129,7 @@ pub(super) fn nullable_key(field: &Field) -> bool {
 }
 
 /// True if rows of the target are found by a hash of their key.
-pub(super) fn needs_hash(target: &Target) -> bool {
+pub(super) fn needs_hash(target: &TargetTable) -> bool {
     target.event_key().iter().any(|&i| nullable_key(target.schema.field(i)))
 }
 
@@ -155,7 +155,7 @@ fn kept(parsed: &SqlType) -> Statement {
 
 /// The statement that creates the target, or everything that stands against it.
 pub(super) fn create_statement(
-    target: &Target,
+    target: &TargetTable,
     creator: &str,
     dialect: &Dialect,
 ) -> std::result::Result<Statement, Vec<Problem>> {
@@ -224,7 +224,7 @@ pub(super) fn create_statement(
 }
 
 /// A column of the name that the hidden one has. Where none is needed, the name is one like others.
-fn in_place_of_the_hash(target: &Target) -> Option<Problem> {
+fn in_place_of_the_hash(target: &TargetTable) -> Option<Problem> {
     let named = |field: &&FieldRef| !is_key_hash(field) && field.name().eq_ignore_ascii_case(KEY_HASH);
     let field = target.schema.fields().iter().find(named)?;
     Some(Problem::new(

@@ -16,7 +16,7 @@ use std::ops::RangeInclusive;
 
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{ArrowError, DataType};
-use rowmill_change::{Holds, Target, Unholdable};
+use rowmill_change::{Holds, TargetTable, Unholdable};
 
 use super::encode::{Cells, Limits, Rule};
 use super::shape::{ColumnShape, position};
@@ -77,7 +77,7 @@ impl TargetHolds {
     }
 
     /// Reads it from the server, for those who have no [`Sink`](super::Sink).
-    pub async fn read(conn: &mut Conn, target: &Target) -> Result<TargetHolds> {
+    pub async fn read(conn: &mut Conn, target: &TargetTable) -> Result<TargetHolds> {
         let (flavor, _) = flavor(conn).await?;
         let limits = limits(conn, flavor).await?;
         let def = read_definition(conn, &target.table).await?;

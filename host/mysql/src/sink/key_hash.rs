@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use arrow_array::builder::BinaryBuilder;
 use arrow_array::{Array, ArrayRef};
-use rowmill_change::{KEY_HASH, KEY_HASH_BYTES, Target};
+use rowmill_change::{KEY_HASH, KEY_HASH_BYTES, TargetTable};
 
 use super::compact::At;
 use super::encode::{Cells, Rule, key_hash};
@@ -25,12 +25,12 @@ pub(super) const DEFINITION: &str =
     "BINARY(16) NOT NULL DEFAULT '' INVISIBLE COMMENT 'hash of the key, which can be NULL'";
 
 /// The target's schema has the column, so that the sink must not add it.
-pub(super) fn is_given(target: &Target) -> bool {
+pub(super) fn is_given(target: &TargetTable) -> bool {
     target.schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case(KEY_HASH))
 }
 
 /// The sink computes the hash for this target, since its table has the column and the schema lacks it.
-pub(super) fn is_added(target: &Target, def: &TableDef) -> bool {
+pub(super) fn is_added(target: &TargetTable, def: &TableDef) -> bool {
     let column = def.columns.iter().position(|column| column.name.eq_ignore_ascii_case(KEY_HASH));
     !is_given(target) && column.is_some_and(|column| def.primary_key.contains(&column))
 }
@@ -43,7 +43,7 @@ pub struct KeyHasher {
 
 impl KeyHasher {
     /// Of a target whose table is `def`; `None` where rows are found by the key's own columns.
-    pub fn of(target: &Target, def: &TableDef) -> Result<Option<KeyHasher>> {
+    pub fn of(target: &TargetTable, def: &TableDef) -> Result<Option<KeyHasher>> {
         if !is_added(target, def) {
             return Ok(None);
         }

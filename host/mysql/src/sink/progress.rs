@@ -1,14 +1,13 @@
 //! The progress row: what is stored of a pipeline in its target, and how it is read.
 
 use mysql_async::Row;
-use rowmill_change::{Position, quote};
+use rowmill_change::{Position, SnapshotProgress, Standing, quote};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{SinkOptions, meta};
 use crate::endpoint::Conn;
 use crate::error::{ANEW, Doing, Error, Result};
-use crate::snapshot::SnapshotProgress;
 use crate::statement::Statement;
 use crate::table::TableDef;
 
@@ -60,6 +59,24 @@ pub struct Progress {
     pub owner: String,
     /// Why the pipeline stopped, if it said so.
     pub stopped: Option<Stopped>,
+}
+
+impl Progress {
+    /// What of it decides how to go on.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            incarnation: self.incarnation.clone(),
+            position: self.position.clone(),
+            snapshot: self.snapshot.clone(),
+            converge_until: self.converge_until.clone(),
+            age_seconds: self.age_seconds,
+            aggregates: self.aggregates.as_ref().map(serde_json::Value::to_string),
+            rebuilding: self.rebuilding,
+            delete_extra: self.delete_extra,
+            extras_left: self.extras_left,
+            commits: self.commits,
+        }
+    }
 }
 
 /// Why and when a pipeline stopped.

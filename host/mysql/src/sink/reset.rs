@@ -4,7 +4,7 @@
 //! pipeline created is written in their comments. Of those only the ones that its file can name are
 //! dropped, and no other table ever is.
 
-use rowmill_change::{TableName, Target};
+use rowmill_change::{TableName, TargetTable};
 
 use super::session::Session;
 use super::{SinkOptions, meta, shape};
@@ -119,7 +119,7 @@ async fn owner(conn: &mut Conn, options: &SinkOptions) -> Result<Option<String>>
 }
 
 /// Tables that the pipeline created and that none of `targets` is: an earlier plan wrote them.
-pub async fn abandoned(options: &SinkOptions, targets: &[Target]) -> Result<Vec<TableName>> {
+pub async fn abandoned(options: &SinkOptions, targets: &[TargetTable]) -> Result<Vec<TableName>> {
     let mut conn = options.endpoint.connect().await?;
     let folds = names_fold(&mut conn).await?;
     let fold = |name: &TableName| if folds { name.name.to_lowercase() } else { name.name.clone() };

@@ -1,6 +1,6 @@
 //! What the sink knows of a target table, and the parts of statements that follow from it.
 
-use rowmill_change::{KEY_HASH, TableName, Target, quote};
+use rowmill_change::{KEY_HASH, TableName, TargetTable, quote};
 
 use super::compact::Rules;
 use super::grants::Grants;
@@ -86,7 +86,7 @@ impl Surroundings {
 
 /// Positions in the definition of the columns of the key by which rows are found: the primary or
 /// unique key that covers exactly the target's key columns.
-pub(super) fn matching_key(target: &Target, def: &TableDef, hashed: bool) -> Option<Vec<usize>> {
+pub(super) fn matching_key(target: &TargetTable, def: &TableDef, hashed: bool) -> Option<Vec<usize>> {
     let mut wanted: Vec<&str> = Vec::new();
     if hashed {
         wanted.push(KEY_HASH);
@@ -113,7 +113,7 @@ pub(super) fn position(def: &TableDef, name: &str) -> Option<usize> {
 }
 
 /// The target lost a column since it was checked.
-pub(super) fn no_column(target: &Target, name: &str) -> Error {
+pub(super) fn no_column(target: &TargetTable, name: &str) -> Error {
     let problem = crate::error::Problem::new(
         format!("table {}", target.table),
         format!("no column '{name}'"),
@@ -124,7 +124,7 @@ pub(super) fn no_column(target: &Target, name: &str) -> Error {
 }
 
 /// Columns that nothing of ours writes: not the plan's, not generated, not the hidden key.
-pub(super) fn unwritten(target: &Target, def: &TableDef) -> Vec<usize> {
+pub(super) fn unwritten(target: &TargetTable, def: &TableDef) -> Vec<usize> {
     let written = |name: &str| {
         name == KEY_HASH || target.schema.fields().iter().any(|f| f.name().to_lowercase() == name.to_lowercase())
     };
@@ -132,7 +132,7 @@ pub(super) fn unwritten(target: &Target, def: &TableDef) -> Vec<usize> {
 }
 
 /// True if a unique key other than the one rows are found by could hold two of our rows apart.
-pub(super) fn has_second_key(target: &Target, def: &TableDef, hashed: bool) -> bool {
+pub(super) fn has_second_key(target: &TargetTable, def: &TableDef, hashed: bool) -> bool {
     let found_by = matching_key(target, def, hashed);
     let unwritten = unwritten(target, def);
     // A key over an AUTO_INCREMENT column that the server fills never collides.
@@ -153,7 +153,7 @@ impl Shape {
     pub(super) async fn read(
         session: &mut Session,
         options: &SinkOptions,
-        target: &Target,
+        target: &TargetTable,
         grants: &Grants,
     ) -> Result<Shape> {
         let def = read_definition(&mut session.conn, &target.table)
@@ -170,7 +170,7 @@ impl Shape {
 
     fn new(
         options: &SinkOptions,
-        target: &Target,
+        target: &TargetTable,
         def: &TableDef,
         around: &Surroundings,
         session: &Session,

@@ -6,13 +6,15 @@
 
 use std::sync::Arc;
 
+use rowmill_change::{Committed, ProgressUpdate, Removal};
+
 use super::delete::Deletes;
 use super::load::{LoadError, load};
 use super::progress::to_json;
 use super::session::Session;
 use super::shape::Shape;
 use super::upsert::{Inserts, Job, Verb};
-use super::{Committed, Mode, ProgressUpdate, Removal, SinkOptions, State, meta};
+use super::{Mode, SinkOptions, State, meta, remove};
 use crate::error::{Doing, Error, Result, describe};
 use crate::statement::Statement;
 
@@ -76,7 +78,7 @@ pub(super) fn progress_statement(
         set = set.text("as_of = '1970-01-01' + INTERVAL ").number(micros).text(" MICROSECOND, ");
     }
     if let Some(aggregates) = &update.aggregates {
-        set = json(set.text("aggregates = "), Some(aggregates))?.text(", ");
+        set = set.text("aggregates = ").literal(aggregates).text(", ");
     }
     if update.rebuilt {
         let left = if update.extras_left { "0" } else { "NULL" };
@@ -112,7 +114,7 @@ pub(super) async fn attempt(
     begin(session, &epoch.progress).await?;
     let mut done = Committed { rows_written: 0, rows_deleted: 0, bulk: false, retries: 0 };
     for removal in &epoch.removals {
-        done.rows_deleted += remove(session, &epoch.shapes[removal.target], removal).await?;
+        done.rows_deleted += clear_extra(session, &epoch.shapes[removal.target], removal).await?;
     }
     for job in &epoch.jobs {
         done.rows_deleted += delete(session, &epoch.shapes[job.target], job).await?;
@@ -148,10 +150,10 @@ async fn begin(session: &mut Session, progress: &Statement) -> std::result::Resu
     Ok(())
 }
 
-async fn remove(session: &mut Session, shape: &Shape, removal: &Removal) -> Result<u64> {
+async fn clear_extra(session: &mut Session, shape: &Shape, removal: &Removal) -> Result<u64> {
     let mut removed = 0;
     let mut rest = removal.rows.as_slice();
-    while let Some((statement, taken)) = removal.statement(shape, rest, session.statement_bytes)? {
+    while let Some((statement, taken)) = remove::statement(shape, &removal.columns, rest, session.statement_bytes)? {
         session.conn.query_drop(statement).await.doing("deleting rows that the pipeline did not write")?;
         removed += session.conn.affected_rows();
         rest = &rest[taken..];

@@ -4,8 +4,8 @@
 use std::fmt::Write;
 
 use mysql_async::Value;
+use rowmill_change::Key;
 
-use super::Key;
 use crate::error::{Error, Result};
 use crate::statement::{KeyLiteral, Statement, Word};
 use crate::table::{Column, ColumnData, TableDef};

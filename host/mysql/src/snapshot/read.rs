@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use mysql_async::{Row, Value};
+use rowmill_change::{Key, KeyRange, SnapshotBatch};
 use tokio::sync::{Mutex, mpsc};
 
-use super::{Key, Range, SnapshotBatch, SnapshotOptions, ZeroDates, keys};
+use super::{SnapshotOptions, ZeroDates, keys};
 use crate::charset::Charsets;
 use crate::column::Column;
 use crate::endpoint::Conn;
@@ -66,9 +67,9 @@ impl Table {
 pub(super) async fn plan(
     mut conn: Conn,
     tables: Arc<Vec<Table>>,
-    missing: Vec<Range>,
+    missing: Vec<KeyRange>,
     chunk_rows: u64,
-    chunks: mpsc::Sender<Range>,
+    chunks: mpsc::Sender<KeyRange>,
 ) -> Result<()> {
     for mut gap in missing {
         let Some(table) = tables.get(gap.table) else { continue };
@@ -84,7 +85,7 @@ pub(super) async fn plan(
             // The gap's own end, when its last row is the chunk's last row, needs no chunk after it.
             let through = last.filter(|last| Some(last) != gap.through.as_ref());
             let is_last = through.is_none();
-            let chunk = Range { through: through.clone().or(gap.through.clone()), ..gap.clone() };
+            let chunk = KeyRange { through: through.clone().or(gap.through.clone()), ..gap.clone() };
             if chunks.send(chunk).await.is_err() || is_last {
                 break;
             }
@@ -100,7 +101,7 @@ pub(super) async fn read(
     mut conn: Conn,
     tables: Arc<Vec<Table>>,
     options: SnapshotOptions,
-    chunks: Arc<Mutex<mpsc::Receiver<Range>>>,
+    chunks: Arc<Mutex<mpsc::Receiver<KeyRange>>>,
     batches: mpsc::Sender<Result<SnapshotBatch>>,
 ) -> Result<()> {
     loop {
@@ -120,7 +121,7 @@ async fn read_chunk(
     conn: &mut Conn,
     table: &Table,
     options: &SnapshotOptions,
-    mut range: Range,
+    mut range: KeyRange,
     batches: &mpsc::Sender<Result<SnapshotBatch>>,
 ) -> Result<bool> {
     let def = &table.def;

@@ -6,9 +6,10 @@
 
 use arrow_array::RecordBatch;
 use mysql_async::Row;
+use rowmill_change::Key;
 
+use super::ZeroDates;
 use super::read::{Table, columns, finish, push};
-use super::{Key, ZeroDates};
 use crate::endpoint::Conn;
 use crate::error::{Doing, Error, Result};
 use crate::statement::Statement;
@@ -69,7 +70,7 @@ pub struct KeyScan {
 pub struct ScannedRows {
     /// The columns that are read.
     pub rows: RecordBatch,
-    /// The key of each row, for a [`Removal`](crate::sink::Removal).
+    /// The key of each row, for a [`Removal`](rowmill_change::Removal).
     pub keys: Vec<Key>,
 }
 

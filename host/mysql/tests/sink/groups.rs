@@ -9,7 +9,7 @@ use arrow_array::{
 };
 use arrow_buffer::i256;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
-use rowmill_change::{KEY_HASH_BYTES, TableName, Target, Write, key_hash_field};
+use rowmill_change::{KEY_HASH_BYTES, TableName, TargetTable, Write, key_hash_field};
 use rowmill_foreign::UTC;
 use rowmill_mysql::Error;
 use rowmill_mysql::sink::{Held, Sink, SinkOptions};
@@ -19,7 +19,7 @@ use rowmill_mysql::table::read_definition;
 use crate::support::*;
 
 /// Rows of groups, each an upsert; `keys` are those of the target's columns that are its key.
-fn upserts(target: &Target, index: usize, columns: Vec<ArrayRef>) -> Write {
+fn upserts(target: &TargetTable, index: usize, columns: Vec<ArrayRef>) -> Write {
     let events = columns[0].len();
     Write {
         target: index,
@@ -30,7 +30,7 @@ fn upserts(target: &Target, index: usize, columns: Vec<ArrayRef>) -> Write {
     }
 }
 
-fn deletes(target: &Target, index: usize, keys: Vec<ArrayRef>) -> Write {
+fn deletes(target: &TargetTable, index: usize, keys: Vec<ArrayRef>) -> Write {
     let events = keys[0].len();
     Write {
         target: index,
@@ -48,16 +48,16 @@ fn hash(name: Option<&str>) -> Vec<u8> {
 }
 
 /// `name VARCHAR(20) NULL, n BIGINT, _key`, key `_key`.
-fn by_name(database: &str) -> Target {
+fn by_name(database: &str) -> TargetTable {
     let schema = Arc::new(Schema::new(vec![
         facts(Field::new("name", DataType::Utf8, true), &[("max-chars", "20"), ("collation", "utf8mb4_0900_ai_ci")]),
         Field::new("n", DataType::Int64, false),
         key_hash_field(),
     ]));
-    Target { table: TableName::new(database, "by_name"), schema, key: vec![2], ordinality: None }
+    TargetTable { table: TableName::new(database, "by_name"), schema, key: vec![2], ordinality: None }
 }
 
-fn named(target: &Target, groups: &[(Option<&str>, i64)]) -> Write {
+fn named(target: &TargetTable, groups: &[(Option<&str>, i64)]) -> Write {
     let hashes: Vec<Vec<u8>> = groups.iter().map(|g| hash(g.0)).collect();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter(groups.iter().map(|g| g.0))),
@@ -123,7 +123,7 @@ async fn a_found_table_without_the_hash_is_refused() {
 }
 
 /// `name` as the key, with this collation and MySQL type.
-fn collated(database: &str, table: &str, collation: Option<&str>, mysql_type: Option<&str>) -> Target {
+fn collated(database: &str, table: &str, collation: Option<&str>, mysql_type: Option<&str>) -> TargetTable {
     let mut known = vec![("max-chars", "20")];
     known.extend(collation.map(|c| ("collation", c)));
     known.extend(mysql_type.map(|t| ("mysql-type", t)));
@@ -131,10 +131,10 @@ fn collated(database: &str, table: &str, collation: Option<&str>, mysql_type: Op
         facts(Field::new("name", DataType::Utf8, false), &known),
         Field::new("n", DataType::Int64, false),
     ]));
-    Target { table: TableName::new(database, table), schema, key: vec![0], ordinality: None }
+    TargetTable { table: TableName::new(database, table), schema, key: vec![0], ordinality: None }
 }
 
-fn names(target: &Target, names: &[&str]) -> Write {
+fn names(target: &TargetTable, names: &[&str]) -> Write {
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..names.len() as i64));
     upserts(target, 0, vec![Arc::new(StringArray::from(names.to_vec())), numbers])
 }
@@ -241,7 +241,7 @@ async fn computed_columns_are_created_as_their_facts_say() {
         facts(Field::new("all", DataType::Utf8, true), &[("type", "json")]),
         Field::new("any", DataType::Boolean, true),
     ]));
-    let target = Target { table: TableName::new("computed", "t"), schema, key: vec![0, 1], ordinality: None };
+    let target = TargetTable { table: TableName::new("computed", "t"), schema, key: vec![0, 1], ordinality: None };
     for kind in BOTH {
         let server = server(kind);
         let options = options(server, "computed");
@@ -301,7 +301,7 @@ async fn computed_columns_are_created_as_their_facts_say() {
     }
 }
 
-async fn stored(options: &SinkOptions, target: &Target, columns: &[usize], batch: usize) -> Vec<RecordBatch> {
+async fn stored(options: &SinkOptions, target: &TargetTable, columns: &[usize], batch: usize) -> Vec<RecordBatch> {
     let mut conn = options.endpoint.connect().await.unwrap();
     let def = read_definition(&mut conn, &target.table).await.unwrap().unwrap();
     let mut scan = KeyScan::new(&def, columns).unwrap();

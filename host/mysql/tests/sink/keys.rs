@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{DataType, Field, Schema};
-use rowmill_change::{TableName, Target, Write};
+use rowmill_change::{TableName, TargetTable, Write};
 use rowmill_mysql::Error;
 use rowmill_mysql::sink::Mode;
 
@@ -32,12 +32,12 @@ fn named(events: &[(Option<&str>, Option<i64>)]) -> Write {
     }
 }
 
-fn by_name(database: &str, collation: &str, nullable: bool) -> Target {
+fn by_name(database: &str, collation: &str, nullable: bool) -> TargetTable {
     let schema = Arc::new(Schema::new(vec![
         facts(Field::new("k", DataType::Utf8, nullable), &[("max-chars", "20"), ("collation", collation)]),
         Field::new("v", DataType::Int64, true),
     ]));
-    Target { table: TableName::new(database, "t"), schema, key: vec![0], ordinality: None }
+    TargetTable { table: TableName::new(database, "t"), schema, key: vec![0], ordinality: None }
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn ordinality_shrinks_and_grows() {
             Field::new("tag", DataType::Utf8, true),
             Field::new("ordinality", DataType::UInt32, false),
         ]));
-        let target = Target {
+        let target = TargetTable {
             table: TableName::new("ord", "tags"),
             schema: schema.clone(),
             key: vec![0, 2],

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
-use rowmill_change::{TableName, Target};
+use rowmill_change::{TableName, TargetTable};
 use rowmill_devserver::Kind;
 use rowmill_mysql::Endpoint;
 use rowmill_mysql::sink::{Existing, Held, Sink};
 
 use crate::support::*;
 
-fn orders(database: &str) -> Target {
+fn orders(database: &str) -> TargetTable {
     let schema = Arc::new(Schema::new(vec![
         Field::new("id", DataType::UInt64, false),
         facts(Field::new("name", DataType::Utf8, true), &[("max-chars", "100"), ("collation", "utf8mb4_0900_ai_ci")]),
@@ -18,7 +18,7 @@ fn orders(database: &str) -> Target {
         facts(Field::new("at", DataType::Timestamp(TimeUnit::Microsecond, None), false), &[("fsp", "6")]),
         Field::new("gone", DataType::Int64, true),
     ]));
-    Target { table: TableName::new(database, "orders"), schema, key: vec![0], ordinality: None }
+    TargetTable { table: TableName::new(database, "orders"), schema, key: vec![0], ordinality: None }
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn tables_that_cannot_be_created_say_what_to_change() {
         Field::new("k", DataType::Utf8, false),
         facts(Field::new("v", DataType::Binary, true), &[("mysql-type", "vector(3)")]),
     ]));
-    let target = Target { table: TableName::new("creates", "t"), schema, key: vec![0], ordinality: None };
+    let target = TargetTable { table: TableName::new("creates", "t"), schema, key: vec![0], ordinality: None };
     let problems = Sink::check(&options, std::slice::from_ref(&target), Held::Nothing).await.unwrap();
     let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 2, "{all:#?}");

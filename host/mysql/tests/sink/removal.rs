@@ -1,9 +1,8 @@
 //! Rows that no event names are deleted by the key that the table gives, whatever its type.
 
-use rowmill_change::TableName;
+use rowmill_change::{Epoch, Key, Removal, TableName};
 use rowmill_mysql::Endpoint;
-use rowmill_mysql::sink::{Epoch, Removal};
-use rowmill_mysql::snapshot::{Key, KeyScan, ScannedRows};
+use rowmill_mysql::snapshot::{KeyScan, ScannedRows};
 use rowmill_mysql::table::read_definition;
 
 use crate::support::*;

@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use rowmill_change::{Position, TableName, Target, Write};
+use rowmill_change::{Epoch, Position, ProgressUpdate, TableName, TargetTable, Write};
 use rowmill_devserver::{Kind, Server};
 use rowmill_mysql::Endpoint;
-use rowmill_mysql::sink::{Epoch, Existing, Mode, Progress, ProgressUpdate, Sink, SinkOptions};
+use rowmill_mysql::sink::{Existing, Mode, Progress, Sink, SinkOptions};
 
 pub(crate) const BOTH: [Kind; 2] = [Kind::MySql, Kind::MariaDb];
 
@@ -43,12 +43,12 @@ pub(crate) fn facts(field: Field, facts: &[(&str, &str)]) -> Field {
 }
 
 /// `id BIGINT, name VARCHAR(40) NULL`, key `id`.
-pub(crate) fn people(database: &str) -> Target {
+pub(crate) fn people(database: &str) -> TargetTable {
     let schema: SchemaRef = Arc::new(Schema::new(vec![
         Field::new("id", DataType::Int64, false),
         facts(Field::new("name", DataType::Utf8, true), &[("max-chars", "40")]),
     ]));
-    Target { table: TableName::new(database, "people"), schema, key: vec![0], ordinality: None }
+    TargetTable { table: TableName::new(database, "people"), schema, key: vec![0], ordinality: None }
 }
 
 /// Events of [`people`]: `Some(name)` upserts, `None` deletes.
@@ -80,11 +80,11 @@ pub(crate) fn epoch(writes: Vec<Write>, offset: u64) -> Epoch {
     Epoch { writes, progress, ..Epoch::default() }
 }
 
-pub(crate) async fn claim(options: &SinkOptions, target: &Target) -> (Sink, Progress) {
+pub(crate) async fn claim(options: &SinkOptions, target: &TargetTable) -> (Sink, Progress) {
     claim_all(options, vec![target.clone()]).await
 }
 
-pub(crate) async fn claim_all(options: &SinkOptions, targets: Vec<Target>) -> (Sink, Progress) {
+pub(crate) async fn claim_all(options: &SinkOptions, targets: Vec<TargetTable>) -> (Sink, Progress) {
     Sink::claim(
         options.clone(),
         targets,

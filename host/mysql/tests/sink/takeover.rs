@@ -1,8 +1,8 @@
 //! A pipeline is taken over as it was looked at, or not at all; and what a process from before may still do.
 
-use rowmill_mysql::sink::{Expected, Progress, ProgressUpdate, Sink, SinkOptions, Takeover, reset};
-use rowmill_mysql::snapshot::SnapshotProgress;
-use rowmill_mysql::{Error, sink};
+use rowmill_change::{Epoch, ProgressUpdate, SnapshotProgress};
+use rowmill_mysql::Error;
+use rowmill_mysql::sink::{Expected, Progress, Sink, SinkOptions, Takeover, reset};
 
 use crate::support::*;
 
@@ -63,7 +63,7 @@ async fn what_changed_since_it_was_looked_at_is_not_taken_over() {
         let seen = looked_at(&options).await;
         assert!(seen.progress().unwrap().delete_extra);
         let progress = ProgressUpdate { position: Some(position(9)), rebuilt: true, ..ProgressUpdate::default() };
-        third.commit(sink::Epoch { progress, ..sink::Epoch::default() }).await.unwrap();
+        third.commit(Epoch { progress, ..Epoch::default() }).await.unwrap();
         assert!(take_over(&options, Takeover::GoOn, &seen).await.is_none(), "the rebuild has ended");
         let done = Sink::read_progress(&options).await.unwrap().unwrap();
         assert!(!done.rebuilding && !done.delete_extra);

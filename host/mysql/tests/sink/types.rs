@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_array::types::{Decimal128Type, Decimal256Type};
 use arrow_array::*;
 use arrow_buffer::i256;
-use rowmill_change::{TableName, Target, Write};
+use rowmill_change::{TableName, TargetTable, Write};
 use rowmill_devserver::Kind;
 use rowmill_foreign::UTC;
 use rowmill_mysql::Error;
@@ -224,7 +224,7 @@ fn point(srid: u32, x: f64, y: f64) -> Vec<u8> {
 }
 
 /// `copies` times the three rows, with their ids.
-fn write(target: &Target, columns: &[ArrayRef], copies: usize) -> Write {
+fn write(target: &TargetTable, columns: &[ArrayRef], copies: usize) -> Write {
     let batch = |column: &ArrayRef| {
         let again: Vec<&dyn Array> = vec![column.as_ref(); copies];
         arrow_select::concat::concat(&again).unwrap()
@@ -266,8 +266,12 @@ async fn every_type_keeps_its_extremes() {
             let mut conn = options.endpoint.connect().await.unwrap();
             let src = TableName::new("types", "src");
             let def = read_definition(&mut conn, &src).await.unwrap().unwrap();
-            let target =
-                Target { table: TableName::new("types", "dst"), schema: def.schema(), key: vec![0], ordinality: None };
+            let target = TargetTable {
+                table: TableName::new("types", "dst"),
+                schema: def.schema(),
+                key: vec![0],
+                ordinality: None,
+            };
             let problems =
                 rowmill_mysql::sink::Sink::check(&options, std::slice::from_ref(&target), Held::Nothing).await.unwrap();
             assert_eq!(problems, []);
@@ -314,7 +318,7 @@ async fn rows_of_mysql_arrive_in_mariadb() {
     mysql.sql(&format!("CREATE TABLE cross_from.src (id BIGINT PRIMARY KEY, {})", definitions.join(", "))).unwrap();
     let mut conn = from.endpoint.connect().await.unwrap();
     let def = read_definition(&mut conn, &TableName::new("cross_from", "src")).await.unwrap().unwrap();
-    let target = |database: &str| Target {
+    let target = |database: &str| TargetTable {
         table: TableName::new(database, "dst"),
         schema: def.schema(),
         key: vec![0],
@@ -358,7 +362,8 @@ async fn a_value_that_the_column_would_bend_is_refused() {
         ),
         arrow_schema::Field::new("x", arrow_schema::DataType::Float64, true),
     ]));
-    let target = Target { table: TableName::new("bend", "t"), schema: schema.clone(), key: vec![0], ordinality: None };
+    let target =
+        TargetTable { table: TableName::new("bend", "t"), schema: schema.clone(), key: vec![0], ordinality: None };
     let (mut sink, _) = claim(&options, &target).await;
     for (at, x, word) in [(1_001, 0.0, "fraction"), (1_000, f64::NAN, "NaN")] {
         for n in [2_usize, 200] {

@@ -2,10 +2,10 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use rowmill_change::{Op, Position};
+use rowmill_change::{ChangeEvent, Op, Position};
 use rowmill_devserver::Kind;
 use rowmill_mysql::Error;
-use rowmill_mysql::binlog::{ChangeEvent, Images, TableRead};
+use rowmill_mysql::binlog::{Images, TableRead};
 
 use crate::{KINDS, Shop, next, next_rows};
 

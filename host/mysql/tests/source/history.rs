@@ -7,9 +7,9 @@ use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use rowmill_change::Position;
+use rowmill_change::{ChangeEvent, Position};
 use rowmill_devserver::{Kind, Server};
-use rowmill_mysql::binlog::{ChangeEvent, Changes, Images};
+use rowmill_mysql::binlog::{Changes, Images};
 use rowmill_mysql::preflight::{CheckOptions, PreflightError, Start, check_source};
 use rowmill_mysql::{Endpoint, Error};
 

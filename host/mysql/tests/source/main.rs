@@ -14,9 +14,9 @@ mod until;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use rowmill_change::{Position, TableName};
+use rowmill_change::{ChangeEvent, Position, TableName};
 use rowmill_devserver::{Kind, Server};
-use rowmill_mysql::binlog::{ChangeEvent, Changes, ChangesOptions, Images, TableRead};
+use rowmill_mysql::binlog::{Changes, ChangesOptions, Images, TableRead};
 use rowmill_mysql::endpoint::{flavor, identity};
 use rowmill_mysql::position::current_position;
 use rowmill_mysql::snapshot::{Snapshot, SnapshotOptions};

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use rowmill_change::TableName;
+use rowmill_change::{ChangeEvent, TableName};
 use rowmill_devserver::Proxy;
 use rowmill_mysql::Endpoint;
-use rowmill_mysql::binlog::{ChangeEvent, Changes, Images};
+use rowmill_mysql::binlog::{Changes, Images};
 use rowmill_mysql::snapshot::{Snapshot, SnapshotOptions, scan};
 use rowmill_mysql::table::read_definition;
 

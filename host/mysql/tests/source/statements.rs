@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use rowmill_change::{Position, TableName};
+use rowmill_change::{ChangeEvent, Position, TableName};
 use rowmill_devserver::{Kind, Server};
-use rowmill_mysql::binlog::{ChangeEvent, Changes, ChangesOptions, TableRead};
+use rowmill_mysql::binlog::{Changes, ChangesOptions, TableRead};
 use rowmill_mysql::endpoint::{flavor, identity};
 use rowmill_mysql::position::current_position;
 use rowmill_mysql::table::read_definition;

@@ -8,8 +8,9 @@ use arrow_schema::{DataType, TimeUnit};
 use arrow_select::concat::concat_batches;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use rowmill_change::ChangeEvent;
 use rowmill_devserver::Kind;
-use rowmill_mysql::binlog::{ChangeEvent, Images};
+use rowmill_mysql::binlog::Images;
 
 use crate::{KINDS, Shop, next};
 

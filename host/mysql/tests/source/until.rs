@@ -2,9 +2,9 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use rowmill_change::{Op, Position};
+use rowmill_change::{ChangeEvent, Op, Position};
 use rowmill_devserver::Kind;
-use rowmill_mysql::binlog::{ChangeEvent, Changes, ChangesOptions, Images, TableRead};
+use rowmill_mysql::binlog::{Changes, ChangesOptions, Images, TableRead};
 use rowmill_mysql::endpoint::{flavor, identity};
 
 use crate::{Shop, next};

@@ -4,19 +4,18 @@
 //! steps: an event that is given up half-way, because a row failed or the pipeline was told to stop,
 //! leaves the epoch as it was.
 
-use rowmill_change::{ChangeBatch, Op, Position, Write};
-use rowmill_mysql::sink::Committed;
+use rowmill_change::{ChangeBatch, Committed, Op, Position, Write};
 
-use super::ensure_append_only;
 use crate::commit::{Committer, InFlight};
 use crate::error::Error;
 use rowmill_bind::BoundTable;
 use rowmill_operators::Changes;
 use rowmill_operators::Progress::Live;
 use rowmill_plan::Plan;
+use rowmill_plan::problem::Problem;
 
 /// What a batch became.
-pub(super) enum Absorbed {
+pub(crate) enum Absorbed {
     /// Rows for the target.
     Rows { write: Write, rows: u64, skipped: u64, newest: Option<i64> },
     /// Changes of the aggregates' groups.
@@ -24,7 +23,7 @@ pub(super) enum Absorbed {
 }
 
 /// Takes the batches of an event through the steps of their tables.
-pub(super) async fn absorb(
+pub(crate) async fn absorb(
     plan: &Plan,
     tables: &mut [BoundTable],
     batches: &[ChangeBatch],
@@ -55,7 +54,7 @@ pub(super) async fn absorb(
 
 /// Waits for `work`, and puts aside the outcome of a commit that ends in the meantime. A commit that
 /// failed ends the work: what it makes could not be written.
-pub(super) async fn meanwhile<T, E>(
+pub(crate) async fn meanwhile<T, E>(
     work: impl Future<Output = Result<T, E>>,
     committer: &mut Committer,
     finished: &mut Option<(Committed, InFlight)>,
@@ -71,4 +70,18 @@ where
             done = committer.finished() => *finished = Some(done?),
         }
     }
+}
+
+/// Rows of an append-only source are never changed.
+fn ensure_append_only(plan: &Plan, batch: &ChangeBatch, table: &BoundTable) -> Result<(), Error> {
+    if !plan.source.append_only || batch.ops.iter().all(|op| *op == Op::Insert) {
+        return Ok(());
+    }
+    Err(Error::Plan(vec![
+        Problem::configuration(format!("a row of {} was updated or deleted", table.source))
+            .at("/source/append_only")
+            .found("append_only: true")
+            .needed("a table whose rows are only inserted")
+            .fix("take `append_only` out, use functions that can retract, and start over: rowmill run FILE --rebuild"),
+    ]))
 }

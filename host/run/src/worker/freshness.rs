@@ -7,9 +7,10 @@
 //!
 //! Nothing here is a duration. Ages are made where they are read ([`Status::lag`]), so they grow by themselves.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use super::{Worker, micros_now};
+use super::Worker;
+use crate::clock::Clock;
 use crate::status::Status;
 
 /// Signs of an idle source are published at most this often.
@@ -17,7 +18,7 @@ const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
 /// Moments of the source, in µs since 1970.
 #[derive(Debug)]
-pub(super) struct Freshness {
+pub(crate) struct Freshness {
     /// What the target shows.
     shown: Option<i64>,
     /// What was handed to the sink to be stored.
@@ -33,9 +34,9 @@ pub(super) struct Freshness {
 
 impl Freshness {
     /// As stored by an earlier run.
-    pub(super) fn stored(age_seconds: Option<f64>) -> Freshness {
+    pub(crate) fn stored(age_seconds: Option<f64>, clock: &Clock) -> Freshness {
         let age = age_seconds.and_then(|age| Duration::try_from_secs_f64(age).ok());
-        let shown = age.map(|age| micros_now() - i64::try_from(age.as_micros()).unwrap_or(i64::MAX));
+        let shown = age.map(|age| clock.micros() - i64::try_from(age.as_micros()).unwrap_or(i64::MAX));
         Freshness {
             shown,
             stored: shown,
@@ -43,60 +44,60 @@ impl Freshness {
             caught_up: false,
             silent_since: None,
             listening_since: None,
-            published_at: Instant::now(),
+            published_at: clock.now(),
         }
     }
 
     /// The transactions of a snapshot began no earlier than at this moment.
-    pub(super) fn begin_snapshot(&mut self, moment: i64) {
+    pub(crate) fn begin_snapshot(&mut self, moment: i64) {
         self.snapshot = Some(moment);
     }
 
     /// Whether a moment is later than what is stored.
-    pub(super) fn is_news(&self, as_of: Option<i64>) -> bool {
+    pub(crate) fn is_news(&self, as_of: Option<i64>) -> bool {
         as_of > self.stored
     }
 
     /// What is stored with an epoch that makes the target a picture of the source; `None` if that is not known.
-    pub(super) fn store(&mut self, as_of: Option<i64>) -> Option<i64> {
+    pub(crate) fn store(&mut self, as_of: Option<i64>, clock: &Clock) -> Option<i64> {
         // A source whose clock is ahead is not in the future.
-        let as_of = as_of.or(self.snapshot.take()).map(|moment| moment.min(micros_now()));
+        let as_of = as_of.or(self.snapshot.take()).map(|moment| moment.min(clock.micros()));
         self.stored = as_of.or(self.stored);
         as_of
     }
 
     /// An epoch is in the target.
-    pub(super) fn committed(&mut self, as_of: Option<i64>) {
+    pub(crate) fn committed(&mut self, as_of: Option<i64>) {
         self.shown = as_of.or(self.shown);
     }
 
     /// Writes what is known into the status.
-    pub(super) fn published(&mut self, status: &mut Status) {
+    pub(crate) fn published(&mut self, status: &mut Status, clock: &Clock) {
         let moment = |micros: i64| UNIX_EPOCH + Duration::from_micros(u64::try_from(micros).unwrap_or(0));
         status.as_of = self.shown.map(moment);
         status.caught_up = self.caught_up;
-        status.silent_since = self.silent_since.and_then(|since| SystemTime::now().checked_sub(since.elapsed()));
-        self.published_at = Instant::now();
+        status.silent_since = self.silent_since.and_then(|since| clock.moment().checked_sub(clock.since(since)));
+        self.published_at = clock.now();
     }
 }
 
 impl Worker {
     /// Notes what is known before the next wait. `heard`: when the source was last heard of, if it is
-    /// listened to.
-    pub(super) fn look_at_freshness(&mut self, heard: Option<Instant>) {
-        let all_committed = self.committer.is_idle() && self.filling.is_clean() && self.converge_until.is_none();
-        let freshness = &mut self.freshness;
+    /// listened to. `converging`: the target is no picture of the source yet.
+    pub(crate) fn look_at_freshness(&mut self, heard: Option<Instant>, converging: bool) {
+        let all_committed = self.committer.is_idle() && self.filling.is_clean() && !converging;
+        let (freshness, clock) = (&mut self.reporter.freshness, &self.clock);
         let before = (freshness.shown, freshness.caught_up, freshness.silent_since);
         freshness.caught_up = all_committed && self.filling.at_boundary() && self.filling.is_dry();
         if freshness.caught_up {
             freshness.shown = freshness.shown.max(self.filling.as_of);
         }
         // A caller that was held back before has not heard what was said then.
-        freshness.listening_since = heard.and(freshness.listening_since.or_else(|| Some(Instant::now())));
+        freshness.listening_since = heard.and(freshness.listening_since.or_else(|| Some(clock.now())));
         freshness.silent_since = heard.max(freshness.listening_since);
         let turned = before.1 != freshness.caught_up;
         let news = before != (freshness.shown, freshness.caught_up, freshness.silent_since);
-        if turned || (news && freshness.published_at.elapsed() >= PUBLISH_EVERY) {
+        if turned || (news && clock.since(freshness.published_at) >= PUBLISH_EVERY) {
             self.publish();
         }
     }

@@ -1,69 +1,128 @@
-//! What a pipeline with aggregates does between two events: checkpoints, room in memory, idle time.
+//! What aggregates need between two events: checkpoints, room in memory, time that passes.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{CAPTURE_PAUSE, POSITION_INTERVAL, Worker};
-use crate::checkpoint::PIECE;
+use super::{Storing, Worker};
+use crate::checkpoint::Checkpointer;
+use crate::decide::StateFacts;
 use crate::epoch::Close;
 use crate::error::Error;
 use crate::status::AggregateStatus;
 use rowmill_bind::BoundTable;
+use rowmill_change::Position;
+
+/// What had its turn since the last wait.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tended {
+    captured: bool,
+    made_room: bool,
+}
 
 impl Worker {
-    /// Goes on with the running checkpoint, and makes room in memory when there is none.
-    pub(super) async fn keep_state(&mut self) -> Result<(), Error> {
+    /// What the aggregates need; `None` without any.
+    pub(crate) fn state_facts(&self) -> Option<StateFacts> {
+        let checkpointer = self.checkpointer.as_ref()?;
+        Some(StateFacts {
+            checkpointing: checkpointer.is_busy(),
+            pieces_left: checkpointer.can_capture(),
+            captured: self.tended.captured,
+            no_room: self.tables.iter().any(|table| table.flow.is_full()),
+            made_room: self.tended.made_room,
+            time_passed: self.time_passed,
+            idle: self.tables.iter().flat_map(|table| table.flow.aggregates()).filter_map(|a| a.idle()).min(),
+            quiet: self.clock.since(self.changed_at),
+        })
+    }
+
+    /// Begins a checkpoint at the epoch that was just handed over, if it is time for one.
+    pub(super) async fn begin_checkpoint_if_due(&mut self) -> Result<(), Error> {
         let Some(checkpointer) = &mut self.checkpointer else { return Ok(()) };
-        checkpointer.advance(&mut self.prepared.tables, self.now.epochs, PIECE).await?;
-        if !self.prepared.tables.iter().any(|table| table.flow.is_full()) {
-            return Ok(());
+        if checkpointer.is_due() || self.time_passed && !checkpointer.is_busy() {
+            for aggregate in self.tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()) {
+                aggregate.sweep().await?;
+            }
+            let covered_by = self.reporter.now.epochs + 1;
+            checkpointer.begin(&mut self.tables, self.handed.clone(), covered_by, false);
         }
-        // What a checkpoint has yet to write must not be overtaken.
-        if checkpointer.is_busy() {
-            self.held = true;
-            return Ok(());
-        }
-        for table in &mut self.prepared.tables {
+        Ok(())
+    }
+
+    /// Goes on with the running checkpoint by one piece.
+    pub(crate) async fn capture(&mut self) -> Result<(), Error> {
+        self.tended.captured = true;
+        let Some(checkpointer) = &mut self.checkpointer else { return Ok(()) };
+        checkpointer.advance(&mut self.tables, self.reporter.now.epochs).await
+    }
+
+    /// Lets groups leave the memory.
+    pub(crate) async fn make_room(&mut self) -> Result<(), Error> {
+        self.tended.made_room = true;
+        for table in &mut self.tables {
             table.flow.make_room().await?;
         }
         Ok(())
     }
 
+    /// Something was waited for.
+    pub(crate) fn waited(&mut self) {
+        self.tended = Tended::default();
+    }
+
+    /// The running checkpoint is in the store.
+    pub(crate) fn checkpointed(&mut self) {
+        self.time_passed = false;
+        self.tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()).for_each(|a| a.end_checkpoint());
+    }
+
     /// Event time goes on where the source has nothing to say: a barrier, stored with its position.
-    pub(super) async fn let_time_pass(&mut self) -> Result<(), Error> {
-        let Some(idle) = self.idle().filter(|_| self.filling.is_dry() && self.filling.at_boundary()) else {
-            return Ok(());
-        };
-        let passed = self.changed_at.elapsed();
-        if passed < idle || self.held || !self.committer.is_idle() {
-            return Ok(());
-        }
-        self.changed_at = Instant::now();
-        for aggregate in self.prepared.tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()) {
+    pub(crate) async fn let_time_pass(
+        &mut self,
+        passed: Duration,
+        converge: &mut Option<Position>,
+    ) -> Result<(), Error> {
+        self.changed_at = self.clock.now();
+        for aggregate in self.tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()) {
             aggregate.let_time_pass(passed);
         }
         // Nothing is read until a checkpoint holds the advance, so that no replay passes over it.
-        self.held = true;
+        self.time_passed = true;
         if let Some(checkpointer) = &mut self.checkpointer {
-            checkpointer.finish(&mut self.prepared.tables, u64::MAX).await?;
+            checkpointer.finish(&mut self.tables, u64::MAX).await?;
         }
-        self.start_commit(Close::Whole).await
+        self.start_commit(Close::Whole, Storing::Reached { converge }).await
     }
 
-    /// After how long without changes event time goes on.
-    pub(super) fn idle(&self) -> Option<Duration> {
-        self.prepared.tables.iter().flat_map(|table| table.flow.aggregates()).filter_map(|a| a.idle()).min()
+    /// Takes a checkpoint of where the pipeline ends, if nothing is open: the next start reads nothing again.
+    pub(crate) async fn checkpoint_the_end(&mut self) -> Result<(), Error> {
+        let Some(checkpointer) = self.checkpointer.as_mut().filter(|_| self.committer.is_idle()) else { return Ok(()) };
+        checkpointer.finish(&mut self.tables, u64::MAX).await?;
+        if checkpointer.last.as_ref().is_none_or(|last| last.position != self.handed) && self.filling.is_clean() {
+            checkpointer.take(&mut self.tables, self.handed.clone(), false).await?;
+        }
+        Ok(())
     }
 
-    pub(super) fn idle_pause(&self) -> Option<Duration> {
-        self.idle().map(|idle| idle.saturating_sub(self.changed_at.elapsed()).max(CAPTURE_PAUSE).min(POSITION_INTERVAL))
+    /// Waits for the checkpoint that is being committed, if any.
+    pub(crate) async fn checkpoint_committed(checkpointer: &mut Option<Checkpointer>) -> Result<(), Error> {
+        match checkpointer {
+            Some(checkpointer) => checkpointer.committed().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The aggregates as they are.
-    pub(super) fn aggregates(&self) -> Vec<AggregateStatus> {
+    pub(crate) fn aggregates(&self) -> Vec<AggregateStatus> {
         let status = |table: &BoundTable| {
             let name = table.source.to_string();
             table.flow.aggregates().map(move |aggregate| aggregate.status(&name)).collect::<Vec<_>>()
         };
-        self.prepared.tables.iter().flat_map(status).collect()
+        self.tables.iter().flat_map(status).collect()
+    }
+
+    /// What the target keeps of the aggregates with a position; `None` without any.
+    pub(super) fn aggregates_to_store(&self) -> Result<Option<String>, Error> {
+        let aggregates = self.aggregates();
+        let json = (!aggregates.is_empty()).then(|| serde_json::to_string(&aggregates)).transpose();
+        json.map_err(|error| Error::internal(format!("what aggregates keep can't be written: {error}")))
     }
 }

@@ -13,9 +13,8 @@
 
 use std::cmp::Ordering;
 
-use rowmill_change::{Position, file_number};
+use rowmill_change::{ChangeEvent, Position, file_number};
 
-use super::super::ChangeEvent;
 use super::super::gtid::GtidSet;
 use super::super::history;
 use super::{Changes, Id, Transaction};

@@ -1,41 +1,8 @@
-//! The plan's options in the words of the source, and the meters of its steps.
-
-use rowmill_mysql::Endpoint;
-use rowmill_mysql::binlog::{self, ChangesOptions, Images};
-use rowmill_mysql::snapshot::SnapshotOptions;
+//! What the components' calls have cost, per function.
 
 use crate::status::StepMeter;
 use rowmill_bind::BoundTable;
 use rowmill_operators::step::Used;
-use rowmill_plan::{Plan, Start, ZeroDates};
-
-pub(crate) fn snapshot_options(plan: &Plan, endpoint: &Endpoint) -> SnapshotOptions {
-    SnapshotOptions {
-        batch_rows: plan.batch.rows,
-        batch_bytes: plan.batch.bytes,
-        zero_dates: zero_dates(plan),
-        ..SnapshotOptions::new(endpoint.clone())
-    }
-}
-
-pub(crate) fn changes_options(plan: &Plan, endpoint: &Endpoint, images: Images) -> ChangesOptions {
-    ChangesOptions {
-        images,
-        batch_rows: plan.batch.rows,
-        batch_bytes: plan.batch.bytes,
-        zero_dates: zero_dates(plan),
-        ignore_statements: plan.source.ignore_statements.clone(),
-        tables_existed: matches!(plan.source.start, Start::Snapshot | Start::Latest),
-        ..ChangesOptions::new(endpoint.clone())
-    }
-}
-
-fn zero_dates(plan: &Plan) -> binlog::ZeroDates {
-    match plan.source.zero_dates {
-        ZeroDates::Null => binlog::ZeroDates::Null,
-        ZeroDates::Error => binlog::ZeroDates::Error,
-    }
-}
 
 /// One meter per call, summed over tables.
 pub(crate) fn meters(tables: &[BoundTable]) -> Vec<StepMeter> {

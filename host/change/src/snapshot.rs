@@ -1,4 +1,4 @@
-//! Which parts of the tables are already read and stored.
+//! Which parts of a snapshot's tables are already read and stored.
 //!
 //! A table's keys are cut into chunks once; a boundary is a tuple of SQL literals, so that the
 //! server compares it, under the column's collation and at full range, and nothing here does.
@@ -6,8 +6,10 @@
 //! last key; ranges that touch are merged, so the progress of a chunk is one range and that of a
 //! finished table is one range in all.
 
-use rowmill_change::Position;
+use arrow_array::RecordBatch;
 use serde::{Deserialize, Serialize};
+
+use crate::Position;
 
 /// Room for the chunks of one gap between two numbers of finished ranges.
 const ORDER_SHIFT: u32 = 40;
@@ -17,7 +19,7 @@ pub type Key = Vec<String>;
 
 /// The keys above `after` up to and including `through`; `None` is the end on that side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Range {
+pub struct KeyRange {
     /// Index into the tables.
     pub table: usize,
     /// Ranges of a table in this order are in the order of their keys.
@@ -32,7 +34,7 @@ pub struct Range {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableProgress {
     /// Disjoint finished ranges, merged where they touch.
-    pub ranges: Vec<Range>,
+    pub ranges: Vec<KeyRange>,
     /// Everything is read.
     pub done: bool,
 }
@@ -53,7 +55,7 @@ impl SnapshotProgress {
     }
 
     /// Marks a range as read and stored.
-    pub fn finish(&mut self, range: &Range) {
+    pub fn finish(&mut self, range: &KeyRange) {
         let Some(table) = self.tables.get_mut(range.table) else { return };
         let mut merged = range.clone();
         loop {
@@ -74,7 +76,7 @@ impl SnapshotProgress {
 
     /// What is missing of a table, in key order. The finished ranges are numbered anew, so that
     /// what fills a gap can be numbered between its neighbours.
-    pub(super) fn gaps(&mut self, table: usize) -> Vec<Range> {
+    pub fn gaps(&mut self, table: usize) -> Vec<KeyRange> {
         let Some(progress) = self.tables.get_mut(table).filter(|t| !t.done) else { return Vec::new() };
         progress.ranges.sort_by_key(|r| r.order);
         let mut gaps = Vec::new();
@@ -84,14 +86,14 @@ impl SnapshotProgress {
             range.order = (i as u64 + 1) << ORDER_SHIFT;
             if range.after.is_some() {
                 let order = (i as u64) << ORDER_SHIFT | 1;
-                gaps.push(Range { table, order, after: after.take(), through: range.after.clone() });
+                gaps.push(KeyRange { table, order, after: after.take(), through: range.after.clone() });
             }
             after = range.through.clone();
             open = after.is_some();
         }
         if open {
             let order = (progress.ranges.len() as u64) << ORDER_SHIFT | 1;
-            gaps.push(Range { table, order, after, through: None });
+            gaps.push(KeyRange { table, order, after, through: None });
         }
         gaps
     }
@@ -102,14 +104,25 @@ impl SnapshotProgress {
     }
 }
 
+/// Rows of one table, and the range of its key that they complete.
+#[derive(Debug)]
+pub struct SnapshotBatch {
+    /// Index into the tables.
+    pub table: usize,
+    /// The rows, in key order; none where a range turned out to be empty.
+    pub rows: RecordBatch,
+    /// What is complete once these rows are stored: give it to [`SnapshotProgress::finish`].
+    pub range: KeyRange,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn range(after: Option<&str>, through: Option<&str>) -> Range {
+    fn range(after: Option<&str>, through: Option<&str>) -> KeyRange {
         let key = |k: Option<&str>| k.map(|k| vec![k.to_owned()]);
         let order = after.map_or(0, |a| a.parse().unwrap());
-        Range { table: 0, order, after: key(after), through: key(through) }
+        KeyRange { table: 0, order, after: key(after), through: key(through) }
     }
 
     #[test]
@@ -128,7 +141,7 @@ mod tests {
 
     #[test]
     fn gaps_are_what_is_not_finished() {
-        let ends = |gaps: Vec<Range>| -> Vec<(Option<String>, Option<String>)> {
+        let ends = |gaps: Vec<KeyRange>| -> Vec<(Option<String>, Option<String>)> {
             let first = |k: Option<Key>| k.map(|k| k[0].clone());
             gaps.into_iter().map(|g| (first(g.after), first(g.through))).collect()
         };

@@ -1,0 +1,315 @@
+//! A start, from what was looked at to the first phase: the state, where it begins, and last of all the claim.
+//!
+//! # Order
+//!
+//! The claim raises the fence, which ends the process that ran the pipeline until then. So everything that can
+//! still fail comes before it: the state folder is read and found to go with the progress, the snapshot is taken
+//! or resumed, and the stream of changes is opened at the place where it will be read from. Under the fence is
+//! only what writes: the target, and the state's own records.
+//!
+//! # The process before goes on meanwhile
+//!
+//! It may move the position that was looked at. Then the stream, which was opened at the older place, first
+//! passes over the changes in between: the target has them, exactly up to the position that the claim
+//! answers ([`Replay`]). Ranges of a snapshot that it finished are read twice, as after any interruption. If the
+//! pipeline has entered another stage, the claim finds no such progress and the start looks again.
+
+use std::sync::Arc;
+
+use rowmill_change::{Answer, Position, Standing, TargetTable};
+use rowmill_mysql::sink::{Progress, Sink, SinkOptions, Takeover};
+use tokio::sync::watch;
+
+use crate::beginning::{Beginning, begin};
+use crate::checkpoint::{Checkpointer, Pace};
+use crate::clock::Clock;
+use crate::commit::{AnyTarget, Committer};
+use crate::epoch::Filling;
+use crate::error::Error;
+use crate::last_seen::LastSeen;
+use crate::manifest::{About, Manifest};
+use crate::phase::{AnyChanges, AnySnapshot, Copy, Fill, Follow, Over, Phase, Publish, Replay};
+use crate::prepare::Prepared;
+use crate::reconcile::Leftovers;
+use crate::start::{Rebuild, RunOptions};
+use crate::status::{AggregateStatus, Status};
+use crate::worker::{AnySource, Freshness, Reporter, Tended, Worker};
+use rowmill_bind::BoundTable;
+use rowmill_operators::aggregate::state::State;
+use rowmill_operators::step::Overseer;
+use rowmill_plan::{Existing, Mode, Plan, Start as StartAt};
+
+/// Takes the target over, if its progress is as it was looked at.
+pub(crate) type Claim =
+    Box<dyn FnOnce() -> Answer<'static, Option<(Box<AnyTarget>, Standing)>, rowmill_mysql::Error> + Send>;
+
+/// A pipeline that was looked at and can start.
+pub(crate) struct Start {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) tables: Vec<BoundTable>,
+    pub(crate) digest: String,
+    pub(crate) source: Box<AnySource>,
+    /// What the target's progress said when it was looked at; of a first start, or one that starts over, what it will.
+    pub(crate) found: Standing,
+    pub(crate) claim: Claim,
+    /// Where a rebuild, if one is under way, finds what was there before.
+    pub(crate) sink: Option<SinkOptions>,
+    pub(crate) last_seen: Option<std::path::PathBuf>,
+    pub(crate) pace: Pace,
+}
+
+/// What is read of the source first, opened.
+enum Opened {
+    Snapshot(Box<AnySnapshot>),
+    Changes(Box<AnyChanges>),
+    /// Groups are written first. The changes after them are opened then: a server does not wait with its events for
+    /// as long as that takes.
+    Nothing,
+}
+
+impl Start {
+    /// As it was prepared.
+    pub(crate) fn new(plan: Arc<Plan>, prepared: Prepared, rebuild: Option<Rebuild>) -> Result<Self, Error> {
+        let first = first_progress(&prepared, rebuild.is_some())?;
+        let found = match rebuild {
+            Some(_) => first.standing(),
+            None => prepared.expected.progress().unwrap_or(&first).standing(),
+        };
+        let takeover =
+            rebuild.map_or(Takeover::GoOn, |rebuild| Takeover::StartOver { delete_extra: rebuild.delete_extra });
+        let source = Box::new(prepared.table_source(&plan));
+        let (sink, targets, expected) = (prepared.sink.clone(), prepared.targets(), prepared.expected);
+        let claim: Claim = Box::new(move || {
+            Box::pin(async move {
+                let claimed = Sink::take_over(sink.clone(), targets.clone(), first, takeover, &expected).await?;
+                let Some((claimed, progress)) = claimed else { return Ok(None) };
+                if rebuild.is_some() {
+                    warn_of_abandoned(&sink, &targets).await?;
+                }
+                Ok(Some((Box::new(claimed) as Box<AnyTarget>, progress.standing())))
+            })
+        });
+        Ok(Self {
+            last_seen: LastSeen::file(&plan.name),
+            plan,
+            tables: prepared.tables,
+            digest: prepared.digest,
+            source,
+            found,
+            claim,
+            sink: Some(prepared.sink),
+            pace: Pace::default(),
+        })
+    }
+
+    /// Gets everything ready, then takes the pipeline over; `None` if its progress is not what was looked at.
+    pub(crate) async fn claim(
+        mut self,
+        state: State,
+        options: &RunOptions,
+        status: watch::Sender<Status>,
+        clock: Clock,
+    ) -> Result<Option<(Worker, Phase)>, Error> {
+        let goal = if options.until_caught_up { Some(self.source.end().await?) } else { None };
+        let begins = match self.plan.has_aggregates() {
+            true => Some(begin(&self.plan, &state, &self.found, &self.digest).await?),
+            false => None,
+        };
+        if let Some(Beginning::Write(manifest) | Beginning::Replay(manifest, _)) = &begins {
+            attach(&mut self.tables, &state, Some(manifest)).await?;
+        }
+        let opened_at = clock.micros();
+        let (from, opened) = open(&self.plan, &*self.source, &self.found, begins.as_ref()).await?;
+        let Some((target, standing)) = (self.claim)().await? else { return Ok(None) };
+
+        let replay = match (&begins, &standing.position, &opened) {
+            (Some(Beginning::Replay(manifest, _)), Some(target), _) => Some((manifest.position.clone(), target)),
+            (_, Some(target), Opened::Changes(_)) if target.order(&from).is_ne() => Some((from.clone(), target)),
+            _ => None,
+        };
+        // The target was set back in that moment.
+        if replay.as_ref().is_some_and(|(from, target)| !target.reached(from)) {
+            return Ok(None);
+        }
+        oversee(&mut self.tables, &*target, &standing, options, &status);
+        let checkpointer = begins.is_some().then(|| {
+            let (pipeline, incarnation) = (self.plan.name.clone(), standing.incarnation.clone());
+            let about = About { pipeline, incarnation, plan_digest: self.digest.clone() };
+            Checkpointer::new(state.clone(), about, self.pace, clock.clone())
+        });
+        let fills = begins == Some(Beginning::Fill);
+        if fills {
+            state.clear().await?;
+            attach(&mut self.tables, &state, None).await?;
+        }
+        let mut freshness = Freshness::stored(standing.age_seconds, &clock);
+        if matches!(opened, Opened::Snapshot(_)) {
+            freshness.begin_snapshot(opened_at);
+        }
+        let reporter = Reporter {
+            status,
+            now: Status { pipeline: self.plan.name.clone(), ..Status::default() },
+            freshness,
+            last_seen: LastSeen::open(self.last_seen, &standing, clock.clone()),
+            commits_before: standing.commits,
+        };
+        let over = match standing.rebuilding {
+            true => Over::Leftovers,
+            false if fills && self.plan.sink.existing == Existing::Refuse => Over::Nothing,
+            false => Over::OwnRows,
+        };
+        let leftovers = self.sink.filter(|_| standing.rebuilding);
+        let worker = Worker {
+            handed: replay.as_ref().map_or(&from, |(_, target)| target).clone(),
+            plan: self.plan,
+            tables: self.tables,
+            source: self.source,
+            stop: options.stop.clone(),
+            filling: Filling::default(),
+            committer: Committer::new(target),
+            finished: None,
+            began: clock.now(),
+            handed_at: None,
+            goal,
+            checkpointer,
+            tended: Tended::default(),
+            time_passed: false,
+            changed_at: clock.now(),
+            leftovers: leftovers.map(|sink| Leftovers { sink, delete_extra: standing.delete_extra }),
+            extras_left: standing.extras_left,
+            reporter,
+            clock,
+        };
+        let replay = replay.map(|(from, target)| (from, target.clone()));
+        let phase = first_phase(opened, replay, standing, over, begins.is_some());
+        Ok(Some((worker, phase)))
+    }
+}
+
+/// Where the work begins. `has_state`: the pipeline has aggregates.
+fn first_phase(
+    opened: Opened,
+    replay: Option<(Position, Position)>,
+    standing: Standing,
+    over: Over,
+    has_state: bool,
+) -> Phase {
+    match (opened, replay) {
+        (Opened::Nothing, _) => Phase::Publish(Publish { over }),
+        (Opened::Snapshot(snapshot), _) if has_state => Phase::Fill(Fill { snapshot, over }),
+        (Opened::Snapshot(snapshot), _) => {
+            let done = snapshot.progress().clone();
+            let converge = Some(snapshot.converged_at()).filter(|until| **until != done.start).cloned();
+            Phase::Copy(Box::new(Copy { snapshot, done, converge, over }))
+        }
+        (Opened::Changes(changes), Some((from, until))) => {
+            let stored = standing.aggregates.and_then(|stored| serde_json::from_str(&stored).ok());
+            let stored: Vec<AggregateStatus> = stored.unwrap_or_default();
+            Phase::Replay(Box::new(Replay { changes, from, until, stored, converge: standing.converge_until }))
+        }
+        (Opened::Changes(changes), None) => Phase::Follow(Follow { changes, converge: standing.converge_until }),
+    }
+}
+
+/// Tells the steps what the target holds and who may end a search in them.
+fn oversee(
+    tables: &mut [BoundTable],
+    target: &AnyTarget,
+    standing: &Standing,
+    options: &RunOptions,
+    status: &watch::Sender<Status>,
+) {
+    let shown = status.clone();
+    let show = move |search| shown.send_modify(|status| status.search = search);
+    let overseer = Overseer::new(options.stop.clone(), show);
+    for (index, table) in tables.iter_mut().enumerate() {
+        table.flow.oversee(&overseer);
+        if standing.extras_left || standing.rebuilding {
+            table.flow.last.overwrite();
+        }
+        if let Some(holds) = target.holds(index) {
+            table.hold(holds);
+        }
+    }
+}
+
+/// The progress of a first start, or of one that starts over.
+fn first_progress(prepared: &Prepared, rebuilding: bool) -> Result<Progress, Error> {
+    let source = serde_json::to_value(&prepared.server.identity)
+        .map_err(|error| Error::internal(format!("the source's identity can't be stored: {error}")))?;
+    // A start that isn't a snapshot is stored with the claim: a later one must not resolve it anew.
+    let position = prepared.server.start.clone().filter(|_| !rebuilding);
+    let (plan_digest, tables) = (prepared.digest.clone(), prepared.definitions.clone());
+    Ok(Progress { plan_digest, source, tables, position, rebuilding, ..Progress::default() })
+}
+
+async fn warn_of_abandoned(sink: &SinkOptions, targets: &[TargetTable]) -> Result<(), rowmill_mysql::Error> {
+    for table in rowmill_mysql::sink::abandoned(sink, targets).await? {
+        tracing::warn!(%table, "an earlier plan of this pipeline created and wrote this table, and this one does \
+            not: its rows stay as they are; DROP TABLE it if nobody needs them");
+    }
+    Ok(())
+}
+
+async fn attach(tables: &mut [BoundTable], state: &State, manifest: Option<&Manifest>) -> Result<(), Error> {
+    for table in tables {
+        let name = table.source.to_string();
+        for aggregate in table.flow.aggregates_mut() {
+            let part = manifest.and_then(|manifest| manifest.state(&name, &aggregate.id));
+            aggregate.attach(state.clone(), part).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens what is read first, and sees that the changes after it can be had. Answers where they begin: at the snapshot,
+/// or where the target or the state is.
+async fn open(
+    plan: &Plan,
+    source: &AnySource,
+    found: &Standing,
+    begins: Option<&Beginning>,
+) -> Result<(Position, Opened), Error> {
+    let (from, snapshot) = match (begins, &found.position, &found.snapshot) {
+        (Some(Beginning::Write(manifest)), ..) => {
+            source.open_changes(manifest.position.clone()).await?;
+            return Ok((manifest.position.clone(), Opened::Nothing));
+        }
+        (Some(Beginning::Replay(manifest, _)), ..) => (manifest.position.clone(), None),
+        (_, Some(_), Some(progress)) => {
+            ensure_resumable(plan)?;
+            let snapshot = source.resume_snapshot(progress.clone()).await?;
+            (snapshot.progress().start.clone(), Some(snapshot))
+        }
+        (_, Some(position), None) => (position.clone(), None),
+        (_, None, _) if plan.source.start == StartAt::Snapshot => {
+            let snapshot = source.begin_snapshot().await?;
+            (snapshot.progress().start.clone(), Some(snapshot))
+        }
+        (_, None, _) => {
+            return Err(Error::Progress {
+                pipeline: plan.name.clone(),
+                what: "a start with a snapshot was interrupted before it stored a row".to_owned(),
+                found: "a file that begins elsewhere by now".to_owned(),
+                needed: "`start: snapshot`".to_owned(),
+                choices: "write that again, or `rowmill reset FILE --drop-target` and then run".to_owned(),
+            });
+        }
+    };
+    let changes = source.open_changes(from.clone()).await?;
+    Ok((from, snapshot.map_or(Opened::Changes(changes), Opened::Snapshot)))
+}
+
+/// An append sink can't tell which rows of a snapshot it has.
+pub(crate) fn ensure_resumable(plan: &Plan) -> Result<(), Error> {
+    if plan.sink.mode == Mode::Upsert {
+        return Ok(());
+    }
+    Err(Error::Progress {
+        pipeline: plan.name.clone(),
+        what: "the snapshot was interrupted, and an append sink can't tell which rows it has".to_owned(),
+        found: "mode append".to_owned(),
+        needed: "mode upsert, to resume".to_owned(),
+        choices: "`rowmill reset FILE --drop-target`, then run again".to_owned(),
+    })
+}

@@ -1,0 +1,167 @@
+//! The snapshot goes into the target: what is missing of it is read and committed, range by range.
+//!
+//! Each epoch stores the position of the snapshot and the ranges that are done, so that a crash resumes it. A rebuild
+//! stores them with its last epoch only: what it has written dies with the process.
+
+use std::time::Duration;
+
+use rowmill_change::{Op, Position, SnapshotBatch, SnapshotProgress};
+
+use super::{AnySnapshot, Next, Over, follow_on};
+use crate::claim::ensure_resumable;
+use crate::decide::{Action, POSITION_INTERVAL, decide};
+use crate::epoch::Close;
+use crate::error::Error;
+use crate::reconcile::Written;
+use crate::start::stopped;
+use crate::status;
+use crate::worker::{Storing, Worker, meanwhile};
+use rowmill_operators as chain;
+use rowmill_plan::Mode;
+
+/// The snapshot goes into the target.
+pub(crate) struct Copy {
+    pub(crate) snapshot: Box<AnySnapshot>,
+    /// What is done of it, those rows included that are not committed yet.
+    pub(crate) done: SnapshotProgress,
+    /// The target is a picture of the source from here on, if the snapshot was resumed.
+    pub(crate) converge: Option<Position>,
+    /// What the target holds.
+    pub(crate) over: Over,
+}
+
+/// How reading ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    Complete,
+    Stopped,
+}
+
+impl Copy {
+    pub(super) async fn run(mut self, worker: &mut Worker) -> Result<Next, Error> {
+        let mut written = Written::of_all(worker).await?;
+        // The position and the (still empty) list of ranges are stored before the first row, so
+        // that a crash from here on resumes this snapshot instead of beginning another one.
+        worker.filling.reach(worker.handed.clone(), true, false);
+        self.commit(worker).await?;
+        let total = self.snapshot.rows_estimate();
+        tracing::info!(rows_estimate = total, position = %worker.handed, "reading the snapshot");
+        let read = self.read(worker, &mut written).await?;
+        if read == Read::Complete && !self.done.is_complete() {
+            return Err(Error::internal("the snapshot ended before all of its ranges were read; run again"));
+        }
+        if read == Read::Complete {
+            for (table, written) in written.take().into_iter().flatten().enumerate() {
+                if !(worker.flush().await? && worker.reconcile(table, written).await?) {
+                    return Ok(Next::End);
+                }
+            }
+            let stored = worker.store_position(&mut self.converge).await?;
+            tracing::info!(rows = worker.reporter.now.rows_in, "the snapshot is complete");
+            return if stored { follow_on(worker, self.converge).await } else { Ok(Next::End) };
+        }
+        // What a rebuild has not committed is written again by the next start, which begins anew.
+        if self.over != Over::Leftovers && worker.wait_idle().await? {
+            worker.filling.reach(worker.handed.clone(), true, false);
+            self.commit(worker).await?;
+            worker.wait_idle().await?;
+        }
+        tracing::info!(rows = worker.reporter.now.rows_in, "the snapshot was stopped; the next start resumes it");
+        Ok(Next::End)
+    }
+
+    async fn commit(&mut self, worker: &mut Worker) -> Result<(), Error> {
+        let storing = match self.over {
+            Over::Leftovers => Storing::Nothing,
+            _ => Storing::Copied { done: &self.done, converge: self.converge.as_ref() },
+        };
+        worker.start_commit(Close::Whole, storing).await
+    }
+
+    async fn read(&mut self, worker: &mut Worker, written: &mut Option<Vec<Written>>) -> Result<Read, Error> {
+        loop {
+            let reads = match decide(&worker.facts()) {
+                Action::Commit(_) => {
+                    self.commit(worker).await?;
+                    continue;
+                }
+                Action::Read(_) => true,
+                _ => false,
+            };
+            tokio::select! {
+                biased;
+                () = stopped(&mut worker.stop) => return Ok(Read::Stopped),
+                done = worker.committer.finished() => { let (committed, about) = done?; worker.note(&committed, &about); }
+                batch = self.snapshot.next(), if reads => match batch {
+                    Ok(None) => return Ok(Read::Complete),
+                    Ok(Some(batch)) => self.add(worker, batch, written).await?,
+                    Err(error) if error.is_transient() && worker.plan.sink.mode == Mode::Upsert => {
+                        tracing::warn!(%error, "the snapshot was interrupted; reading on when the source is back");
+                        if !self.resume_when_back(worker).await? {
+                            return Ok(Read::Stopped);
+                        }
+                    }
+                    Err(error) => return Err(error.into()),
+                },
+            }
+            let done = worker.reporter.now.rows_in;
+            worker.show(status::Phase::Snapshot { done, total: self.snapshot.rows_estimate().max(done) });
+        }
+    }
+
+    async fn add(
+        &mut self,
+        worker: &mut Worker,
+        batch: SnapshotBatch,
+        written: &mut Option<Vec<Written>>,
+    ) -> Result<(), Error> {
+        let rows = batch.rows.num_rows();
+        if rows > 0 {
+            let ops = vec![Op::Insert; rows];
+            // Rows of a snapshot have no commit of their own; they are as of now.
+            let commit_time = vec![worker.clock.micros(); rows];
+            let changes =
+                chain::Changes { rows: &batch.rows, ops: &ops, commit_time: &commit_time, position: &worker.handed };
+            let running = worker.tables[batch.table].flow.last.run(&changes, batch.table);
+            let events = meanwhile(running, &mut worker.committer, &mut worker.finished).await;
+            worker.note_finished();
+            let events = events?;
+            if let Some(written) = written.as_mut().and_then(|written| written.get_mut(batch.table)) {
+                written.note(&events.write)?;
+            }
+            worker.filling.add(events.write, rows as u64, events.skipped, None);
+            worker.reporter.now.rows_in += rows as u64;
+        }
+        self.done.finish(&batch.range);
+        Ok(())
+    }
+
+    /// Resumes the snapshot as soon as the source answers again; false if told to stop before.
+    async fn resume_when_back(&mut self, worker: &mut Worker) -> Result<bool, Error> {
+        let mut pause = Duration::from_millis(200);
+        loop {
+            tokio::select! {
+                biased;
+                () = stopped(&mut worker.stop) => return Ok(false),
+                () = tokio::time::sleep(pause) => {}
+            }
+            worker.reporter.now.retries += 1;
+            worker.reporter.freshness.begin_snapshot(worker.clock.micros());
+            ensure_resumable(&worker.plan)?;
+            match worker.source.resume_snapshot(self.done.clone()).await {
+                Ok(snapshot) => {
+                    self.converge = Some(snapshot.converged_at().clone());
+                    // The ranges are numbered anew.
+                    self.done = snapshot.progress().clone();
+                    self.snapshot = snapshot;
+                    return Ok(true);
+                }
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(%error, "the source is not back yet");
+                    pause = (pause * 2).min(POSITION_INTERVAL);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The target: rows by key, and the progress that every commit moves with them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef};
+use arrow_cast::display::array_value_to_string;
+use rowmill_change::{Answer, Committed, Epoch, Holds, Target, Write};
+use rowmill_mysql::Error;
+
+use super::super::Case;
+use super::{Model, Point, World};
+
+/// The target's rows by key, as text.
+#[derive(Clone, Debug, Default)]
+pub(in crate::streams) struct Rows(BTreeMap<String, String>);
+
+impl Rows {
+    fn apply(&mut self, write: &Write, converging: bool) {
+        for event in 0..write.fresh.len() {
+            let key = text(&write.keys, event);
+            let rows = write.offsets[event]..write.offsets[event + 1];
+            // Where the target converges, rows of later are there.
+            if write.fresh[event] && !converging {
+                assert!(!self.0.contains_key(&key), "{key} is there already");
+            }
+            match rows.len() {
+                0 => drop(self.0.remove(&key)),
+                _ => {
+                    // The hash of a key that can be NULL is not what is looked at.
+                    let schema = write.rows.schema();
+                    let shown = schema.fields().iter().zip(write.rows.columns()).filter(|(f, _)| f.name() != "_key");
+                    let columns: Vec<ArrayRef> = shown.map(|(_, column)| column.clone()).collect();
+                    self.0.insert(key, text(&columns, rows.start as usize));
+                }
+            }
+        }
+    }
+
+    pub(in crate::streams) fn sorted(&self) -> Vec<String> {
+        let mut rows: Vec<String> = self.0.values().cloned().collect();
+        rows.sort();
+        rows
+    }
+}
+
+fn text(columns: &[ArrayRef], row: usize) -> String {
+    let value = |column: &ArrayRef| match column.is_null(row) {
+        true => "NULL".to_owned(),
+        false => array_value_to_string(column, row).unwrap(),
+    };
+    columns.iter().map(value).collect::<Vec<_>>().join("|")
+}
+
+impl World {
+    fn commit(&mut self, epoch: &Epoch) {
+        let update = &epoch.progress;
+        for write in &epoch.writes {
+            self.rows.apply(write, update.converging);
+        }
+        let standing = self.standing.get_or_insert_default();
+        let before = standing.clone();
+        standing.commits += 1;
+        if let Some(position) = &update.position {
+            assert!(before.position.as_ref().is_none_or(|before| position.reached(before)), "the position went back");
+            let pause = Case::done(position);
+            // Nothing but time has passed.
+            if before.position.as_ref() == Some(position) && update.rows_in == 0 && self.case.pauses.contains(&pause) {
+                self.paused.insert(pause);
+            }
+            standing.position = Some(position.clone());
+        }
+        standing.snapshot.clone_from(&update.snapshot);
+        standing.converge_until.clone_from(&update.converge_until);
+        if update.aggregates.is_some() {
+            standing.aggregates.clone_from(&update.aggregates);
+        }
+        self.before = Some(before).filter(|before| before.position.is_some());
+    }
+}
+
+impl Target for Model {
+    type Error = Error;
+
+    fn commit(&mut self, epoch: Epoch) -> Answer<'_, Committed, Error> {
+        Box::pin(async move {
+            let point = match &epoch.progress {
+                _ if *self.world().stop.borrow() => Point::Drain,
+                update if update.position.is_none() => Point::Publish,
+                update if update.snapshot.is_some() => Point::Copy,
+                _ => Point::Follow,
+            };
+            self.take_time().await;
+            self.pass(point).await;
+            self.world().commit(&epoch);
+            self.pass(point).await;
+            self.take_time().await;
+            let rows_written = epoch.writes.iter().map(|write| write.rows.num_rows() as u64).sum();
+            Ok(Committed { rows_written, rows_deleted: 0, bulk: false, retries: 0 })
+        })
+    }
+
+    fn record_stop<'a>(&'a mut self, reason: &'a str) -> Answer<'a, (), Error> {
+        panic!("the pipeline stopped: {reason}")
+    }
+
+    fn holds(&self, _: usize) -> Option<Arc<dyn Holds>> {
+        None
+    }
+}
