@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::display::array_value_to_string;
+use rand::Rng;
 use rowmill_change::{Answer, Committed, Epoch, Holds, Target, Write};
 use rowmill_mysql::Error;
 
 use super::super::Case;
-use super::{Model, Point, World};
+use super::{End, Model, Point, World};
 
 /// The target's rows by key, as text.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +54,17 @@ fn text(columns: &[ArrayRef], row: usize) -> String {
 }
 
 impl World {
+    /// What an idle source let pass must not be forgotten by who dies soon after it: so many do, in the midst of much.
+    fn hurry_after_a_pause(&mut self, epoch: &Epoch) {
+        let at = epoch.progress.position.as_ref();
+        let is_pause = at.is_some() && at == self.standing.as_ref().and_then(|standing| standing.position.as_ref());
+        if is_pause && epoch.progress.rows_in == 0 && !self.ends.is_empty() {
+            self.hurries = 40;
+            let soon = self.passed.get(&Point::Follow).copied().unwrap_or(0) + self.random.random_range(4..24);
+            self.ends.insert(Point::Follow, (soon, End::Killed));
+        }
+    }
+
     fn commit(&mut self, epoch: &Epoch) {
         let update = &epoch.progress;
         for write in &epoch.writes {
@@ -64,6 +76,8 @@ impl World {
         if let Some(position) = &update.position {
             assert!(before.position.as_ref().is_none_or(|before| position.reached(before)), "the position went back");
             let pause = Case::done(position);
+            let whole = position.rows == 0 || position.rows >= self.case.epoch as u64;
+            assert!(whole, "{position} cuts a transaction that fits into an epoch");
             // Nothing but time has passed.
             if before.position.as_ref() == Some(position) && update.rows_in == 0 && self.case.pauses.contains(&pause) {
                 self.paused.insert(pause);
@@ -84,6 +98,7 @@ impl Target for Model {
 
     fn commit(&mut self, epoch: Epoch) -> Answer<'_, Committed, Error> {
         Box::pin(async move {
+            self.world().hurry_after_a_pause(&epoch);
             let point = match &epoch.progress {
                 _ if *self.world().stop.borrow() => Point::Drain,
                 update if update.position.is_none() => Point::Publish,
