@@ -6,6 +6,7 @@ mod cuts;
 mod late;
 mod pipe;
 mod random;
+mod seeded;
 mod setback;
 mod streams;
 mod traps;

@@ -44,7 +44,7 @@ use crate::aggregate::keys::Keys;
 use crate::cell;
 use crate::error::Error;
 use crate::hold::{self, Made};
-use crate::step::{CallContext, FAILURES_LOGGED, Failure, Frame, Overseer, Search, Step};
+use crate::step::{CallContext, FAILURES_LOGGED, Failure, Frame, Overseer, RowFacts, Search, Step};
 use rowmill_plan::{Existing, Mode, OnError, Plan};
 
 /// Steps bound one after the other.
@@ -157,7 +157,8 @@ impl Chain {
         let rows = selected.as_ref().map_or(changes.rows.num_rows(), Vec::len);
         let frame = Frame { columns, rows, origin: selected };
         let mut search = self.search();
-        let (frame, skipped) = self.frame(frame, changes, &mut search).await?;
+        let facts = self.facts(changes, false)?;
+        let (frame, skipped) = self.frame(frame, changes, &facts, &mut search).await?;
         let (frame, refused) = self.holdable(frame, changes)?;
         let write = self.events(frame, changes, target)?;
         Ok(Events { write, skipped: skipped + refused })
@@ -187,21 +188,21 @@ impl Chain {
     pub(crate) fn images<'a>(
         &'a mut self,
         changes: &'a Changes<'_>,
+        facts: &'a RowFacts<'_>,
         search: &'a mut Search,
     ) -> Running<'a, (Frame, u64)> {
         let frame = Frame { columns: changes.rows.columns().to_vec(), rows: changes.rows.num_rows(), origin: None };
-        Box::pin(self.frame(frame, changes, search))
+        Box::pin(self.frame(frame, changes, facts, search))
     }
 
     async fn frame(
         &mut self,
         mut frame: Frame,
         changes: &Changes<'_>,
+        facts: &RowFacts<'_>,
         search: &mut Search,
     ) -> Result<(Frame, u64), Error> {
-        let ops: Vec<u8> = changes.ops.iter().map(|op| *op as u8).collect();
-        let seeds = self.seeds(changes.rows)?;
-        let mut context = CallContext { ops: &ops, commit_time: changes.commit_time, seeds: &seeds, search };
+        let mut context = CallContext { facts, search };
         let mut skipped = 0;
         for step in 0..self.steps.len() {
             let mut failures = Vec::new();
@@ -309,12 +310,13 @@ impl Chain {
         Ok(self.keys.convert_columns(&keys)?)
     }
 
-    /// Hashes of the rows' keys, if a function wants them.
-    pub(crate) fn seeds(&self, rows: &RecordBatch) -> Result<Vec<u64>, Error> {
-        if !self.wants_seeds {
-            return Ok(Vec::new());
-        }
-        Ok(self.row_keys(rows)?.iter().map(|key| xxh3_64(key.as_ref())).collect())
+    /// What the steps ask for of each row. `seeds`: what comes after them asks for these.
+    pub(crate) fn facts<'a>(&self, changes: &Changes<'a>, seeds: bool) -> Result<RowFacts<'a>, Error> {
+        let seeds = match seeds || self.wants_seeds {
+            true => Some(self.row_keys(changes.rows)?.iter().map(|key| xxh3_64(key.as_ref())).collect()),
+            false => None,
+        };
+        Ok(RowFacts { ops: changes.ops, commit_time: changes.commit_time, seeds })
     }
 }
 

@@ -16,7 +16,7 @@ use crate::aggregate::{Aggregate, Changelog, Cursor, Emission, Origin};
 use crate::chain::{Chain, Changes, Events};
 use crate::error::Error;
 use crate::status::AggregateStatus;
-use crate::step::{CallContext, Overseer, Used};
+use crate::step::{BoundCall, CallContext, Overseer, Used};
 
 /// How far a pipeline is, for its aggregates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,12 +117,10 @@ impl Dataflow {
         let emission = self.emission(stage, progress);
         let Stage { chain, aggregate } = &mut self.stages[stage];
         let mut search = chain.search();
-        let (frame, skipped) = chain.images(changes, &mut search).await?;
+        let facts = chain.facts(changes, aggregate.prepared().any(BoundCall::reads_seed))?;
+        let (frame, skipped) = chain.images(changes, &facts, &mut search).await?;
         let keys = aggregate.has_window().then(|| chain.row_keys(changes.rows)).transpose()?;
-        let ops: Vec<u8> = changes.ops.iter().map(|op| *op as u8).collect();
-        let seeds = chain.seeds(changes.rows)?;
-        let mut context =
-            CallContext { ops: &ops, commit_time: changes.commit_time, seeds: &seeds, search: &mut search };
+        let mut context = CallContext { facts: &facts, search: &mut search };
         let origin = Origin { ops: changes.ops, commit_time: changes.commit_time, keys: keys.as_ref() };
         let mut failures = Vec::new();
         aggregate.absorb(frame, &mut context, &origin, emission, &mut failures).await?;

@@ -5,6 +5,7 @@
 //! projection moves columns. No step knows about changes, keys or positions; `chain` does.
 
 mod call;
+mod facts;
 mod filter;
 mod map;
 mod project;
@@ -15,6 +16,7 @@ use arrow_array::{Array as _, ArrayRef, BooleanArray};
 use arrow_schema::{ArrowError, SchemaRef};
 
 pub use call::{BoundCall, CallContext, Used};
+pub use facts::RowFacts;
 pub use filter::Filter;
 pub use map::{Map, MapPart};
 pub use project::Project;

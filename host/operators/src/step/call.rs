@@ -8,12 +8,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use arrow_array::{ArrayRef, TimestampMicrosecondArray, UInt8Array, UInt32Array, UInt64Array, new_null_array};
+use arrow_array::{ArrayRef, UInt32Array, new_null_array};
 use arrow_schema::{DataType, Field};
-use rowmill_foreign::UTC;
 use rowmill_wasm::{Function, Identity, Input, Kind, Limit, Meter, Output, RowError, RowFact};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::facts::{Facts, RowFacts};
 use super::search::{Search, Subject, pieces};
 use super::{Failure, Frame};
 use crate::error::Error;
@@ -35,14 +35,10 @@ fn code(error: &rowmill_wasm::Error) -> Option<&'static str> {
     })
 }
 
-/// Facts about the source rows of a batch, indexed by the chain's input row.
+/// What calls on a batch share.
 pub struct CallContext<'a> {
-    /// +I or +U.
-    pub(crate) ops: &'a [u8],
-    /// Microseconds since the epoch.
-    pub(crate) commit_time: &'a [i64],
-    /// Hash of the row's key, mixed with the step for each call; empty when no function of the plan reads it.
-    pub(crate) seeds: &'a [u64],
+    /// What is known of its rows.
+    pub(crate) facts: &'a RowFacts<'a>,
     /// What the batch has spent on calls that failed.
     pub(crate) search: &'a mut Search,
 }
@@ -152,7 +148,7 @@ impl BoundCall {
                 None => column.clone(),
             });
         }
-        let facts = Facts::gather(&self.function.signature().facts, frame, context, self.step_seed);
+        let facts = Facts::gather(&self.function.signature().facts, frame, context.facts, self.step_seed)?;
         let whole = Part { columns: &columns, facts: &facts, start: 0, rows: frame.rows };
         let before = self.function.meter().cpu;
         match whole.run(&mut self.function).await {
@@ -254,39 +250,6 @@ impl BoundCall {
             errors: errors.into_iter().collect(),
         }
     }
-}
-
-/// Row facts of a frame, as the function asked for them.
-struct Facts {
-    ops: Option<UInt8Array>,
-    commit_time: Option<TimestampMicrosecondArray>,
-    seeds: Option<UInt64Array>,
-}
-
-impl Facts {
-    fn gather(wanted: &[RowFact], frame: &Frame, context: &CallContext<'_>, step_seed: u64) -> Self {
-        let origins = || (0..frame.rows).map(|row| frame.origin(row) as usize);
-        let wants = |fact| wanted.contains(&fact);
-        Self {
-            ops: wants(RowFact::ChangeKind)
-                .then(|| origins().map(|row| context.ops[row]).collect::<Vec<_>>())
-                .map(UInt8Array::from),
-            commit_time: wants(RowFact::CommitTime)
-                .then(|| origins().map(|row| context.commit_time[row]).collect::<Vec<_>>())
-                .map(|times| TimestampMicrosecondArray::from(times).with_timezone(UTC)),
-            seeds: wants(RowFact::Seed)
-                .then(|| origins().map(|row| mix(context.seeds[row], step_seed)).collect::<Vec<_>>())
-                .map(UInt64Array::from),
-        }
-    }
-}
-
-/// Two hashes as one, so that each step sees random numbers of its own.
-fn mix(key: u64, step: u64) -> u64 {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&key.to_le_bytes());
-    bytes[8..].copy_from_slice(&step.to_le_bytes());
-    xxh3_64(&bytes)
 }
 
 /// Some rows of a call.

@@ -48,6 +48,7 @@ impl catalog::Guest for Honest {
                 info("identity", Kind::Scalar, any()),
                 info("mul", Kind::Scalar, vec![price(), qty()]),
                 info("dear", Kind::Filter, vec![price(), qty()]),
+                info("sampled", Kind::Filter, Vec::new()),
                 info("upper", Kind::Scalar, text()),
                 info("explode", Kind::Table, text()),
                 info("facts", Kind::Scalar, any()),
@@ -134,6 +135,11 @@ impl GuestBoundFunction for Bound {
             "upper" => vec![field("upper", DataType::Utf8, true)],
             "explode" => vec![field("part", DataType::Utf8, false)],
             "wide" | "identity" => self.args.iter().map(|a| a.field.clone()).collect(),
+            "sampled" => {
+                reads.clear();
+                facts = vec![RowFact::Seed];
+                vec![field("keep", DataType::Boolean, false)]
+            }
             "facts" => {
                 reads.clear();
                 facts = vec![RowFact::Seed, RowFact::ChangeKind, RowFact::CommitTime];
@@ -170,6 +176,13 @@ impl GuestBoundFunction for Bound {
                     if price > 10.0 && valid(p, row) && valid(q, row) {
                         bits[row / 8] |= 1 << (row % 8);
                     }
+                }
+                vec![Column { validity: None, offsets: None, values: bits }]
+            }
+            "sampled" => {
+                let mut bits = vec![0_u8; n.div_ceil(8)];
+                for row in (0..n).filter(|row| columns[0].values[row * 8] % 2 == 0) {
+                    bits[row / 8] |= 1 << (row % 8);
                 }
                 vec![Column { validity: None, offsets: None, values: bits }]
             }
