@@ -15,7 +15,7 @@ use rowmill_change::{Op, Position};
 use crate::aggregate::{Aggregate, Changelog, Cursor, Emission, Origin};
 use crate::chain::{Chain, Changes, Events};
 use crate::error::Error;
-use crate::status::AggregateStatus;
+use crate::status::AggregateProgress;
 use crate::step::{BoundCall, CallContext, Overseer, Used};
 
 /// How far a pipeline is, for its aggregates.
@@ -151,7 +151,7 @@ impl Dataflow {
     /// The snapshot is complete: what the first aggregates have goes into the next ones, and event
     /// time begins. Nothing is passed on yet; see [`Dataflow::next_groups`]. `stored`: event time may have
     /// come further than the rows say.
-    pub async fn complete_snapshot(&mut self, position: &Position, stored: &[AggregateStatus]) -> Result<(), Error> {
+    pub async fn complete_snapshot(&mut self, position: &Position, stored: &[AggregateProgress]) -> Result<(), Error> {
         for stage in 0..self.stages.len() {
             let aggregate = &mut self.stages[stage].aggregate;
             aggregate.finish(Emission::Fill).await?;

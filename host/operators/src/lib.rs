@@ -18,4 +18,4 @@ pub use chain::{Chain, Changes, Events, Links};
 pub use dataflow::{Dataflow, Progress, Stage};
 pub use error::Error;
 pub use limits::wasm_limits;
-pub use status::{AggregateStatus, SearchStatus};
+pub use status::{AggregateProgress, AggregateStatus, SearchStatus};

@@ -25,7 +25,7 @@ pub struct SearchStatus {
     pub cpu: Duration,
 }
 
-/// An aggregate as it is. Also stored with the target's progress.
+/// An aggregate as it is, for whoever looks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AggregateStatus {
     /// The source table.
@@ -49,9 +49,24 @@ pub struct AggregateStatus {
     /// Rows that are left out since their update came too late, until they are deleted.
     #[serde(default)]
     pub out: u64,
+}
+
+/// What of an aggregate goes with a position of the target: what a position doesn't say, and the next start and
+/// `verify` have to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AggregateProgress {
+    /// The source table.
+    pub table: String,
+    /// The step's id.
+    pub step: String,
+    /// Rows that came too late.
+    pub late: u64,
+    /// Rows that are left out since their update came too late, until they are deleted.
+    #[serde(default)]
+    pub out: u64,
     /// Their hashes, unless they are too many to be told.
     #[serde(default)]
     pub(crate) out_rows: Vec<String>,
-    /// Event time, for the next start.
+    /// Event time, if the aggregate has a window.
     pub(crate) event_time: Option<Watermark>,
 }

@@ -30,11 +30,13 @@ use crate::last_seen::LastSeen;
 use crate::manifest::{About, Manifest};
 use crate::phase::{AnyChanges, AnySnapshot, Copy, Fill, Follow, Over, Phase, Publish, Replay};
 use crate::prepare::Prepared;
+use crate::progress;
 use crate::reconcile::Leftovers;
 use crate::start::{Rebuild, RunOptions};
-use crate::status::{AggregateStatus, Status};
+use crate::status::Status;
 use crate::worker::{AnySource, Freshness, Reporter, Tended, Worker};
 use rowmill_bind::BoundTable;
+use rowmill_operators::AggregateProgress;
 use rowmill_operators::aggregate::state::State;
 use rowmill_operators::step::Overseer;
 use rowmill_plan::{Existing, Mode, Plan, Start as StartAt};
@@ -65,6 +67,17 @@ enum Opened {
     /// Groups are written first. The changes after them are opened then: a server does not wait with its events for
     /// as long as that takes.
     Nothing,
+}
+
+/// What there is before the claim.
+struct Ready {
+    goal: Option<Position>,
+    /// Of a plan with aggregates.
+    begins: Option<Beginning>,
+    /// The snapshot shows no moment before this one, in µs since 1970.
+    opened_at: i64,
+    from: Position,
+    opened: Opened,
 }
 
 impl Start {
@@ -102,6 +115,23 @@ impl Start {
         })
     }
 
+    /// Does everything that can fail before the claim.
+    async fn ready(&mut self, state: &State, options: &RunOptions, clock: &Clock) -> Result<Ready, Error> {
+        // What can't be read stops the start while the process before may go on.
+        progress::kept(&self.plan.name, self.found.aggregates.as_deref())?;
+        let goal = if options.until_caught_up { Some(self.source.end().await?) } else { None };
+        let begins = match self.plan.has_aggregates() {
+            true => Some(begin(&self.plan, state, &self.found, &self.digest).await?),
+            false => None,
+        };
+        if let Some(Beginning::Write(manifest) | Beginning::Replay(manifest, _)) = &begins {
+            attach(&mut self.tables, state, Some(manifest)).await?;
+        }
+        let opened_at = clock.micros();
+        let (from, opened) = open(&self.plan, &*self.source, &self.found, begins.as_ref()).await?;
+        Ok(Ready { goal, begins, opened_at, from, opened })
+    }
+
     /// Gets everything ready, then takes the pipeline over; `None` if its progress is not what was looked at.
     pub(crate) async fn claim(
         mut self,
@@ -110,57 +140,43 @@ impl Start {
         status: watch::Sender<Status>,
         clock: Clock,
     ) -> Result<Option<(Worker, Phase)>, Error> {
-        let goal = if options.until_caught_up { Some(self.source.end().await?) } else { None };
-        let begins = match self.plan.has_aggregates() {
-            true => Some(begin(&self.plan, &state, &self.found, &self.digest).await?),
-            false => None,
-        };
-        if let Some(Beginning::Write(manifest) | Beginning::Replay(manifest, _)) = &begins {
-            attach(&mut self.tables, &state, Some(manifest)).await?;
-        }
-        let opened_at = clock.micros();
-        let (from, opened) = open(&self.plan, &*self.source, &self.found, begins.as_ref()).await?;
+        let Ready { goal, begins, opened_at, from, opened } = self.ready(&state, options, &clock).await?;
         let Some((target, standing)) = (self.claim)().await? else { return Ok(None) };
 
-        let replay = match (&begins, &standing.position, &opened) {
-            (Some(Beginning::Replay(manifest, _)), Some(target), _) => Some((manifest.position.clone(), target)),
-            (_, Some(target), Opened::Changes(_)) if target.order(&from).is_ne() => Some((from.clone(), target)),
-            _ => None,
-        };
+        let replay = replayed(begins.as_ref(), &standing, &opened, &from);
         // The target was set back in that moment.
         if replay.as_ref().is_some_and(|(from, target)| !target.reached(from)) {
             return Ok(None);
         }
         oversee(&mut self.tables, &*target, &standing, options, &status);
-        let checkpointer = begins.is_some().then(|| {
-            let (pipeline, incarnation) = (self.plan.name.clone(), standing.incarnation.clone());
-            let about = About { pipeline, incarnation, plan_digest: self.digest.clone() };
-            Checkpointer::new(state.clone(), about, self.pace, clock.clone())
-        });
+        let stored = progress::kept(&self.plan.name, standing.aggregates.as_deref())?;
         let fills = begins == Some(Beginning::Fill);
         if fills {
             state.clear().await?;
             attach(&mut self.tables, &state, None).await?;
         }
-        let mut freshness = Freshness::stored(standing.age_seconds, &clock);
-        if matches!(opened, Opened::Snapshot(_)) {
-            freshness.begin_snapshot(opened_at);
-        }
-        let reporter = Reporter {
-            status,
-            now: Status { pipeline: self.plan.name.clone(), ..Status::default() },
-            freshness,
-            last_seen: LastSeen::open(self.last_seen, &standing, clock.clone()),
-            commits_before: standing.commits,
-        };
         let over = match standing.rebuilding {
             true => Over::Leftovers,
             false if fills && self.plan.sink.existing == Existing::Refuse => Over::Nothing,
             false => Over::OwnRows,
         };
-        let leftovers = self.sink.filter(|_| standing.rebuilding);
-        let worker = Worker {
-            handed: replay.as_ref().map_or(&from, |(_, target)| target).clone(),
+        let handed = replay.as_ref().map_or(&from, |(_, target)| target).clone();
+        let reporter = Reporter {
+            status,
+            now: Status { pipeline: self.plan.name.clone(), ..Status::default() },
+            freshness: Freshness::stored(standing.age_seconds, &clock),
+            last_seen: LastSeen::open(self.last_seen, &standing, clock.clone()),
+            commits_before: standing.commits,
+            untold: false,
+        };
+        let checkpointer = begins.is_some().then(|| {
+            let (pipeline, incarnation) = (self.plan.name.clone(), standing.incarnation.clone());
+            let about = About { pipeline, incarnation, plan_digest: self.digest };
+            Checkpointer::new(state.clone(), about, self.pace, clock.clone())
+        });
+        let mut worker = Worker {
+            handed,
+            leftovers: self.sink.filter(|_| standing.rebuilding).map(|sink| Leftovers::of(sink, &standing)),
             plan: self.plan,
             tables: self.tables,
             source: self.source,
@@ -175,14 +191,30 @@ impl Start {
             tended: Tended::default(),
             time_passed: false,
             changed_at: clock.now(),
-            leftovers: leftovers.map(|sink| Leftovers { sink, delete_extra: standing.delete_extra }),
             extras_left: standing.extras_left,
             reporter,
             clock,
         };
-        let replay = replay.map(|(from, target)| (from, target.clone()));
-        let phase = first_phase(opened, replay, standing, over, begins.is_some());
+        if matches!(opened, Opened::Snapshot(_)) {
+            worker.reporter.freshness.begin_snapshot(opened_at);
+        }
+        let phase = first_phase(opened, replay, standing.converge_until, over, stored, begins.is_some());
         Ok(Some((worker, phase)))
+    }
+}
+
+/// Between which places the target has the changes that come again. `from`: where they begin.
+fn replayed(
+    begins: Option<&Beginning>,
+    standing: &Standing,
+    opened: &Opened,
+    from: &Position,
+) -> Option<(Position, Position)> {
+    let target = standing.position.as_ref()?;
+    match (begins, opened) {
+        (Some(Beginning::Replay(manifest, _)), _) => Some((manifest.position.clone(), target.clone())),
+        (_, Opened::Changes(_)) if target.order(from).is_ne() => Some((from.clone(), target.clone())),
+        _ => None,
     }
 }
 
@@ -190,8 +222,9 @@ impl Start {
 fn first_phase(
     opened: Opened,
     replay: Option<(Position, Position)>,
-    standing: Standing,
+    converge: Option<Position>,
     over: Over,
+    stored: Vec<AggregateProgress>,
     has_state: bool,
 ) -> Phase {
     match (opened, replay) {
@@ -203,11 +236,9 @@ fn first_phase(
             Phase::Copy(Box::new(Copy { snapshot, done, converge, over }))
         }
         (Opened::Changes(changes), Some((from, until))) => {
-            let stored = standing.aggregates.and_then(|stored| serde_json::from_str(&stored).ok());
-            let stored: Vec<AggregateStatus> = stored.unwrap_or_default();
-            Phase::Replay(Box::new(Replay { changes, from, until, stored, converge: standing.converge_until }))
+            Phase::Replay(Box::new(Replay { changes, from, until, stored, converge }))
         }
-        (Opened::Changes(changes), None) => Phase::Follow(Follow { changes, converge: standing.converge_until }),
+        (Opened::Changes(changes), None) => Phase::Follow(Follow { changes, converge }),
     }
 }
 

@@ -35,6 +35,7 @@ mod meters;
 mod partitions;
 mod phase;
 mod prepare;
+mod progress;
 mod reconcile;
 mod savepoint;
 mod servers;

@@ -98,16 +98,7 @@ pub(crate) async fn prepare(
     // A rebuild makes the state anew, whatever is left of it.
     let checkpoint = state.checkpoint().filter(|_| !rebuild);
     let checkpoint = checkpoint.map(|checkpoint| Manifest::read(&checkpoint)).transpose()?;
-    let start = match &stored {
-        Ok(Some(Progress { position: Some(position), incarnation, .. })) => {
-            // Aggregates are brought up from their state's position, which is the older one.
-            let older = checkpoint
-                .clone()
-                .filter(|manifest| manifest.incarnation == *incarnation && position.reached(&manifest.position));
-            preflight::Start::Stored(older.map_or_else(|| position.clone(), |manifest| manifest.position))
-        }
-        _ => first_start(&plan.source.start),
-    };
+    let start = start(plan, stored.as_ref().ok().copied().flatten(), checkpoint.as_ref());
     let options = CheckOptions {
         allow_unlogged_cascades: plan.source.allow_unlogged_cascades,
         ignore_statements: plan.source.ignore_statements.clone(),
@@ -137,9 +128,9 @@ pub(crate) async fn prepare(
         ));
     }
     let targets: Vec<TargetTable> = bound.tables.iter().map(|table| table.target.clone()).collect();
-    // A rebuild writes over what is there; so does one that a crash has interrupted, or that has its state.
     let held = match progress {
         Some(progress) if progress.position.is_some() => Held::Rows,
+        // A rebuild writes over what is there; so does one that a crash has interrupted, or that has its state.
         _ if rebuild || checkpoint.is_some() => Held::Anything,
         Some(progress) if progress.rebuilding => Held::Anything,
         _ => Held::Nothing,
@@ -151,6 +142,16 @@ pub(crate) async fn prepare(
     }
     let expected = expected.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
     Ok(Prepared { source, server, sink, definitions, tables: bound.tables, digest, expected })
+}
+
+/// Where the source is read from.
+fn start(plan: &Plan, stored: Option<&Progress>, checkpoint: Option<&Manifest>) -> preflight::Start {
+    let Some(Progress { position: Some(position), incarnation, .. }) = stored else {
+        return first_start(&plan.source.start);
+    };
+    // Aggregates are brought up from their state's position, which is the older one.
+    let older = checkpoint.filter(|state| state.incarnation == *incarnation && position.reached(&state.position));
+    preflight::Start::Stored(older.map_or(position, |state| &state.position).clone())
 }
 
 fn first_start(start: &Start) -> preflight::Start {

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType, Field};
-use rowmill_change::{KEY_HASH, Key, Removal, TargetTable, Write};
+use rowmill_change::{KEY_HASH, Key, Removal, Standing, TargetTable, Write};
 use rowmill_mysql::sink::{KeyHasher, Sink, SinkOptions};
 use rowmill_mysql::snapshot::{KeyScan, ScannedRows};
 use rowmill_mysql::{Conn, TableDef};
@@ -189,9 +189,16 @@ fn scratch(error: std::io::Error) -> Error {
 /// How the rows are found that a rebuild meets.
 pub(super) struct Leftovers {
     /// Where they are.
-    pub(super) sink: SinkOptions,
+    sink: SinkOptions,
     /// They are deleted in every target.
-    pub(super) delete_extra: bool,
+    delete_extra: bool,
+}
+
+impl Leftovers {
+    /// Those of the rebuild that the progress says is under way.
+    pub(super) fn of(sink: SinkOptions, standing: &Standing) -> Self {
+        Self { sink, delete_extra: standing.delete_extra }
+    }
 }
 
 impl Written {

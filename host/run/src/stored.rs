@@ -8,6 +8,8 @@ use serde::Serialize;
 use super::prepare::server_problem;
 use super::servers::endpoints;
 use crate::error::Error;
+use crate::progress;
+use crate::status::AggregateStatus;
 use rowmill_plan::Plan;
 
 /// The stored progress and how far the source is ahead of it.
@@ -17,6 +19,9 @@ pub struct StoredStatus {
     pub pipeline: String,
     /// As stored in the target; `None` before the first start.
     pub progress: Option<Progress>,
+    /// The aggregates as they were at the stored position; as JSON they are in the progress.
+    #[serde(skip)]
+    pub aggregates: Vec<AggregateStatus>,
     /// Where the source is now.
     pub source_position: Option<String>,
     /// How old the source's state is that the target shows, in seconds: 0 when nothing is left to
@@ -39,7 +44,12 @@ pub struct StoredStatus {
 pub async fn stored_status(plan: &Plan) -> Result<StoredStatus, Error> {
     let (source, options) = endpoints(plan).map_err(Error::Plan)?;
     let progress = Sink::read_progress(&options).await;
-    let progress = progress.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
+    let mut progress = progress.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
+    let document = progress.as_mut().and_then(|progress| progress.aggregates.as_mut());
+    let aggregates = document.as_ref().map(|document| progress::shown(document)).unwrap_or_default();
+    if let Some(document) = document {
+        *document = serde_json::to_value(&aggregates).unwrap_or_default();
+    }
     let asked: Result<_, rowmill_mysql::Error> = async {
         let mut conn = source.connect().await?;
         let (flavor, _) = endpoint::flavor(&mut conn).await?;
@@ -84,6 +94,7 @@ pub async fn stored_status(plan: &Plan) -> Result<StoredStatus, Error> {
         pipeline: plan.name.clone(),
         phase,
         progress,
+        aggregates,
         lag_seconds,
         lag_bytes,
         unread_tables: unread.iter().map(ToString::to_string).collect(),

@@ -22,17 +22,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rowmill_change::{ChangeEvent, Op, Position};
-use rowmill_mysql::binlog::{Changes, Images};
-use rowmill_mysql::sink::{self, TargetHolds};
+use rowmill_mysql::binlog::{Changes, ChangesOptions, Images};
+use rowmill_mysql::sink::{self, Progress, TargetHolds};
 use rowmill_mysql::snapshot::{Snapshot, begin_consistent_read, scan};
 use serde::Serialize;
 
 use super::prepare::{Prepared, Purpose, prepare};
+use super::progress;
 use super::servers::{changes_options, snapshot_options};
 use crate::error::Error;
-use crate::status::AggregateStatus;
 use aggregates::{Scratch, ensure_repeatable};
-use rowmill_bind::Environment;
+use rowmill_bind::{BoundTable, Environment};
 use rowmill_operators as chain;
 use rowmill_operators::aggregate::state::State;
 use rowmill_plan::{Existing, Plan, Start};
@@ -116,56 +116,21 @@ pub async fn verify(plan: &Plan, environment: &Environment) -> Result<VerifyRepo
     }
     ensure_repeatable(plan)?;
     let mut prepared = prepare(plan, environment, &State::default(), Purpose::Look).await?;
-    for table in &prepared.tables {
-        let calls = table.flow.chains().flat_map(|chain| &chain.steps).flat_map(|step| step.calls());
-        if let Some(call) = calls.into_iter().find(|call| call.reads_history()) {
-            return Err(Error::Verify {
-                message: format!(
-                    "{} asks for the kind or the time of a change, so its results can't be recomputed from the rows",
-                    call.name
-                ),
-            });
-        }
-    }
+    ensure_without_history(&prepared.tables)?;
     let scratch = Scratch::attach(plan, &mut prepared).await?;
     let mut target = prepared.sink.endpoint.connect().await?;
     begin_consistent_read(&mut target).await?;
-    let progress = sink::read_progress_with(&mut target, &prepared.sink).await?;
-    let aggregates: Vec<AggregateStatus> = progress
-        .as_ref()
-        .and_then(|progress| progress.aggregates.clone())
-        .and_then(|stored| serde_json::from_value(stored).ok())
-        .unwrap_or_default();
-    if progress.as_ref().is_some_and(|progress| progress.position.is_none() && progress.rebuilding) {
-        let message = "the target is being rebuilt, or was when the pipeline stopped; run it, then verify".to_owned();
-        return Err(Error::Verify { message });
-    }
-    let position = match progress {
-        Some(progress) if progress.snapshot.is_none() && progress.converge_until.is_none() => progress.position,
-        Some(progress) if progress.position.is_some() => {
-            let phase =
-                if progress.snapshot.is_some() { "its snapshot" } else { "converging after a resumed snapshot" };
-            return Err(Error::Verify { message: format!("the pipeline is still in {phase}; run it, then verify") });
-        }
-        _ => None,
-    };
-    let Some(position) = position else {
-        return Err(Error::Verify { message: "the pipeline has not run yet; run it, then verify".to_owned() });
-    };
+    let stored = sink::read_progress_with(&mut target, &prepared.sink).await?;
+    let document = stored.as_ref().and_then(|stored| stored.standing().aggregates);
+    let aggregates = progress::kept(&plan.name, document.as_deref())?;
+    let position = comparable(stored)?;
 
     let options = snapshot_options(plan, &prepared.source);
     let (mut snapshot, _) = Snapshot::begin(&options, &prepared.definitions).await?;
-    let changes = match position.reached(snapshot.start()) {
-        true => None,
-        false => {
-            let mut options = changes_options(plan, &prepared.source, Images::Both);
-            options.heartbeat = HEARTBEAT;
-            let tables = prepared.reads();
-            Some(Changes::open(options, tables, &prepared.server.identity, position.clone()).await?)
-        }
-    };
     let mut rewind = Rewind::new(&prepared.tables)?;
-    if let Some(changes) = changes {
+    if !position.reached(snapshot.start()) {
+        let options = ChangesOptions { heartbeat: HEARTBEAT, ..changes_options(plan, &prepared.source, Images::Both) };
+        let changes = Changes::open(options, prepared.reads(), &prepared.server.identity, position.clone()).await?;
         read_changes(changes, snapshot.start(), &mut rewind).await?;
     }
 
@@ -206,6 +171,38 @@ pub async fn verify(plan: &Plan, environment: &Environment) -> Result<VerifyRepo
     }
     drop(scratch);
     Ok(report)
+}
+
+/// Results that depend on more than the row can't be computed from rows.
+fn ensure_without_history(tables: &[BoundTable]) -> Result<(), Error> {
+    let steps = tables.iter().flat_map(|table| table.flow.chains()).flat_map(|chain| &chain.steps);
+    match steps.flat_map(|step| step.calls()).find(|call| call.reads_history()) {
+        None => Ok(()),
+        Some(call) => Err(Error::Verify {
+            message: format!(
+                "{} asks for the kind or the time of a change, so its results can't be recomputed from the rows",
+                call.name
+            ),
+        }),
+    }
+}
+
+/// The position that the target is a picture of.
+fn comparable(stored: Option<Progress>) -> Result<Position, Error> {
+    let message = match stored {
+        Some(Progress { position: None, rebuilding: true, .. }) => {
+            "the target is being rebuilt, or was when the pipeline stopped; run it, then verify"
+        }
+        Some(Progress { position: Some(position), snapshot: None, converge_until: None, .. }) => return Ok(position),
+        Some(Progress { position: Some(_), snapshot: Some(_), .. }) => {
+            "the pipeline is still in its snapshot; run it, then verify"
+        }
+        Some(Progress { position: Some(_), .. }) => {
+            "the pipeline is still converging after a resumed snapshot; run it, then verify"
+        }
+        _ => "the pipeline has not run yet; run it, then verify",
+    };
+    Err(Error::Verify { message: message.to_owned() })
 }
 
 /// Runs the steps on source rows and notes the result.

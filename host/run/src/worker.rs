@@ -28,7 +28,7 @@ use rowmill_plan::Plan;
 
 pub(crate) use absorb::{Absorbed, absorb, meanwhile};
 pub(crate) use freshness::Freshness;
-pub(crate) use reporter::Reporter;
+pub(crate) use reporter::{Reporter, TELL_EVERY};
 pub(crate) use upkeep::Tended;
 
 /// Where rows come from, behind the interface of the conductor.

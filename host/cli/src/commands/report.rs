@@ -140,8 +140,8 @@ pub(super) fn status(status: &StoredStatus, state_folder: Option<&Path>) -> Stri
         line("skipped", progress.skipped.to_string());
         line("split transactions", progress.split_transactions.to_string());
         line("commits", progress.commits.to_string());
-        for aggregate in aggregates(status) {
-            line(&aggregate.step, self::aggregate(&aggregate));
+        for aggregate in &status.aggregates {
+            line(&aggregate.step, self::aggregate(aggregate));
         }
         line("updated at", format!("{} UTC", progress.updated_at));
         line("last process", progress.owner.clone());
@@ -160,12 +160,6 @@ pub(super) fn status(status: &StoredStatus, state_folder: Option<&Path>) -> Stri
         line("source", error.clone());
     }
     out
-}
-
-/// The aggregates as they were at the stored position; none before there was a commit.
-fn aggregates(status: &StoredStatus) -> Vec<AggregateStatus> {
-    let stored = status.progress.as_ref().and_then(|progress| progress.aggregates.clone());
-    stored.and_then(|stored| serde_json::from_value(stored).ok()).unwrap_or_default()
 }
 
 /// `orders: 12,000 groups, 10,000 in memory (3MiB), watermark 2026-05-06T07:00:00`.
@@ -298,8 +292,7 @@ mod tests {
 
     #[test]
     fn an_aggregate_says_what_it_holds() {
-        let mut status = AggregateStatus::default();
-        status.table = "`shop`.`orders`".to_owned();
+        let mut status = AggregateStatus { table: "`shop`.`orders`".to_owned(), ..AggregateStatus::default() };
         (status.groups, status.groups_in_memory, status.memory) = (12_000, 10_000, 3 << 20);
         assert_eq!(aggregate(&status), "`shop`.`orders`: 12,000 groups, 10,000 in memory (3MiB)");
         (status.groups, status.groups_in_memory, status.memory) = (1, 1, 1025);

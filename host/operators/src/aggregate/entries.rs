@@ -85,7 +85,7 @@ impl Entries {
 
     /// The removal of what had ended at the barrier.
     pub(super) fn removals(&self) -> Writes {
-        let entries = self.table.buried().map(|key| (key.clone(), None)).collect();
+        let entries = self.table.tombstones_before().map(|key| (key.clone(), None)).collect();
         Writes { table: self.name.clone(), entries }
     }
 }

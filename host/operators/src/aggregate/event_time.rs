@@ -13,7 +13,7 @@ use rowmill_plan::Late;
 use super::Aggregate;
 use super::window::Time;
 use crate::error::Error;
-use crate::status::AggregateStatus;
+use crate::status::AggregateProgress;
 use crate::step::{Failure, Frame};
 
 impl Aggregate {
@@ -44,7 +44,7 @@ impl Aggregate {
     }
 
     /// Takes over event time as it was stored with the target's position. Answers whether it moved.
-    pub fn reach_stored(&mut self, stored: &AggregateStatus) -> bool {
+    pub fn reach_stored(&mut self, stored: &AggregateProgress) -> bool {
         match (&mut self.windowing, &stored.event_time) {
             (Some(windowing), Some(stored)) => windowing.watermark.reach(stored),
             _ => false,
@@ -61,8 +61,8 @@ impl Aggregate {
         self.windowing.as_ref().map(|windowing| windowing.late)
     }
 
-    /// The watermark that a stored status stands for.
-    pub fn watermark_of(&self, stored: &AggregateStatus) -> Option<Time> {
+    /// The watermark that stored progress stands for.
+    pub fn watermark_of(&self, stored: &AggregateProgress) -> Option<Time> {
         let windowing = self.windowing.as_ref()?;
         Some(windowing.watermark_at(stored.event_time.as_ref()?))
     }

@@ -3,9 +3,9 @@
 use arrow_array::TimestampMicrosecondArray;
 
 use super::Aggregate;
-use super::late::Outsiders;
+use super::outsiders::Outsiders;
 use super::window::{Time, Windowing};
-use crate::status::AggregateStatus;
+use crate::status::{AggregateProgress, AggregateStatus};
 
 /// Rows that are out are told to `verify` through the target's progress up to this number, 8 KiB of text.
 /// Above it, `verify` says that it can't compare.
@@ -29,10 +29,24 @@ impl Aggregate {
             watermark: watermark.map(shown),
             late: self.windowing.as_ref().map_or(0, |windowing| windowing.watermark.late),
             expired: self.expired,
-            out: self.outsiders.as_ref().map_or(0, Outsiders::len) as u64,
+            out: self.out(),
+        }
+    }
+
+    /// What goes with the target's position.
+    pub fn progress(&self, table: &str) -> AggregateProgress {
+        AggregateProgress {
+            table: table.to_owned(),
+            step: self.id.clone(),
+            late: self.windowing.as_ref().map_or(0, |windowing| windowing.watermark.late),
+            out: self.out(),
             out_rows: self.out_rows(),
             event_time: self.windowing.as_ref().map(|windowing| windowing.watermark),
         }
+    }
+
+    fn out(&self) -> u64 {
+        self.outsiders.as_ref().map_or(0, Outsiders::len) as u64
     }
 
     /// The rows that are out, if they are few enough to be told.
@@ -45,8 +59,8 @@ impl Aggregate {
         outsiders.rows().map(hex).collect()
     }
 
-    /// Leaves out the rows that a stored status says are out; false if it doesn't say which.
-    pub fn leave_out(&mut self, stored: &AggregateStatus) -> bool {
+    /// Leaves out the rows that stored progress says are out; false if it doesn't say which.
+    pub fn leave_out(&mut self, stored: &AggregateProgress) -> bool {
         let Some(outsiders) = self.outsiders.as_mut().filter(|_| stored.out > 0) else { return true };
         let rows = stored.out_rows.iter().map(|row| u128::from_str_radix(row, 16).map(u128::to_be_bytes));
         let Ok(rows) = rows.collect::<Result<Vec<_>, _>>() else { return false };

@@ -65,9 +65,9 @@ pub(super) struct Table {
     /// Slots with [`PENDING`], likewise.
     pending: Vec<u32>,
     /// Keys that the store holds and that ended since the last barrier.
-    graves: HashSet<Box<[u8]>>,
+    tombstones: HashSet<Box<[u8]>>,
     /// Those that ended before it, until the running checkpoint has removed them.
-    buried: HashSet<Box<[u8]>>,
+    tombstones_before: HashSet<Box<[u8]>>,
     heap: usize,
     hand: usize,
 }
@@ -183,7 +183,7 @@ impl Table {
         let stored = self.slots[number as usize].flags & STORED != 0;
         let key = self.forget(number);
         if stored {
-            self.graves.insert(key);
+            self.tombstones.insert(key);
         }
     }
 
@@ -204,16 +204,16 @@ impl Table {
     /// Whether the store's version of a key is stale because the entry ended. If it begins anew, it
     /// has to be told that there is one: the answer then carries [`STORED`].
     pub(super) fn unbury(&mut self, key: &[u8]) -> Option<u8> {
-        if self.graves.remove(key) {
+        if self.tombstones.remove(key) {
             return Some(STORED);
         }
         // The running checkpoint removes it; what begins anew is written by the next one.
-        self.buried.contains(key).then_some(0)
+        self.tombstones_before.contains(key).then_some(0)
     }
 
     /// Whether an entry of this key ended, so that what the store has of it is stale.
     pub(super) fn is_gone(&self, key: &[u8]) -> bool {
-        self.graves.contains(key) || self.buried.contains(key)
+        self.tombstones.contains(key) || self.tombstones_before.contains(key)
     }
 
     /// A barrier: what changed before it has to be captured.
@@ -226,17 +226,17 @@ impl Table {
             }
         }
         self.pending = dirty;
-        self.buried = std::mem::take(&mut self.graves);
+        self.tombstones_before = std::mem::take(&mut self.tombstones);
     }
 
     /// Keys to be removed on disk, as of the barrier.
-    pub(super) fn buried(&self) -> impl Iterator<Item = &Box<[u8]>> {
-        self.buried.iter()
+    pub(super) fn tombstones_before(&self) -> impl Iterator<Item = &Box<[u8]>> {
+        self.tombstones_before.iter()
     }
 
     /// The running checkpoint is in the store.
     pub(crate) fn end_checkpoint(&mut self) {
-        self.buried = HashSet::new();
+        self.tombstones_before = HashSet::new();
     }
 
     /// Up to `most` entries that are still to be captured; they count as captured from now on.
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn only_stored_entries_leave_graves() {
+    fn only_stored_entries_leave_tombstones() {
         let mut table = Table::default();
         let a = table.insert(b"a");
         let b = table.insert(b"b");
@@ -362,7 +362,7 @@ mod tests {
         table.slot_mut(a).flags |= STORED;
         table.end(a);
         table.begin_checkpoint();
-        assert_eq!(table.buried().collect::<Vec<_>>(), [&(Box::from(*b"a") as Box<[u8]>)]);
+        assert_eq!(table.tombstones_before().collect::<Vec<_>>(), [&(Box::from(*b"a") as Box<[u8]>)]);
         assert_eq!(table.unbury(b"a"), Some(0));
         table.end_checkpoint();
         assert_eq!(table.unbury(b"a"), None);

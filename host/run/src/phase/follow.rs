@@ -10,7 +10,7 @@ use crate::epoch::Filling;
 use crate::error::Error;
 use crate::start::stopped;
 use crate::status;
-use crate::worker::{Absorbed, Storing, Worker, absorb, meanwhile};
+use crate::worker::{Absorbed, Storing, TELL_EVERY, Worker, absorb, meanwhile};
 
 /// Changes are followed.
 pub(crate) struct Follow {
@@ -123,6 +123,7 @@ impl Worker {
             changes.want_boundary();
         }
         self.look_at_freshness(listens.then(|| changes.heard()), converge.is_some());
+        let pause = if self.reporter.untold { pause.min(TELL_EVERY) } else { pause };
         let mut turn = Turn::Again;
         tokio::select! {
             biased;

@@ -19,10 +19,10 @@ use rowmill_change::{ChangeBatch, ChangeEvent, Position};
 use super::{AnyChanges, Follow, Next, Phase};
 use crate::error::Error;
 use crate::start::stopped;
-use crate::status::{self, AggregateStatus};
+use crate::status;
 use crate::worker::Worker;
 use rowmill_operators as chain;
-use rowmill_operators::Progress;
+use rowmill_operators::{AggregateProgress, Progress};
 
 /// Changes that the target has come again.
 pub(crate) struct Replay {
@@ -33,7 +33,7 @@ pub(crate) struct Replay {
     /// Where the target is.
     pub(crate) until: Position,
     /// What the target's progress says of the aggregates there.
-    pub(crate) stored: Vec<AggregateStatus>,
+    pub(crate) stored: Vec<AggregateProgress>,
     /// For the phase after it.
     pub(crate) converge: Option<Position>,
 }
@@ -102,13 +102,13 @@ impl Worker {
     }
 
     /// Brings event time to where it was at the target's position; answers whether any moved.
-    fn reach_stored(&mut self, stored: &[AggregateStatus]) -> bool {
+    fn reach_stored(&mut self, stored: &[AggregateProgress]) -> bool {
         let mut advanced = false;
-        for status in stored {
-            let table = self.tables.iter_mut().find(|table| table.source.to_string() == status.table);
+        for known in stored {
+            let table = self.tables.iter_mut().find(|table| table.source.to_string() == known.table);
             let aggregates = table.into_iter().flat_map(|table| table.flow.aggregates_mut());
-            for aggregate in aggregates.filter(|aggregate| aggregate.id == status.step) {
-                advanced |= aggregate.reach_stored(status);
+            for aggregate in aggregates.filter(|aggregate| aggregate.id == known.step) {
+                advanced |= aggregate.reach_stored(known);
             }
         }
         advanced

@@ -7,12 +7,11 @@ use tempfile::TempDir;
 use super::compare::Comparison;
 use crate::error::Error;
 use crate::prepare::Prepared;
-use crate::status::AggregateStatus;
 use rowmill_bind::BoundTable;
 use rowmill_operators::Changes;
 use rowmill_operators::aggregate::Cursor;
 use rowmill_operators::aggregate::state::State;
-use rowmill_operators::{Dataflow, Progress};
+use rowmill_operators::{AggregateProgress, Dataflow, Progress};
 use rowmill_plan::{Late, Plan, StepKind};
 
 /// The state of a comparison, gone with it.
@@ -60,7 +59,7 @@ pub(super) fn ensure_repeatable(plan: &Plan) -> Result<(), Error> {
 /// The windows that can't be compared, if rows came too late: those closed up to the watermark. Of
 /// sessions those that a late row could have belonged to, which begin before the watermark or less than a
 /// gap after it.
-pub(super) fn frozen(table: &BoundTable, stored: &[AggregateStatus]) -> Result<Option<(usize, i64)>, Error> {
+pub(super) fn frozen(table: &BoundTable, stored: &[AggregateProgress]) -> Result<Option<(usize, i64)>, Error> {
     for aggregate in table.flow.aggregates() {
         let Some(stored) = of(table, &aggregate.id, stored) else { continue };
         if stored.late == 0 || aggregate.late_policy() != Some(Late::Drop) {
@@ -84,7 +83,7 @@ pub(super) fn frozen(table: &BoundTable, stored: &[AggregateStatus]) -> Result<O
 }
 
 /// Tells the aggregates which rows are out.
-pub(super) fn leave_out(table: &mut BoundTable, stored: &[AggregateStatus]) -> Result<(), Error> {
+pub(super) fn leave_out(table: &mut BoundTable, stored: &[AggregateProgress]) -> Result<(), Error> {
     let name = table.source.to_string();
     for aggregate in table.flow.aggregates_mut() {
         let known = stored.iter().find(|status| status.table == name && status.step == aggregate.id);
@@ -101,7 +100,7 @@ pub(super) fn leave_out(table: &mut BoundTable, stored: &[AggregateStatus]) -> R
     Ok(())
 }
 
-fn of<'a>(table: &BoundTable, step: &str, stored: &'a [AggregateStatus]) -> Option<&'a AggregateStatus> {
+fn of<'a>(table: &BoundTable, step: &str, stored: &'a [AggregateProgress]) -> Option<&'a AggregateProgress> {
     let name = table.source.to_string();
     stored.iter().find(|status| status.table == name && status.step == step)
 }
@@ -117,7 +116,7 @@ pub(super) async fn absorb(flow: &mut Dataflow, table: usize, changes: &Changes<
 pub(super) async fn expect(
     table: &mut BoundTable,
     index: usize,
-    stored: &[AggregateStatus],
+    stored: &[AggregateProgress],
     position: &Position,
     comparison: &mut Comparison,
 ) -> Result<(), Error> {
@@ -125,7 +124,7 @@ pub(super) async fn expect(
         return Ok(());
     }
     let ids: Vec<String> = table.flow.aggregates().map(|aggregate| aggregate.id.clone()).collect();
-    let statuses: Vec<AggregateStatus> = ids.iter().filter_map(|id| of(table, id, stored).cloned()).collect();
+    let statuses: Vec<AggregateProgress> = ids.iter().filter_map(|id| of(table, id, stored).cloned()).collect();
     table.flow.complete_snapshot(position, &statuses).await?;
     let mut cursor = Cursor::default();
     let op = rowmill_change::Op::Insert;

@@ -71,6 +71,11 @@ impl Freshness {
         self.shown = as_of.or(self.shown);
     }
 
+    /// Whether everything was told less than this ago.
+    pub(crate) fn is_published_since(&self, ago: Duration, clock: &Clock) -> bool {
+        clock.since(self.published_at) < ago
+    }
+
     /// Writes what is known into the status.
     pub(crate) fn published(&mut self, status: &mut Status, clock: &Clock) {
         let moment = |micros: i64| UNIX_EPOCH + Duration::from_micros(u64::try_from(micros).unwrap_or(0));
@@ -97,8 +102,10 @@ impl Worker {
         freshness.silent_since = heard.max(freshness.listening_since);
         let turned = before.1 != freshness.caught_up;
         let news = before != (freshness.shown, freshness.caught_up, freshness.silent_since);
-        if turned || (news && clock.since(freshness.published_at) >= PUBLISH_EVERY) {
+        if turned || news && !freshness.is_published_since(PUBLISH_EVERY, clock) {
             self.publish();
+        } else if self.reporter.untold {
+            self.publish_in_time();
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What is told of a run: to whoever shows it, to the machine that may see an older target, and to the target itself.
 
+use std::time::Duration;
+
 use rowmill_change::Committed;
 use tokio::sync::watch;
 
@@ -19,7 +21,13 @@ pub(crate) struct Reporter {
     pub(crate) last_seen: LastSeen,
     /// Commits of earlier runs.
     pub(crate) commits_before: u64,
+    /// Something is known that was not told yet.
+    pub(crate) untold: bool,
 }
+
+/// What changes all the time is told so often: whoever shows it can't show more, and putting it together costs as much
+/// as a small commit.
+pub(crate) const TELL_EVERY: Duration = Duration::from_millis(200);
 
 impl Worker {
     /// Notes the commit that ended while a batch was in the steps, if one did.
@@ -40,7 +48,7 @@ impl Worker {
         last_seen.note(*commits_before + now.epochs, &position);
         now.position = Some(position);
         freshness.committed(about.as_of);
-        self.publish();
+        self.publish_in_time();
     }
 
     /// Shows what the pipeline is busy with.
@@ -48,18 +56,30 @@ impl Worker {
         let now = &mut self.reporter.now;
         now.bytes_in_flight = self.filling.bytes as u64 + self.committer.bytes_in_flight();
         if now.phase != phase {
-            if now.phase.name() != phase.name() {
-                tracing::info!(phase = phase.name(), "phase");
-            }
+            let begins = now.phase.name() != phase.name();
             now.phase = phase;
-            self.publish();
+            if begins {
+                tracing::info!(phase = phase.name(), "phase");
+                self.publish();
+            } else {
+                self.publish_in_time();
+            }
+        }
+    }
+
+    /// Tells everything that is known, unless that was done a moment ago.
+    pub(crate) fn publish_in_time(&mut self) {
+        match self.reporter.freshness.is_published_since(TELL_EVERY, &self.clock) {
+            true => self.reporter.untold = true,
+            false => self.publish(),
         }
     }
 
     /// Tells everything that is known.
     pub(crate) fn publish(&mut self) {
         let aggregates = self.aggregates();
-        let Reporter { now, freshness, status, .. } = &mut self.reporter;
+        let Reporter { now, freshness, status, untold, .. } = &mut self.reporter;
+        *untold = false;
         freshness.published(now, &self.clock);
         now.steps = crate::meters::meters(&self.tables);
         now.aggregates = aggregates;

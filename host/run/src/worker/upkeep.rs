@@ -7,6 +7,7 @@ use crate::checkpoint::Checkpointer;
 use crate::decide::StateFacts;
 use crate::epoch::Close;
 use crate::error::Error;
+use crate::progress;
 use crate::status::AggregateStatus;
 use rowmill_bind::BoundTable;
 use rowmill_change::Position;
@@ -121,8 +122,13 @@ impl Worker {
 
     /// What the target keeps of the aggregates with a position; `None` without any.
     pub(super) fn aggregates_to_store(&self) -> Result<Option<String>, Error> {
-        let aggregates = self.aggregates();
-        let json = (!aggregates.is_empty()).then(|| serde_json::to_string(&aggregates)).transpose();
-        json.map_err(|error| Error::internal(format!("what aggregates keep can't be written: {error}")))
+        if self.checkpointer.is_none() {
+            return Ok(None);
+        }
+        let kept = self.tables.iter().flat_map(|table| {
+            let name = table.source.to_string();
+            table.flow.aggregates().map(move |aggregate| aggregate.progress(&name))
+        });
+        progress::write(kept.collect(), &self.aggregates()).map(Some)
     }
 }
