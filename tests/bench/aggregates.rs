@@ -115,8 +115,12 @@ impl<'s> Orders<'s> {
         let url = |_: &str| Some(shop.server.url("shop"));
         let plan = rowmill_yaml::parse(Path::new("bench.yaml"), &pipeline("orders"), &url).unwrap().pipeline;
         let engine = Engine::new(EngineOptions::default()).unwrap();
-        let environment =
-            Environment { engine, built_in: rowmill_udfs::component, built_in_names: rowmill_udfs::NAMES };
+        let environment = Environment {
+            engine,
+            built_in: rowmill_udfs::component,
+            behaviour: rowmill_udfs::behaviour,
+            built_in_names: rowmill_udfs::NAMES,
+        };
         Orders { shop, endpoint, identity, end, def, plan, environment }
     }
 

@@ -12,6 +12,10 @@ use rowmill_plan::problem::Problem;
 /// that nothing in the runtime depends on a particular component.
 pub type BuiltIn = fn(&str) -> Option<(&'static [u8], &'static str)>;
 
+/// What results a built-in component has: a number, and the SHA-256 in hexadecimal of builds that had the same before
+/// there were numbers.
+pub type Behaviour = fn(&str) -> Option<(u32, &'static [&'static str])>;
+
 /// What the runtime needs from its surroundings to turn a plan into running steps.
 #[derive(Clone)]
 pub struct Environment {
@@ -19,6 +23,8 @@ pub struct Environment {
     pub engine: Engine,
     /// Finds `std/…`.
     pub built_in: BuiltIn,
+    /// The same of its results.
+    pub behaviour: Behaviour,
     /// The names that `built_in` knows, for messages.
     pub built_in_names: &'static [&'static str],
 }

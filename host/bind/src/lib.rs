@@ -29,7 +29,7 @@ use call::Binder;
 use columns::Columns;
 pub use columns::same_name;
 use components::Components;
-pub use components::{BuiltIn, Environment};
+pub use components::{Behaviour, BuiltIn, Environment};
 pub use show::{CallView, ColumnView, PlanView, StateView, StepView, TableView, ValueStateView};
 
 /// A source table with its steps, bound.

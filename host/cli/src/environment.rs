@@ -11,7 +11,12 @@ use rowmill_wasm::{COMPILE_WORKER, Compiler, Engine, EngineOptions};
 /// The engine with its cache in the user's cache folder.
 pub(crate) fn environment() -> Result<Environment, Problem> {
     let engine = Engine::new(options(cache())).map_err(|error| Problem::new(Fault::Internal, error.to_string()))?;
-    Ok(Environment { engine, built_in: rowmill_udfs::component, built_in_names: rowmill_udfs::NAMES })
+    Ok(Environment {
+        engine,
+        built_in: rowmill_udfs::component,
+        behaviour: rowmill_udfs::behaviour,
+        built_in_names: rowmill_udfs::NAMES,
+    })
 }
 
 /// Components are compiled by workers, which are this program. It is named so that it is found whatever was

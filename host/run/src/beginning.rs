@@ -2,6 +2,7 @@
 
 use rowmill_change::{Position, Standing};
 
+use crate::digest::Digests;
 use crate::error::Error;
 use crate::manifest::{Manifest, state_folder};
 use rowmill_operators::aggregate::state::State;
@@ -19,7 +20,12 @@ pub(crate) enum Beginning {
 }
 
 /// Decides by what the target and the state folder say.
-pub(crate) async fn begin(plan: &Plan, state: &State, stored: &Standing, digest: &str) -> Result<Beginning, Error> {
+pub(crate) async fn begin(
+    plan: &Plan,
+    state: &State,
+    stored: &Standing,
+    digests: &Digests,
+) -> Result<Beginning, Error> {
     let newest = match state.checkpoint().map(|checkpoint| Manifest::read(&checkpoint)).transpose() {
         Err(_) if stored.rebuilding => None,
         read => read?,
@@ -35,7 +41,7 @@ pub(crate) async fn begin(plan: &Plan, state: &State, stored: &Standing, digest:
          from the source with `rowmill run FILE --rebuild`";
     let ours = |manifest: &Manifest| manifest.incarnation == stored.incarnation;
     match (&stored.position, newest) {
-        (None, Some(manifest)) if ours(&manifest) && manifest.pending && manifest.plan_digest == digest => {
+        (None, Some(manifest)) if ours(&manifest) && manifest.pending && digests.accept(&manifest.plan_digest) => {
             Ok(Beginning::Write(manifest))
         }
         (None, Some(manifest)) if !ours(&manifest) && !stored.rebuilding => Err(mismatch(
@@ -47,7 +53,7 @@ pub(crate) async fn begin(plan: &Plan, state: &State, stored: &Standing, digest:
         (Some(_), Some(manifest)) if !ours(&manifest) => {
             Err(mismatch("it is the state of another life of this pipeline".to_owned(), CHOICES))
         }
-        (Some(_), Some(manifest)) if manifest.plan_digest != digest => {
+        (Some(_), Some(manifest)) if !digests.accept(&manifest.plan_digest) => {
             Err(mismatch("it was made by another plan".to_owned(), CHOICES))
         }
         (Some(target), Some(manifest)) if target.reached(&manifest.position) => {

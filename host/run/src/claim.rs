@@ -24,6 +24,7 @@ use crate::beginning::{Beginning, begin};
 use crate::checkpoint::{Checkpointer, Pace};
 use crate::clock::Clock;
 use crate::commit::{AnyTarget, Committer};
+use crate::digest::Digests;
 use crate::epoch::Filling;
 use crate::error::Error;
 use crate::last_seen::LastSeen;
@@ -49,7 +50,7 @@ pub(crate) type Claim =
 pub(crate) struct Start {
     pub(crate) plan: Arc<Plan>,
     pub(crate) tables: Vec<BoundTable>,
-    pub(crate) digest: String,
+    pub(crate) digests: Digests,
     pub(crate) source: Box<AnySource>,
     /// What the target's progress said when it was looked at; of a first start, or one that starts over, what it will.
     pub(crate) found: Standing,
@@ -106,7 +107,7 @@ impl Start {
             last_seen: LastSeen::file(&plan.name),
             plan,
             tables: prepared.tables,
-            digest: prepared.digest,
+            digests: prepared.digests,
             source,
             found,
             claim,
@@ -121,7 +122,7 @@ impl Start {
         progress::kept(&self.plan.name, self.found.aggregates.as_deref())?;
         let goal = if options.until_caught_up { Some(self.source.end().await?) } else { None };
         let begins = match self.plan.has_aggregates() {
-            true => Some(begin(&self.plan, state, &self.found, &self.digest).await?),
+            true => Some(begin(&self.plan, state, &self.found, &self.digests).await?),
             false => None,
         };
         if let Some(Beginning::Write(manifest) | Beginning::Replay(manifest, _)) = &begins {
@@ -171,7 +172,7 @@ impl Start {
         };
         let checkpointer = begins.is_some().then(|| {
             let (pipeline, incarnation) = (self.plan.name.clone(), standing.incarnation.clone());
-            let about = About { pipeline, incarnation, plan_digest: self.digest };
+            let about = About { pipeline, incarnation, plan_digest: self.digests.now };
             Checkpointer::new(state.clone(), about, self.pace, clock.clone())
         });
         let mut worker = Worker {
@@ -270,7 +271,7 @@ fn first_progress(prepared: &Prepared, rebuilding: bool) -> Result<Progress, Err
         .map_err(|error| Error::internal(format!("the source's identity can't be stored: {error}")))?;
     // A start that isn't a snapshot is stored with the claim: a later one must not resolve it anew.
     let position = prepared.server.start.clone().filter(|_| !rebuilding);
-    let (plan_digest, tables) = (prepared.digest.clone(), prepared.definitions.clone());
+    let (plan_digest, tables) = (prepared.digests.now.clone(), prepared.definitions.clone());
     Ok(Progress { plan_digest, source, tables, position, rebuilding, ..Progress::default() })
 }
 

@@ -3,20 +3,79 @@
 //! It is a readable list, `filter-1:1f0c55aa map-2:… sink:…`, so that the message can name the
 //! part that changed. Limits, batch sizes and `on_error` are not in it: they change no row.
 
+use std::collections::BTreeMap;
+
 use arrow_schema::DataType;
 use rowmill_change::TargetTable;
 use rowmill_foreign::UTC;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use rowmill_bind::Bound;
+use rowmill_bind::{Behaviour, Bound};
 use rowmill_plan::{AggregateCall, Call, Plan, StepKind};
 
-/// The digest of a bound plan.
-pub(crate) fn digest(plan: &Plan, bound: &Bound) -> String {
+/// The digests of a bound plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Digests {
+    /// The one that is stored.
+    pub(crate) now: String,
+    /// Those that were stored when built-in components were named by their bytes.
+    before: Vec<String>,
+}
+
+impl Digests {
+    pub(crate) fn of(plan: &Plan, bound: &Bound, behaviour: Behaviour) -> Self {
+        let calls = plan.steps.iter().flat_map(|step| calls(bound, &step.id));
+        let used: BTreeMap<String, &str> =
+            calls.filter_map(|(name, digest)| Some((built_in(name)?.to_owned(), digest))).collect();
+        let number = |name: &str| behaviour(name).map(|(number, _)| format!("behaviour {number}"));
+        let now = digest(plan, bound, |name| number(name));
+        // One for each choice of builds; a plan uses three components at most.
+        let mut choices: Vec<BTreeMap<&str, &str>> = vec![BTreeMap::new()];
+        for (name, &current) in &used {
+            let known = behaviour(name).map_or(&[][..], |(_, known)| known);
+            let builds: Vec<&str> = known.iter().copied().chain([current]).collect();
+            let with = |choice: &BTreeMap<_, _>, build| {
+                let mut choice = choice.clone();
+                choice.insert(name.as_str(), build);
+                choice
+            };
+            choices = choices.iter().flat_map(|choice| builds.iter().map(move |&build| with(choice, build))).collect();
+        }
+        let before = choices.iter().map(|choice| digest(plan, bound, |name| choice.get(name).map(|&b| b.to_owned())));
+        Self { before: before.collect(), now }
+    }
+
+    /// As a version computed them that named built-in components by their bytes.
+    #[cfg(test)]
+    pub(crate) fn by_bytes(self) -> Self {
+        Self { now: self.before.last().cloned().unwrap_or(self.now), before: Vec::new() }
+    }
+
+    /// Whether the digest is this plan's.
+    pub(crate) fn accept(&self, stored: &str) -> bool {
+        self.now == stored || self.before.iter().any(|before| before == stored)
+    }
+}
+
+/// The name of a built-in component in that of a function.
+fn built_in(function: &str) -> Option<&str> {
+    function.strip_prefix("std/")?.split('#').next()
+}
+
+fn calls<'a>(bound: &'a Bound, step: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    bound.tables.iter().flat_map(|table| table.flow.components(step))
+}
+
+/// The digest. `identity`: what stands for a built-in component; a user's is named by its bytes.
+fn digest(plan: &Plan, bound: &Bound, identity: impl Fn(&str) -> Option<String>) -> String {
     let mut parts = Vec::new();
     for step in &plan.steps {
-        let calls: Vec<_> = bound.tables.iter().flat_map(|table| table.flow.components(&step.id)).collect();
+        let identity = |(name, digest): (&str, &str)| {
+            let identity = built_in(name).and_then(&identity).unwrap_or_else(|| digest.to_owned());
+            json!([name, identity])
+        };
+        let calls: Vec<_> = calls(bound, &step.id).map(identity).collect();
         parts.push(part(&step.id, &json!([step_text(&step.kind), calls])));
     }
     let targets: Vec<_> = bound.tables.iter().map(|table| target(&table.target)).collect();
@@ -105,7 +164,52 @@ fn type_text(data_type: &DataType) -> String {
 mod tests {
     use arrow_schema::{DataType, TimeUnit};
 
-    use super::{difference, type_text};
+    use super::{Digests, difference, digest, type_text};
+    use crate::streams::rows::table;
+    use crate::streams::{ENVIRONMENT, plan};
+
+    async fn digests(steps: &str) -> Digests {
+        let plan = plan(steps);
+        let bound = rowmill_bind::bind(&plan, &[&table()], "mart", &ENVIRONMENT).await.unwrap();
+        Digests::of(&plan, &bound, ENVIRONMENT.behaviour)
+    }
+
+    const STEPS: &str = "
+  - filter: \"n > 2\"
+  - map: { name: { udf: std/text#trim, args: [name] } }
+  - aggregate: { by: [g], values: { s: sum(n) } }";
+
+    #[tokio::test]
+    async fn built_in_components_are_named_by_what_they_do() {
+        let now = digests(STEPS).await;
+        // All builds of before: two known ones and this one of each of three components.
+        assert_eq!(now.before.len(), 27);
+        let before = now.clone().by_bytes().now;
+        assert!(before != now.now && now.accept(&before) && now.accept(&now.now));
+        let plan = plan(STEPS);
+        let bound = rowmill_bind::bind(&plan, &[&table()], "mart", &ENVIRONMENT).await.unwrap();
+        let known = |name: &str| rowmill_udfs::behaviour(name).map(|(_, builds)| builds[0].to_owned());
+        assert!(now.accept(&digest(&plan, &bound, known)));
+        // Neither a build that nobody knows, nor another number, nor another step.
+        for identity in ["00", "behaviour 2"] {
+            assert!(!now.accept(&digest(&plan, &bound, |_| Some(identity.to_owned()))), "{identity}");
+        }
+        let other = digests(&STEPS.replace("n > 2", "n > 3")).await;
+        assert!(!now.accept(&other.now) && !now.accept(&other.by_bytes().now));
+    }
+
+    #[tokio::test]
+    async fn digests_of_before_are_computed_as_they_were() {
+        // From the progress that a version stored which named components by their bytes, in a build of its own.
+        let plain = digests("  - select: [id, g]").await;
+        assert_eq!(plain.now, "select-1:82b22c5f30a623a7 sink:16fb73911c5faa8d source:53b41ab0dae62bef");
+        assert_eq!(plain.before, std::slice::from_ref(&plain.now));
+        let stored = "filter-1:f1266807ec3acd18 map-1:409f25955b947c3a aggregate-1:ac9e6d3b240dffee";
+        let found = digests(STEPS).await;
+        let (_, target) = found.now.split_once(" sink:").unwrap();
+        assert!(found.accept(&format!("{stored} sink:{target}")));
+        assert!(!found.accept(&format!("{} sink:{target}", stored.replace("f126", "f127"))));
+    }
 
     #[test]
     fn a_difference_names_the_steps() {

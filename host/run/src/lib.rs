@@ -29,6 +29,8 @@ mod decide;
 mod digest;
 mod epoch;
 mod error;
+#[cfg(test)]
+mod golden;
 mod last_seen;
 mod manifest;
 mod meters;

@@ -7,7 +7,7 @@ use rowmill_mysql::preflight::{self, CheckOptions, PreflightError, ServerInfo};
 use rowmill_mysql::sink::{Expected, Held, Progress, Sink, SinkOptions};
 use rowmill_mysql::{ANEW, Endpoint, Flavor, TableDef, TableSource};
 
-use super::digest::{difference, digest};
+use super::digest::{Digests, difference};
 use super::manifest::Manifest;
 use crate::error::{Error, fault};
 use crate::servers::{changes_options, endpoints, snapshot_options};
@@ -24,7 +24,7 @@ pub(crate) struct Prepared {
     /// The source's tables: those that rows are decoded with.
     pub(crate) definitions: Vec<TableDef>,
     pub(crate) tables: Vec<BoundTable>,
-    pub(crate) digest: String,
+    pub(crate) digests: Digests,
     /// The progress that all of this was decided by.
     pub(crate) expected: Expected,
 }
@@ -62,7 +62,7 @@ impl Prepared {
         PlanView {
             warnings,
             pipeline: plan.name.clone(),
-            digest: self.digest.clone(),
+            digest: self.digests.now.clone(),
             tables: self.tables.iter().map(|table| table.view.clone()).collect(),
         }
     }
@@ -118,12 +118,12 @@ pub(crate) async fn prepare(
     let database = sink.endpoint.database().unwrap_or_default().to_owned();
     let tables: Vec<&dyn Definition> = definitions.iter().map(|table| table as &dyn Definition).collect();
     let bound = bind(plan, &tables, &database, environment).await.map_err(Error::Plan)?;
-    let digest = digest(plan, &bound);
-    if let Some(progress) = progress.filter(|progress| progress.plan_digest != digest) {
+    let digests = Digests::of(plan, &bound, environment.behaviour);
+    if let Some(progress) = progress.filter(|progress| !digests.accept(&progress.plan_digest)) {
         return Err(mismatch(
             plan,
-            &format!("the plan changed: {}", difference(&progress.plan_digest, &digest)),
-            &digest,
+            &format!("the plan changed: {}", difference(&progress.plan_digest, &digests.now)),
+            &digests.now,
             &progress.plan_digest,
         ));
     }
@@ -141,7 +141,7 @@ pub(crate) async fn prepare(
         return Err(Error::Plan(findings.iter().map(|finding| finding_problem(finding, "/sink")).collect()));
     }
     let expected = expected.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
-    Ok(Prepared { source, server, sink, definitions, tables: bound.tables, digest, expected })
+    Ok(Prepared { source, server, sink, definitions, tables: bound.tables, digests, expected })
 }
 
 /// Where the source is read from.

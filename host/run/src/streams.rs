@@ -9,7 +9,7 @@ mod account;
 mod groups;
 mod model;
 mod plain;
-mod rows;
+pub(crate) mod rows;
 mod windows;
 
 use std::collections::BTreeSet;
@@ -25,11 +25,13 @@ use rowmill_wasm::{Engine, EngineOptions};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+pub(crate) use self::model::text;
 use self::model::{Model, Point};
 use self::rows::{Change, Row, stream, table, when};
 use crate::checkpoint::Pace;
 use crate::claim::Start;
 use crate::clock::Clock;
+use crate::digest::Digests;
 use crate::error::Error;
 use crate::start::{RunOptions, work};
 use crate::status::Status;
@@ -37,10 +39,15 @@ use rowmill_bind::{Environment, bind};
 use rowmill_operators::aggregate::state::State;
 use rowmill_plan::Plan;
 
-static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| {
+pub(crate) static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| {
     let cache = UserFolder::Cache.path().map(|folder| folder.join("components"));
     let engine = Engine::new(EngineOptions { cache, ..EngineOptions::default() }).unwrap();
-    Environment { engine, built_in: rowmill_udfs::component, built_in_names: rowmill_udfs::NAMES }
+    Environment {
+        engine,
+        built_in: rowmill_udfs::component,
+        behaviour: rowmill_udfs::behaviour,
+        built_in_names: rowmill_udfs::NAMES,
+    }
 });
 
 /// A stream with what happens to it.
@@ -85,14 +92,18 @@ fn live(plan: &Arc<Plan>, model: &Model, moment: i64, folder: &Path) -> Ended {
             false => State::default(),
         };
         let bound = bind(plan, &[&table()], "mart", &ENVIRONMENT).await;
-        let mut tables = bound.unwrap_or_else(|problems| panic!("{problems:?}")).tables;
+        let bound = bound.unwrap_or_else(|problems| panic!("{problems:?}"));
+        let digests = Digests::of(plan, &bound, ENVIRONMENT.behaviour);
+        // The first one is of a version that named built-in components by their bytes.
+        let digests = if model.world().life == 1 { digests.by_bytes() } else { digests };
+        let mut tables = bound.tables;
         // Small enough that groups leave all the time.
         tables.iter_mut().flat_map(|t| t.flow.aggregates_mut()).for_each(|aggregate| aggregate.keep_groups(7));
         let (target, found) = (model.clone(), life.found.clone());
         let start = Start {
             plan: Arc::clone(plan),
             tables,
-            digest: "d".to_owned(),
+            digests,
             source: Box::new(model.clone()),
             found: life.found,
             claim: Box::new(move || Box::pin(target.claim(found))),
@@ -115,7 +126,7 @@ fn live(plan: &Arc<Plan>, model: &Model, moment: i64, folder: &Path) -> Ended {
     })
 }
 
-fn plan(steps: &str) -> Plan {
+pub(crate) fn plan(steps: &str) -> Plan {
     let text = format!(
         "pipeline: p\nsource: {{ url: \"mysql://a@127.0.0.1/shop\", tables: [t] }}\nsteps:\n{steps}\n\
          sink: {{ url: \"mysql://a@127.0.0.1/mart\", table: out }}\n"

@@ -146,7 +146,12 @@ fn plan(workspace: &Workspace, path: &Path, text: &str) -> Arc<rowmill_plan::Pla
 async fn in_one_engine(kind: Kind) {
     let workspace = workspace(kind, "engine");
     let engine = Engine::new(EngineOptions { cache: None, ..EngineOptions::default() }).expect("an engine");
-    let environment = Environment { engine, built_in: rowmill_udfs::component, built_in_names: rowmill_udfs::NAMES };
+    let environment = Environment {
+        engine,
+        built_in: rowmill_udfs::component,
+        behaviour: rowmill_udfs::behaviour,
+        built_in_names: rowmill_udfs::NAMES,
+    };
     let path = workspace.folder.path().join("p.yaml");
     let (stop, stopped) = watch::channel(false);
     let (sender, mut status) = watch::channel(Status::default());

@@ -175,7 +175,7 @@ async fn take(
     const DOING: &str = "raising the fence";
     session.conn.query_drop("START TRANSACTION").await.doing(DOING)?;
     match takeover {
-        Takeover::GoOn => raise_fence(session, options, seen).await?,
+        Takeover::GoOn => raise_fence(session, options, first, seen).await?,
         Takeover::StartOver { delete_extra } => start_over(session, options, first, delete_extra, seen).await?,
     }
     if session.conn.affected_rows() != 1 {
@@ -213,11 +213,21 @@ fn row(statement: Statement, options: &SinkOptions, seen: Option<&Progress>) -> 
         .number(seen.rebuilding)
 }
 
-async fn raise_fence(session: &mut Session, options: &SinkOptions, seen: Option<&Progress>) -> Result<()> {
+/// Raises the fence. The digest is the one of whoever claims: it found the stored one to mean the same plan.
+async fn raise_fence(
+    session: &mut Session,
+    options: &SinkOptions,
+    first: &Progress,
+    seen: Option<&Progress>,
+) -> Result<()> {
     let statement = Statement::new("UPDATE ").table(&meta::Names::new(options).progress).text(
-        " SET fence = fence + 1, owner = ?, claimed_at = UTC_TIMESTAMP(6), stopped_at = NULL, stopped_reason = NULL",
+        " SET fence = fence + 1, plan_digest = ?, owner = ?, claimed_at = UTC_TIMESTAMP(6), stopped_at = NULL, stopped_reason = NULL",
     );
-    session.conn.exec_drop(row(statement, options, seen), (owner(),)).await.doing("raising the fence")
+    session
+        .conn
+        .exec_drop(row(statement, options, seen), (&first.plan_digest, owner()))
+        .await
+        .doing("raising the fence")
 }
 
 /// Raises the fence and sets the row back to the first progress, marked as a rebuild.

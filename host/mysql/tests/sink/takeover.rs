@@ -71,6 +71,24 @@ async fn what_changed_since_it_was_looked_at_is_not_taken_over() {
     }
 }
 
+/// Who claims has found the stored digest to mean its own plan, perhaps in the words of an earlier version.
+#[tokio::test]
+async fn a_claim_writes_the_plan_in_its_own_words() {
+    for kind in BOTH {
+        let server = server(kind);
+        let options = options(server, "words");
+        let words = |digest: &str| Progress { plan_digest: digest.to_owned(), ..Progress::default() };
+        let (mut sink, _) = Sink::claim(options.clone(), vec![people("words")], words("old")).await.unwrap();
+        sink.commit(epoch(vec![people_write(&[(1, Some("a"))], true)], 5)).await.unwrap();
+        let stored = || async { Sink::read_progress(&options).await.unwrap().unwrap() };
+        assert_eq!(stored().await.plan_digest, "old");
+        let (_, found) = Sink::claim(options.clone(), vec![people("words")], words("new")).await.unwrap();
+        let now = stored().await;
+        assert_eq!((now.plan_digest.as_str(), now.position, now.commits), ("new", Some(position(5)), 1));
+        assert_eq!(found.plan_digest, "new");
+    }
+}
+
 /// Fences and commits begin at the same numbers again.
 #[tokio::test]
 async fn a_process_from_before_a_reset_writes_nothing_after_it() {

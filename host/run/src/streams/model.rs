@@ -19,6 +19,7 @@ use rowmill_mysql::Error;
 use tokio::sync::{Notify, watch};
 
 use self::target::Rows;
+pub(crate) use self::target::text;
 use super::Case;
 
 /// Lives that end before the work is done.

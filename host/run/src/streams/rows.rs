@@ -12,27 +12,27 @@ use rowmill_change::TableName;
 use rowmill_mysql::TableDef;
 use rowmill_mysql::table::{Column, ColumnData};
 
-pub(super) const SECOND: i64 = 1_000_000;
+pub(crate) const SECOND: i64 = 1_000_000;
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Row {
-    pub(super) id: i32,
-    pub(super) g: Option<i32>,
-    pub(super) name: Option<&'static str>,
-    pub(super) at: i64,
-    pub(super) n: Option<i32>,
-    pub(super) x: Option<f64>,
-    pub(super) d: Option<i128>,
+pub(crate) struct Row {
+    pub(crate) id: i32,
+    pub(crate) g: Option<i32>,
+    pub(crate) name: Option<&'static str>,
+    pub(crate) at: i64,
+    pub(crate) n: Option<i32>,
+    pub(crate) x: Option<f64>,
+    pub(crate) d: Option<i128>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Change {
+pub(crate) enum Change {
     Insert(Row),
     Update(Row, Row),
     Delete(Row),
 }
 
-pub(super) fn table() -> TableDef {
+pub(crate) fn table() -> TableDef {
     let column = |name: &str, mysql_type: &str, data: ColumnData, nullable: bool, collation: Option<&str>| Column {
         name: name.to_owned(),
         mysql_type: mysql_type.to_owned(),
@@ -65,7 +65,7 @@ pub(super) fn table() -> TableDef {
     }
 }
 
-pub(super) fn batch(rows: &[&Row]) -> RecordBatch {
+pub(crate) fn batch(rows: &[&Row]) -> RecordBatch {
     let columns: Vec<ArrayRef> = vec![
         Arc::new(rows.iter().map(|row| row.id).collect::<Int32Array>()),
         Arc::new(rows.iter().map(|row| row.g).collect::<Int32Array>()),
@@ -79,7 +79,7 @@ pub(super) fn batch(rows: &[&Row]) -> RecordBatch {
 }
 
 /// A stream of changes of few groups, so that they meet.
-pub(super) fn stream(random: &mut StdRng, length: usize, spread: i64, groups: i32, alter: fn(&mut Row)) -> Vec<Change> {
+pub(crate) fn stream(random: &mut StdRng, length: usize, spread: i64, groups: i32, alter: fn(&mut Row)) -> Vec<Change> {
     let mut rows: BTreeMap<i32, Row> = BTreeMap::new();
     let mut clock = 0;
     let mut changes = Vec::new();
@@ -127,13 +127,13 @@ pub(super) fn stream(random: &mut StdRng, length: usize, spread: i64, groups: i3
 }
 
 /// When a change was committed. Not in order: a transaction is as old as its first statement.
-pub(super) fn when(change: usize) -> i64 {
+pub(crate) fn when(change: usize) -> i64 {
     let step = change as i64;
     (1_000 + 2 * step + step * 7 % 5) * SECOND
 }
 
 /// The rows after all changes, in the order in which they came to be what they are.
-pub(super) fn rows_after(changes: &[Change]) -> Vec<Row> {
+pub(crate) fn rows_after(changes: &[Change]) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for change in changes {
         match change {

@@ -45,7 +45,8 @@ impl Rows {
     }
 }
 
-fn text(columns: &[ArrayRef], row: usize) -> String {
+/// The values of a row, NULL as such.
+pub(crate) fn text(columns: &[ArrayRef], row: usize) -> String {
     let value = |column: &ArrayRef| match column.is_null(row) {
         true => "NULL".to_owned(),
         false => array_value_to_string(column, row).unwrap(),
