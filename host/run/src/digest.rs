@@ -11,7 +11,7 @@ use rowmill_foreign::UTC;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use rowmill_bind::{Behaviour, Bound};
+use rowmill_bind::{Bound, BuiltIn, Environment};
 use rowmill_plan::{AggregateCall, Call, Plan, StepKind};
 
 /// The digests of a bound plan.
@@ -24,17 +24,21 @@ pub(crate) struct Digests {
 }
 
 impl Digests {
-    pub(crate) fn of(plan: &Plan, bound: &Bound, behaviour: Behaviour) -> Self {
+    pub(crate) fn of(plan: &Plan, bound: &Bound, environment: &Environment) -> Self {
+        let Environment { behaviour, built_in: bytes, .. } = *environment;
         let calls = plan.steps.iter().flat_map(|step| calls(bound, &step.id));
-        let used: BTreeMap<String, &str> =
-            calls.filter_map(|(name, digest)| Some((built_in(name)?.to_owned(), digest))).collect();
+        let built_in = |(name, digest)| built_in(name, digest, bytes).map(|name| (name.to_owned(), digest));
+        let used: BTreeMap<String, &str> = calls.filter_map(built_in).collect();
         let number = |name: &str| behaviour(name).map(|(number, _)| format!("behaviour {number}"));
-        let now = digest(plan, bound, |name| number(name));
+        let now = digest(plan, bound, bytes, |name| number(name));
         // One for each choice of builds; a plan uses three components at most.
         let mut choices: Vec<BTreeMap<&str, &str>> = vec![BTreeMap::new()];
         for (name, &current) in &used {
-            let known = behaviour(name).map_or(&[][..], |(_, known)| known);
-            let builds: Vec<&str> = known.iter().copied().chain([current]).collect();
+            // There were no numbers before the first, so only its results can be those of a build from then.
+            let builds: Vec<&str> = match behaviour(name) {
+                Some((1, known)) => known.iter().copied().chain([current]).collect(),
+                _ => Vec::new(),
+            };
             let with = |choice: &BTreeMap<_, _>, build| {
                 let mut choice = choice.clone();
                 choice.insert(name.as_str(), build);
@@ -42,7 +46,8 @@ impl Digests {
             };
             choices = choices.iter().flat_map(|choice| builds.iter().map(move |&build| with(choice, build))).collect();
         }
-        let before = choices.iter().map(|choice| digest(plan, bound, |name| choice.get(name).map(|&b| b.to_owned())));
+        let before =
+            choices.iter().map(|choice| digest(plan, bound, bytes, |name| choice.get(name).map(|&b| b.to_owned())));
         Self { before: before.collect(), now }
     }
 
@@ -58,9 +63,10 @@ impl Digests {
     }
 }
 
-/// The name of a built-in component in that of a function.
-fn built_in(function: &str) -> Option<&str> {
-    function.strip_prefix("std/")?.split('#').next()
+/// The name of the built-in component that a function is of. A user's file can be called like one; its bytes are others.
+fn built_in<'a>(function: &'a str, digest: &str, bytes: BuiltIn) -> Option<&'a str> {
+    let name = function.strip_prefix("std/")?.split('#').next()?;
+    bytes(name).filter(|(_, known)| *known == digest).map(|_| name)
 }
 
 fn calls<'a>(bound: &'a Bound, step: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
@@ -68,11 +74,11 @@ fn calls<'a>(bound: &'a Bound, step: &'a str) -> impl Iterator<Item = (&'a str, 
 }
 
 /// The digest. `identity`: what stands for a built-in component; a user's is named by its bytes.
-fn digest(plan: &Plan, bound: &Bound, identity: impl Fn(&str) -> Option<String>) -> String {
+fn digest(plan: &Plan, bound: &Bound, bytes: BuiltIn, identity: impl Fn(&str) -> Option<String>) -> String {
     let mut parts = Vec::new();
     for step in &plan.steps {
         let identity = |(name, digest): (&str, &str)| {
-            let identity = built_in(name).and_then(&identity).unwrap_or_else(|| digest.to_owned());
+            let identity = built_in(name, digest, bytes).and_then(&identity).unwrap_or_else(|| digest.to_owned());
             json!([name, identity])
         };
         let calls: Vec<_> = calls(bound, &step.id).map(identity).collect();
@@ -171,7 +177,7 @@ mod tests {
     async fn digests(steps: &str) -> Digests {
         let plan = plan(steps);
         let bound = rowmill_bind::bind(&plan, &[&table()], "mart", &ENVIRONMENT).await.unwrap();
-        Digests::of(&plan, &bound, ENVIRONMENT.behaviour)
+        Digests::of(&plan, &bound, &ENVIRONMENT)
     }
 
     const STEPS: &str = "
@@ -189,10 +195,13 @@ mod tests {
         let plan = plan(STEPS);
         let bound = rowmill_bind::bind(&plan, &[&table()], "mart", &ENVIRONMENT).await.unwrap();
         let known = |name: &str| rowmill_udfs::behaviour(name).map(|(_, builds)| builds[0].to_owned());
-        assert!(now.accept(&digest(&plan, &bound, known)));
+        assert!(now.accept(&digest(&plan, &bound, rowmill_udfs::component, known)));
         // Neither a build that nobody knows, nor another number, nor another step.
         for identity in ["00", "behaviour 2"] {
-            assert!(!now.accept(&digest(&plan, &bound, |_| Some(identity.to_owned()))), "{identity}");
+            assert!(
+                !now.accept(&digest(&plan, &bound, rowmill_udfs::component, |_| Some(identity.to_owned()))),
+                "{identity}"
+            );
         }
         let other = digests(&STEPS.replace("n > 2", "n > 3")).await;
         assert!(!now.accept(&other.now) && !now.accept(&other.by_bytes().now));

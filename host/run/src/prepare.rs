@@ -118,7 +118,7 @@ pub(crate) async fn prepare(
     let database = sink.endpoint.database().unwrap_or_default().to_owned();
     let tables: Vec<&dyn Definition> = definitions.iter().map(|table| table as &dyn Definition).collect();
     let bound = bind(plan, &tables, &database, environment).await.map_err(Error::Plan)?;
-    let digests = Digests::of(plan, &bound, environment.behaviour);
+    let digests = Digests::of(plan, &bound, environment);
     if let Some(progress) = progress.filter(|progress| !digests.accept(&progress.plan_digest)) {
         return Err(mismatch(
             plan,

@@ -223,6 +223,7 @@ impl Worker {
         if !self.wait_idle().await? {
             return Ok(false);
         }
+        self.publish();
         let Some(Leftovers { sink, delete_extra }) = &self.leftovers else {
             return Err(Error::internal("rows were noted without a rebuild"));
         };

@@ -138,6 +138,7 @@ impl Copy {
 
     /// Resumes the snapshot as soon as the source answers again; false if told to stop before.
     async fn resume_when_back(&mut self, worker: &mut Worker) -> Result<bool, Error> {
+        worker.publish();
         let mut pause = Duration::from_millis(200);
         loop {
             tokio::select! {

@@ -70,12 +70,15 @@ impl Follow {
 
 impl Drain {
     pub(super) async fn run(self, worker: &mut Worker) -> Result<Next, Error> {
-        let Self { mut changes, mut converge, since, interrupted } = self;
+        let Self { mut changes, mut converge, mut since, mut interrupted } = self;
         worker.show(status::Phase::Stopping);
         loop {
             let draining = Draining { since: worker.clock.since(since), interrupted };
-            if let Turn::End = worker.turn(&mut *changes, &mut converge, Some(draining)).await? {
-                break;
+            match worker.turn(&mut *changes, &mut converge, Some(draining)).await? {
+                Turn::Again => {}
+                // The batch is not in the epoch, and the stream is behind it: nothing after it may be read.
+                Turn::Stop { interrupted: batch } => (since, interrupted) = (worker.clock.now(), interrupted || batch),
+                Turn::End => break,
             }
         }
         worker.checkpoint_the_end().await?;

@@ -123,8 +123,8 @@ impl Model {
         let calm = world.life > LIVES;
         world.ends.clear();
         for point in POINTS.into_iter().filter(|_| !calm) {
-            let how =
-                [End::Killed, End::Killed, End::Killed, End::Stopped, End::SourceLost][world.random.random_range(0..5)];
+            let all = [End::Killed, End::Killed, End::Killed, End::Stopped, End::SourceLost];
+            let how = if world.case.stops { End::Stopped } else { all[world.random.random_range(0..all.len())] };
             let nth = [1, 2, 4, 10, 30, u32::MAX][world.random.random_range(0..6)];
             world.ends.insert(point, (nth, how));
         }
