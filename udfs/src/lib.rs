@@ -29,7 +29,7 @@ pub fn component(name: &str) -> Option<(&'static [u8], &'static str)> {
 ///
 /// Digests of plans name built-in components by this number, so that progress and states go on when a component is built
 /// anew. **Raise it whenever a result changes**: rows that were written with the earlier results must not be mixed with
-/// others. `tests/product/golden` notices.
+/// others. `udfs/golden` notices.
 pub fn behaviour(name: &str) -> Option<(u32, &'static [&'static str])> {
     Some(match name {
         "sql" => (
