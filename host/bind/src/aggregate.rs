@@ -23,7 +23,7 @@ use rowmill_operators::step::{Map, MapPart};
 use rowmill_operators::wasm_limits;
 use rowmill_plan::problem::{Problem, child};
 use rowmill_plan::type_name;
-use rowmill_plan::{AggregateCall, Collate, WindowShape, step_pointer};
+use rowmill_plan::{AggregateCall, Collate, WindowShape};
 
 /// What is around the step.
 pub(super) struct Surroundings {
@@ -61,7 +61,7 @@ impl Binder<'_> {
         columns: &Columns,
         surroundings: &Surroundings,
     ) -> Result<BoundAggregate, Vec<Problem>> {
-        let pointer = step_pointer(self.index, "aggregate");
+        let pointer = self.pointer.clone();
         let mut problems = Vec::new();
         let by = positions(&step.by, columns, &child(&pointer, "by"), &mut problems);
         let window = step.window.as_ref().and_then(|window| {
@@ -242,7 +242,7 @@ impl Binder<'_> {
             Kind::Scalar,
             JsonMap::from_iter(texts),
             columns,
-            step_pointer(self.index, "aggregate"),
+            self.pointer.clone(),
             Texts::Hidden(places),
         );
         let call = self.bind(request).await?;

@@ -16,13 +16,14 @@ use crate::components::{Components, choose};
 use rowmill_operators::step::{BoundCall, Filter, Map, MapPart, ORDINALITY, Transform};
 use rowmill_operators::wasm_limits;
 use rowmill_plan::problem::{Problem, child};
-use rowmill_plan::{Arg, Call, ComponentRef, Plan, Step, step_pointer};
+use rowmill_plan::{Arg, Call, ComponentRef, Plan, Step};
 
 /// Binds the calls of one step.
 pub(crate) struct Binder<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) step: &'a Step,
-    pub(crate) index: usize,
+    /// Where the step's kind stands in the plan.
+    pub(crate) pointer: String,
     pub(crate) components: &'a mut Components,
     /// What was bound, for people.
     pub(crate) calls: Vec<CallView>,
@@ -30,7 +31,7 @@ pub(crate) struct Binder<'a> {
     pub(crate) mariadb: Vec<Problem>,
     /// An aggregate follows.
     pub(crate) upstream: bool,
-    /// The pipeline has an aggregate.
+    /// Rows go into an aggregate, or come out of one.
     pub(crate) pure: bool,
 }
 
@@ -91,7 +92,7 @@ impl Request {
 
 impl Binder<'_> {
     pub(crate) async fn filter(&mut self, call: &Call, columns: &Columns) -> Result<Filter, Vec<Problem>> {
-        let pointer = step_pointer(self.index, "filter");
+        let pointer = self.pointer.clone();
         self.condition(call, &pointer, columns).await
     }
 
@@ -126,7 +127,7 @@ impl Binder<'_> {
         call: &Call,
         columns: &Columns,
     ) -> Result<(Transform, Columns), Vec<Problem>> {
-        let pointer = step_pointer(self.index, "transform");
+        let pointer = self.pointer.clone();
         if columns.0.iter().any(|column| column.origin == Origin::Ordinality) {
             return Err(vec![
                 Problem::configuration("a second transform in one pipeline is not supported in this version")
@@ -163,7 +164,7 @@ impl Binder<'_> {
         entries: &[(String, Call)],
         columns: &Columns,
     ) -> Result<(Map, Columns), Vec<Problem>> {
-        let pointer = step_pointer(self.index, "map");
+        let pointer = self.pointer.clone();
         let mut texts = JsonMap::new();
         let mut names = Vec::new();
         let mut requests = Vec::new();

@@ -26,6 +26,8 @@ pub(crate) enum Origin {
     Ordinality,
     /// This column of the last aggregate's key, unchanged.
     Group(usize),
+    /// This tag of the unions on the way.
+    Tag(usize),
     /// A component.
     Computed,
 }

@@ -1,24 +1,32 @@
 //! The bound plan for people and tools: what `rowmill plan` prints.
 
 use arrow_schema::Field;
-use rowmill_change::{Definition, TargetTable};
+use rowmill_change::TargetTable;
 use rowmill_wasm::Signature;
 use serde::Serialize;
 
 use super::aggregate::shown;
 use super::columns::Columns;
+use super::{Bound, BoundTarget};
 use rowmill_plan::problem::Problem;
-use rowmill_plan::{Aggregate, Emit, Late, Limits, Step, WindowShape};
+use rowmill_plan::{Aggregate, Emit, Late, Limits, Step, Upstream, WindowShape};
 
 /// A plan bound to its tables and components.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct PlanView {
     /// The pipeline's name.
     pub pipeline: String,
     /// Digest of everything that decides what is written.
     pub digest: String,
-    /// One entry for each source table.
+    /// One entry for each source table, of a plan that does the same with each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<TableView>,
+    /// The views, each after those that it is made from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub views: Vec<RelationView>,
+    /// The target tables, of a plan that names them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetView>,
     /// What is no mistake, but should be known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Problem>,
@@ -36,6 +44,32 @@ pub struct TableView {
     /// The target table.
     pub target: String,
     /// The target's key columns.
+    pub key: Vec<String>,
+}
+
+/// What becomes of the rows of a relation.
+#[derive(Clone, Debug, Serialize)]
+pub struct RelationView {
+    /// Its name.
+    pub name: String,
+    /// The tables and views that it is made from.
+    pub from: Vec<String>,
+    /// The columns before its first step, those of a union's tags included.
+    pub columns: Vec<ColumnView>,
+    /// The steps in order.
+    pub steps: Vec<StepView>,
+}
+
+/// A target table.
+#[derive(Clone, Debug, Serialize)]
+pub struct TargetView {
+    /// The table.
+    pub table: String,
+    /// The view or table whose rows it holds.
+    pub from: String,
+    /// Its columns.
+    pub columns: Vec<ColumnView>,
+    /// Its key columns.
     pub key: Vec<String>,
 }
 
@@ -173,14 +207,40 @@ impl CallView {
     }
 }
 
-impl TableView {
-    pub(crate) fn new(source: &dyn Definition, target: &TargetTable, steps: Vec<StepView>) -> Self {
+impl RelationView {
+    pub(crate) fn new(name: &str, from: &Upstream, columns: Option<&Columns>, steps: Vec<StepView>) -> Self {
+        let columns = columns.into_iter().flat_map(|columns| &columns.0);
         Self {
-            source: source.name().to_string(),
-            columns: source.schema().fields().iter().map(|field| ColumnView::new(field)).collect(),
+            name: name.to_owned(),
+            from: from.names().into_iter().map(|(name, _)| name.to_owned()).collect(),
+            columns: columns.map(|column| ColumnView::new(&column.field)).collect(),
             steps,
-            target: target.table.to_string(),
+        }
+    }
+}
+
+impl TargetView {
+    pub(crate) fn new(target: &TargetTable, from: &str) -> Self {
+        Self {
+            table: target.table.to_string(),
+            from: from.to_owned(),
+            columns: target.schema.fields().iter().map(|field| ColumnView::new(field)).collect(),
             key: target.key.iter().map(|&column| target.schema.field(column).name().clone()).collect(),
         }
+    }
+}
+
+impl Bound {
+    /// What happens to each source table, in a plan that does the same with each: one relation and one target for each.
+    pub fn tables(&self) -> Vec<TableView> {
+        let bound = self.relations.iter().zip(&self.targets);
+        let table = |(relation, target): (&RelationView, &BoundTarget)| TableView {
+            source: relation.name.clone(),
+            columns: relation.columns.clone(),
+            steps: relation.steps.clone(),
+            target: target.view.table.clone(),
+            key: target.view.key.clone(),
+        };
+        bound.map(table).collect()
     }
 }

@@ -27,4 +27,7 @@ pub struct ChangeBatch {
     pub rows: RecordBatch,
     /// When the row's transaction was committed, in µs since 1970, one per row.
     pub commit_time: Vec<i64>,
+    /// The row's number within the event, whatever its table: an event keeps no other order between tables. One per
+    /// row where there are several tables, else none.
+    pub ordinals: Vec<u32>,
 }

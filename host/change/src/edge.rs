@@ -18,8 +18,9 @@ pub trait Source: Send + Sync {
     /// What can go wrong.
     type Error;
 
-    /// Takes a snapshot of all tables.
-    fn begin_snapshot(&self) -> Answer<'_, Box<dyn SnapshotStream<Error = Self::Error>>, Self::Error>;
+    /// Takes a snapshot, of which these tables are read; the others count as done.
+    fn begin_snapshot(&self, read: Vec<usize>)
+    -> Answer<'_, Box<dyn SnapshotStream<Error = Self::Error>>, Self::Error>;
 
     /// Reads the ranges that `progress` lacks, as they are by now.
     fn resume_snapshot(

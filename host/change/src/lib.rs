@@ -17,6 +17,7 @@ mod snapshot;
 mod sql_type;
 mod standing;
 mod table_name;
+mod table_pattern;
 mod witness;
 mod write;
 
@@ -33,5 +34,6 @@ pub use snapshot::{Key, KeyRange, SnapshotBatch, SnapshotProgress, TableProgress
 pub use sql_type::{Geometry, Sign, Size, SqlType, TYPE_BYTES_MAX};
 pub use standing::Standing;
 pub use table_name::{TableName, quote};
+pub use table_pattern::{TablePattern, glob};
 pub use witness::{Mark, Witness};
-pub use write::{TargetTable, Write};
+pub use write::{Existing, Mode, TargetOptions, TargetTable, Write};

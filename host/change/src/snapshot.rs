@@ -54,6 +54,12 @@ impl SnapshotProgress {
         SnapshotProgress { start, tables: vec![TableProgress::default(); tables] }
     }
 
+    /// Nothing read yet of the tables in `read`, and nothing to read of the others.
+    pub fn of(start: Position, tables: usize, read: &[usize]) -> SnapshotProgress {
+        let table = |table| TableProgress { ranges: Vec::new(), done: !read.contains(&table) };
+        SnapshotProgress { start, tables: (0..tables).map(table).collect() }
+    }
+
     /// Marks a range as read and stored.
     pub fn finish(&mut self, range: &KeyRange) {
         let Some(table) = self.tables.get_mut(range.table) else { return };

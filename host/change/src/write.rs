@@ -16,6 +16,43 @@ pub struct TargetTable {
     pub key: Vec<usize>,
     /// The position of `ordinality` in `schema` after a table function: the last of `key`.
     pub ordinality: Option<usize>,
+    /// What is to be done with it.
+    pub options: TargetOptions,
+}
+
+/// What is to be done with a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TargetOptions {
+    /// What arrives.
+    pub mode: Mode,
+    /// What a first start does with rows that are already there.
+    pub existing: Existing,
+    /// Create the table when it is missing.
+    pub create: bool,
+}
+
+impl Default for TargetOptions {
+    fn default() -> TargetOptions {
+        TargetOptions { mode: Mode::Upsert, existing: Existing::Refuse, create: true }
+    }
+}
+
+/// What arrives at a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Updates and deletes follow the key.
+    Upsert,
+    /// Inserts only; an update or delete that arrives is an error.
+    Append,
+}
+
+/// What a first start does with a target that already holds rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Refuses it.
+    Refuse,
+    /// Writes into it.
+    Keep,
 }
 
 impl TargetTable {

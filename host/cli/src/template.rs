@@ -39,7 +39,7 @@ mod tests {
             );
             let loaded = rowmill_yaml::parse(Path::new("p.yaml"), &text, &|_| None);
             let loaded = loaded.unwrap_or_else(|refused| panic!("{refused}\n{text}"));
-            assert_eq!(loaded.pipeline.steps.len(), 1);
+            assert_eq!(loaded.pipeline.relations[0].steps.len(), 1);
         }
     }
 }

@@ -34,9 +34,9 @@ impl TableSource {
         self.tables.iter().map(|table| table.def.clone()).collect()
     }
 
-    async fn begin(&self) -> Result<Snapshot> {
+    async fn begin(&self, read: &[usize]) -> Result<Snapshot> {
         let definitions = self.definitions();
-        let (snapshot, locked) = Snapshot::begin(&self.snapshot, &definitions).await?;
+        let (snapshot, locked) = Snapshot::begin_of(&self.snapshot, &definitions, read).await?;
         for (before, now) in definitions.iter().zip(&locked) {
             if let Some(difference) = before.difference(now) {
                 return Err(Error::SchemaChanged {
@@ -53,8 +53,8 @@ impl TableSource {
 impl Source for TableSource {
     type Error = Error;
 
-    fn begin_snapshot(&self) -> Answer<'_, Box<dyn SnapshotStream<Error = Error>>, Error> {
-        Box::pin(async { Ok(Box::new(self.begin().await?) as Box<dyn SnapshotStream<Error = Error>>) })
+    fn begin_snapshot(&self, read: Vec<usize>) -> Answer<'_, Box<dyn SnapshotStream<Error = Error>>, Error> {
+        Box::pin(async move { Ok(Box::new(self.begin(&read).await?) as Box<dyn SnapshotStream<Error = Error>>) })
     }
 
     fn resume_snapshot(&self, progress: SnapshotProgress) -> Answer<'_, Box<dyn SnapshotStream<Error = Error>>, Error> {

@@ -56,6 +56,7 @@ pub use hold::TargetHolds;
 pub use key_hash::KeyHasher;
 pub use progress::{Progress, Stopped};
 pub use reset::{Kept, Reset, TargetNames, Why, abandoned, reset, tables_read};
+pub use rowmill_change::{Existing, Mode, TargetOptions};
 
 use compact::Keys;
 use rowmill_change::{Committed, Epoch, Position, TableName, TargetTable};
@@ -70,24 +71,6 @@ pub(crate) fn encode_literal(text: &str, out: &mut Vec<u8>) {
 #[cfg(doc)]
 use crate::error::Error;
 
-/// What arrives at the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Updates and deletes follow the key.
-    Upsert,
-    /// Inserts only; an update or delete that arrives is an error.
-    Append,
-}
-
-/// What a first start does with a target that already holds rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
-    /// Refuses it.
-    Refuse,
-    /// Writes into it.
-    Keep,
-}
-
 /// Where to and how.
 #[derive(Debug, Clone)]
 pub struct SinkOptions {
@@ -97,12 +80,6 @@ pub struct SinkOptions {
     pub meta: String,
     /// The pipeline's name, under which its progress is kept.
     pub pipeline: String,
-    /// What arrives.
-    pub mode: Mode,
-    /// What a first start does with rows that are already there.
-    pub existing: Existing,
-    /// Create target tables that are missing.
-    pub create: bool,
 }
 
 /// The target of a running pipeline. There is one per pipeline: see [`Sink::claim`].

@@ -101,6 +101,16 @@ impl Snapshot {
     /// Locks the tables for a moment, takes the position, the definitions and the readers'
     /// transactions, and begins to read. The definitions returned are those as of the position.
     pub async fn begin(options: &SnapshotOptions, tables: &[TableDef]) -> Result<(Snapshot, Vec<TableDef>)> {
+        let all: Vec<usize> = (0..tables.len()).collect();
+        Snapshot::begin_of(options, tables, &all).await
+    }
+
+    /// The same, but only the rows of `read` are read; the others count as done.
+    pub async fn begin_of(
+        options: &SnapshotOptions,
+        tables: &[TableDef],
+        read: &[usize],
+    ) -> Result<(Snapshot, Vec<TableDef>)> {
         let mut control = options.endpoint.connect().await?;
         let (flavor, _) = endpoint::flavor(&mut control).await?;
         // One session per reader and one that plans.
@@ -115,9 +125,9 @@ impl Snapshot {
         unlocked?;
         let identity = endpoint::identity(&mut control, flavor).await?;
         let start = recognise(&options.endpoint, &identity, &start).await?;
-        let rows_estimate = estimate(&mut control, &defs).await?;
+        let progress = SnapshotProgress::of(start.clone(), defs.len(), read);
+        let rows_estimate = estimate(&mut control, &defs, &progress).await?;
         control.disconnect().await.doing(DOING)?;
-        let progress = SnapshotProgress::new(start.clone(), defs.len());
         let snapshot = Snapshot::spawn(options, &defs, progress, start, rows_estimate, sessions)?;
         Ok((snapshot, defs))
     }
@@ -150,7 +160,7 @@ impl Snapshot {
                 });
             }
         }
-        let rows_estimate = estimate(&mut control, tables).await?;
+        let rows_estimate = estimate(&mut control, tables, &progress).await?;
         control.disconnect().await.doing(DOING)?;
         Snapshot::spawn(options, tables, progress, converged_at, rows_estimate, sessions)
     }
@@ -271,9 +281,9 @@ async fn under_lock(
     Ok((start, defs))
 }
 
-async fn estimate(conn: &mut Conn, tables: &[TableDef]) -> Result<u64> {
+async fn estimate(conn: &mut Conn, tables: &[TableDef], progress: &SnapshotProgress) -> Result<u64> {
     let mut rows = 0;
-    for table in tables {
+    for (table, _) in tables.iter().zip(&progress.tables).filter(|(_, progress)| !progress.done) {
         let found: Option<Option<u64>> = conn
             .exec_first(
                 "SELECT TABLE_ROWS FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?",

@@ -16,9 +16,10 @@ use rowmill_change::{Definition, SqlType, TableName};
 use serde::{Deserialize, Serialize};
 
 pub use data::ColumnData;
-pub(crate) use pattern::glob;
-pub use pattern::{Match, TablePattern, match_of, matches_of};
+pub use pattern::{Match, match_of, matches_of};
 pub use read::read_definition;
+pub use rowmill_change::TablePattern;
+pub(crate) use rowmill_change::glob;
 
 /// How a generated column is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -57,6 +57,7 @@ use expiry::Expiry;
 pub use groups::{GROUPS_PER_WRITE, Groups};
 use keys::Keys;
 use outsiders::{Batch, Outsiders, Placed};
+pub(crate) use outsiders::{RowHash, row_hash};
 use session::Sessions;
 use window::{Span, Time, Windowing};
 
@@ -151,8 +152,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) ops: &'a [Op],
     /// µs since 1970.
     pub(crate) commit_time: &'a [i64],
-    /// Keys of the rows; only needed where there is a window.
-    pub(crate) keys: Option<&'a arrow_row::Rows>,
+    /// Makes the hash of a row's key; only needed where there is a window.
+    pub(crate) keys: Option<&'a (dyn Fn(usize) -> RowHash + Sync)>,
 }
 
 /// Rows with their groups.
@@ -292,11 +293,11 @@ impl Aggregate {
     fn place(&mut self, frame: &Frame, on: usize, origin: &Origin<'_>) -> Result<Placed, Error> {
         let times = event_times(&frame.columns[on])?;
         let origins: Vec<u32> = (0..frame.rows).map(|row| frame.origin(row)).collect();
-        let (Some(windowing), Some(outsiders), Some(keys)) = (&mut self.windowing, &mut self.outsiders, origin.keys)
+        let (Some(windowing), Some(outsiders), Some(hash)) = (&mut self.windowing, &mut self.outsiders, origin.keys)
         else {
             return Err(Error::internal("a window was bound without the keys of the source's rows"));
         };
-        let batch = Batch { ops: origin.ops, keys, origins: &origins, times: times.values() };
+        let batch = Batch { ops: origin.ops, hash, origins: &origins, times: times.values() };
         Ok(outsiders.place(windowing, &batch, &mut self.captured))
     }
 

@@ -28,7 +28,7 @@ pub struct SearchStatus {
 /// An aggregate as it is, for whoever looks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AggregateStatus {
-    /// The source table.
+    /// The relation that the step is of: a source table, or a view.
     pub table: String,
     /// The step's id.
     pub step: String,
@@ -55,7 +55,7 @@ pub struct AggregateStatus {
 /// `verify` have to know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AggregateProgress {
-    /// The source table.
+    /// The relation that the step is of: a source table, or a view.
     pub table: String,
     /// The step's id.
     pub step: String,
@@ -69,4 +69,11 @@ pub struct AggregateProgress {
     pub(crate) out_rows: Vec<String>,
     /// Event time, if the aggregate has a window.
     pub(crate) event_time: Option<Watermark>,
+}
+
+impl AggregateProgress {
+    /// That of one aggregate.
+    pub fn of<'a>(stored: &'a [Self], relation: &str, step: &str) -> Option<&'a Self> {
+        stored.iter().find(|known| known.table == relation && known.step == step)
+    }
 }

@@ -2,8 +2,9 @@
 //!
 //! A step sees a `Frame`: columns of equal length, and for each row the source row that it came
 //! from. Filters drop rows of it, maps replace or append columns, a transform expands rows, a
-//! projection moves columns. No step knows about changes, keys or positions; `chain` does.
+//! projection moves columns. No step knows about changes, keys or positions; `stream` does.
 
+mod align;
 mod call;
 mod facts;
 mod filter;
@@ -15,6 +16,7 @@ mod transform;
 use arrow_array::{Array as _, ArrayRef, BooleanArray};
 use arrow_schema::{ArrowError, SchemaRef};
 
+pub use align::{Align, Aligned};
 pub use call::{BoundCall, CallContext, Used};
 pub use facts::RowFacts;
 pub use filter::Filter;
@@ -27,16 +29,17 @@ use crate::error::Error;
 use rowmill_plan::OnError;
 
 /// Rows between two steps.
+#[derive(Clone, Default)]
 pub(crate) struct Frame {
     /// All of `rows` length.
     pub(crate) columns: Vec<ArrayRef>,
     pub(crate) rows: usize,
-    /// Row of the chain's input that each row came from, ascending; `None`: row i from row i.
+    /// Row of the stream's input that each row came from, ascending; `None`: row i from row i.
     pub(crate) origin: Option<Vec<u32>>,
 }
 
 impl Frame {
-    /// The chain's input row behind row `row`.
+    /// The stream's input row behind row `row`.
     pub(crate) fn origin(&self, row: usize) -> u32 {
         match &self.origin {
             Some(origin) => origin[row],
@@ -63,7 +66,7 @@ pub(crate) const FAILURES_LOGGED: usize = 10;
 
 /// A row that a component flagged, or failed on.
 pub(crate) struct Failure {
-    /// Row of the chain's input.
+    /// Row of the stream's input.
     pub(crate) origin: u32,
     pub(crate) code: String,
     pub(crate) message: String,
@@ -93,6 +96,8 @@ pub enum Operator {
     Transform(Transform),
     /// Moves, drops and renames columns.
     Project(Project),
+    /// Brings a branch of a union to the columns that all have.
+    Align(Align),
 }
 
 impl Step {
@@ -115,6 +120,7 @@ impl Step {
             Operator::Map(map) => map.run(frame, context, failures).await,
             Operator::Transform(transform) => transform.run(frame, context, failures).await,
             Operator::Project(project) => Ok(project.run(frame)),
+            Operator::Align(align) => align.run(frame, &self.output),
         }
     }
 
@@ -124,7 +130,7 @@ impl Step {
             Operator::Filter(filter) => vec![&filter.call],
             Operator::Map(map) => map.calls().collect(),
             Operator::Transform(transform) => vec![&transform.call],
-            Operator::Project(_) => Vec::new(),
+            Operator::Project(_) | Operator::Align(_) => Vec::new(),
         }
     }
 }

@@ -7,8 +7,8 @@
 //! in force.
 //!
 //! Places in a plan are JSON pointers that follow the file's shape: `/source/tables/0`,
-//! `/steps/3/filter`, `/steps/3/map/total/args/1`, `/steps/3/filter/config/threshold`. The
-//! functions named `…_pointer` make them, so that binder and loader can't disagree.
+//! `/steps/3/filter`, `/steps/3/map/total/args/1`, `/steps/3/filter/config/threshold`,
+//! `/views/paid/steps/0/filter`. The functions named `…pointer` make them, so that binder and loader can't disagree.
 //!
 //! [`validate`] holds the rules that every plan keeps, whoever made it.
 
@@ -17,6 +17,7 @@ mod call;
 mod limits;
 mod plan;
 pub mod problem;
+mod relation;
 mod secret;
 mod sink;
 mod source;
@@ -30,8 +31,11 @@ pub use call::{Arg, Call, ComponentRef};
 pub use limits::{AGGREGATE_MEMORY, Batch, Epoch, Limits, OnError};
 pub use plan::Plan;
 pub use problem::{Fault, Problem};
+pub use relation::{Relation, TABLE_TAG, Upstream, is_glob};
 pub use secret::Secret;
-pub use sink::{Existing, Mode, Sink, TABLE};
+pub use sink::{Existing, Mode, Sink, SinkTable, TABLE};
 pub use source::{Source, Start, Tls, TlsMode, ZeroDates};
-pub use step::{Step, StepKind, step_pointer};
-pub use validate::{WINDOW_COLUMNS, column_list, is_pipeline_name, is_step_id, is_table_name, parts, validate};
+pub use step::{Step, StepKind};
+pub use validate::{
+    WINDOW_COLUMNS, called_like_a_table, column_list, is_pipeline_name, is_step_id, is_table_name, parts, validate,
+};

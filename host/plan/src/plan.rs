@@ -5,19 +5,20 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{Batch, Epoch, Limits, OnError};
-use crate::sink::Sink;
+use crate::relation::Relation;
+use crate::sink::{Sink, SinkTable};
 use crate::source::Source;
-use crate::step::{Step, StepKind};
+use crate::step::Step;
 
-/// One source, a list of steps, one sink.
+/// One source, relations made from its tables, one sink.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// `[a-z0-9-]{1,63}`: the identity under which progress is kept in the target.
     pub name: String,
     /// Where rows come from.
     pub source: Source,
-    /// What happens to them, in order; may be empty.
-    pub steps: Vec<Step>,
+    /// What is made of them, each after those that it is made from.
+    pub relations: Vec<Relation>,
     /// Where they go.
     pub sink: Sink,
     /// What a failing row does, unless its step says otherwise.
@@ -35,7 +36,30 @@ pub struct Plan {
 impl Plan {
     /// Whether there are aggregates, and so state.
     pub fn has_aggregates(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step.kind, StepKind::Aggregate(_)))
+        self.relations.iter().any(Relation::has_aggregate)
+    }
+
+    /// All steps, with their relations.
+    pub fn steps(&self) -> impl Iterator<Item = (&Relation, &Step)> {
+        self.relations.iter().flat_map(|relation| relation.steps.iter().map(move |step| (relation, step)))
+    }
+
+    /// Whether a name is that of a relation, rather than of a table of the source.
+    pub fn is_relation(&self, name: &str) -> bool {
+        self.relations.iter().any(|relation| relation.name == name)
+    }
+
+    /// The relations and targets that are made from the rows of a relation.
+    pub fn readers<'a>(&'a self, name: &'a str) -> (Vec<&'a Relation>, Vec<&'a SinkTable>) {
+        let reads = |relation: &&Relation| relation.from.names().iter().any(|(from, _)| *from == name);
+        let targets = self.sink.tables.iter().filter(|table| table.from == name);
+        (self.relations.iter().filter(reads).collect(), targets.collect())
+    }
+
+    /// Whether rows of a relation reach an aggregate of another one.
+    pub fn leads_to_state(&self, name: &str) -> bool {
+        let (relations, _) = self.readers(name);
+        relations.into_iter().any(|relation| relation.has_aggregate() || self.leads_to_state(&relation.name))
     }
 }
 
@@ -44,7 +68,7 @@ mod tests {
     use arrow_schema::DataType;
 
     use super::*;
-    use crate::{Arg, Call, ComponentRef, Existing, Mode, Secret, Start, Tls, ZeroDates};
+    use crate::{Arg, Call, ComponentRef, Secret, Start, StepKind, Tls, ZeroDates};
 
     #[test]
     fn a_plan_is_plain_data_and_hides_passwords() {
@@ -60,7 +84,7 @@ mod tests {
                 append_only: false,
                 ignore_statements: vec!["percona.*".to_owned()],
             },
-            steps: vec![Step {
+            relations: vec![Relation::each_table(vec![Step {
                 id: "map-1".to_owned(),
                 kind: StepKind::Map(vec![(
                     "total".to_owned(),
@@ -76,16 +100,12 @@ mod tests {
                 )]),
                 on_error: OnError::Skip,
                 limits: Limits::default(),
-            }],
+            }])],
             sink: Sink {
                 url: Secret::new("mysql://writer:hunter2@127.0.0.1:3307/mart"),
                 tls: Tls::default(),
-                table: Some("${table}_clean".to_owned()),
-                key: None,
-                existing: Existing::Refuse,
                 meta: "rowmill".to_owned(),
-                mode: Mode::Upsert,
-                create: true,
+                tables: vec![SinkTable { table: "${table}_clean".to_owned(), ..SinkTable::each_table() }],
             },
             on_error: OnError::Fail,
             limits: Limits::default(),
@@ -97,9 +117,15 @@ mod tests {
         assert!(!text.contains("hunter2"), "{text}");
         assert!(text.contains(r#""cpu_base":"100ms""#), "{text}");
         let again: Plan = serde_json::from_str(&text).expect("plain data");
-        assert_eq!(again.steps, pipeline.steps);
-        assert_eq!(pipeline.sink.table_for("orders"), "orders_clean");
-        let sink = |table: &str| Sink { table: Some(table.to_owned()), ..pipeline.sink.clone() };
+        assert_eq!(again.relations, pipeline.relations);
+        let calls = pipeline.relations[0].steps[0].kind.calls(pipeline.relations[0].step_pointer(0, "map"));
+        assert_eq!(calls[0].0, "/steps/0/map/total");
+    }
+
+    #[test]
+    fn targets_for_each_table_are_known_by_their_names() {
+        let sink = |table: &str| SinkTable { table: table.to_owned(), ..SinkTable::each_table() };
+        assert_eq!(sink("${table}_clean").table_for("orders"), "orders_clean");
         assert_eq!((sink("a").fixed_table(), sink("${table}_a").fixed_table()), (Some("a"), None));
         for (table, name, may_be) in [
             ("a", "a", true),
@@ -117,8 +143,6 @@ mod tests {
         assert!(
             sink("${table}_Clean").may_be_table("orders_clean", true) && !sink("Clean").may_be_table("cleaner", true)
         );
-        assert!(Sink { table: None, ..pipeline.sink.clone() }.may_be_table("orders", false));
-        let calls = pipeline.steps[0].kind.calls(0);
-        assert_eq!(calls[0].0, "/steps/0/map/total");
+        assert!(SinkTable::each_table().may_be_table("orders", false));
     }
 }

@@ -55,9 +55,8 @@ impl StepKind {
         }
     }
 
-    /// The calls of components, each with its JSON pointer. `index`: the step's place in the pipeline.
-    pub fn calls(&self, index: usize) -> Vec<(String, &Call)> {
-        let pointer = step_pointer(index, self.name());
+    /// The calls of components, each with its JSON pointer. `pointer`: of the step's kind.
+    pub fn calls(&self, pointer: String) -> Vec<(String, &Call)> {
         match self {
             Self::Filter(call) | Self::Transform(call) => vec![(pointer, call)],
             Self::Map(columns) => columns.iter().map(|(column, call)| (child(&pointer, column), call)).collect(),
@@ -73,9 +72,4 @@ impl StepKind {
             }
         }
     }
-}
-
-/// `/steps/3/filter`; `key` may also be `id`, `on_error`, `limits`.
-pub fn step_pointer(index: usize, key: &str) -> String {
-    child(&format!("/steps/{index}"), key)
 }

@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 use super::manifest::{About, Manifest};
 use crate::clock::Clock;
 use crate::error::Error;
-use rowmill_bind::BoundTable;
+use rowmill_operators::Graph;
 use rowmill_operators::aggregate::GROUPS_PER_WRITE as RECORDS_PER_WRITE;
 use rowmill_operators::aggregate::state::State;
 
@@ -113,13 +113,9 @@ impl Checkpointer {
 
     /// A barrier at `position`. `covered_by`: the number of commits of the sink after which the target
     /// has everything up to there.
-    pub(crate) fn begin(&mut self, tables: &mut [BoundTable], position: Position, covered_by: u64, pending: bool) {
-        let manifest = Manifest::of(tables, &self.about, position, pending);
-        let removals = tables
-            .iter_mut()
-            .flat_map(|table| table.flow.aggregates_mut())
-            .flat_map(|a| a.begin_checkpoint())
-            .collect();
+    pub(crate) fn begin(&mut self, graph: &mut Graph, position: Position, covered_by: u64, pending: bool) {
+        let manifest = Manifest::of(graph, &self.about, position, pending);
+        let removals = graph.aggregates_mut().flat_map(|aggregate| aggregate.begin_checkpoint()).collect();
         let (pieces, mut waiting) = mpsc::channel::<Vec<Writes>>(PIECES_WAITING);
         let state = self.state.clone();
         let writer = tokio::spawn(async move {
@@ -146,14 +142,14 @@ impl Checkpointer {
     }
 
     /// Captures a piece, if the disk keeps up.
-    async fn capture(&mut self, tables: &mut [BoundTable]) -> Result<(), Error> {
+    async fn capture(&mut self, graph: &mut Graph) -> Result<(), Error> {
         let Phase::Capturing(pending) = &mut self.phase else { return Ok(()) };
         if !pending.send()? || pending.complete {
             return Ok(());
         }
         let mut piece = Vec::new();
         pending.complete = true;
-        for aggregate in tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()) {
+        for aggregate in graph.aggregates_mut() {
             let captured = aggregate.capture(self.pace.piece).await?;
             piece.extend(captured.writes);
             pending.complete &= captured.complete;
@@ -164,8 +160,8 @@ impl Checkpointer {
     }
 
     /// Goes on as far as it can without waiting. `commits`: what the sink has committed by now.
-    pub(crate) async fn advance(&mut self, tables: &mut [BoundTable], commits: u64) -> Result<(), Error> {
-        self.capture(tables).await?;
+    pub(crate) async fn advance(&mut self, graph: &mut Graph, commits: u64) -> Result<(), Error> {
+        self.capture(graph).await?;
         match std::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Capturing(pending)
                 if pending.complete && pending.held.is_none() && commits >= pending.covered_by =>
@@ -207,18 +203,13 @@ impl Checkpointer {
     }
 
     /// Takes a whole checkpoint of what the target has, waiting for it.
-    pub(crate) async fn take(
-        &mut self,
-        tables: &mut [BoundTable],
-        position: Position,
-        pending: bool,
-    ) -> Result<(), Error> {
-        self.begin(tables, position, 0, pending);
-        self.finish(tables, u64::MAX).await
+    pub(crate) async fn take(&mut self, graph: &mut Graph, position: Position, pending: bool) -> Result<(), Error> {
+        self.begin(graph, position, 0, pending);
+        self.finish(graph, u64::MAX).await
     }
 
     /// Finishes the running checkpoint, waiting for it. The sink has committed its epoch.
-    pub(crate) async fn finish(&mut self, tables: &mut [BoundTable], commits: u64) -> Result<(), Error> {
+    pub(crate) async fn finish(&mut self, graph: &mut Graph, commits: u64) -> Result<(), Error> {
         while self.is_busy() {
             if let Phase::Capturing(pending) = &mut self.phase
                 && let Some(piece) = pending.held.take()
@@ -226,10 +217,10 @@ impl Checkpointer {
             {
                 return Err(pending.writer_failed().await);
             }
-            self.advance(tables, commits).await?;
+            self.advance(graph, commits).await?;
             if matches!(self.phase, Phase::Committing(..)) {
                 self.committed().await?;
-                tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()).for_each(|a| a.end_checkpoint());
+                graph.aggregates_mut().for_each(|a| a.end_checkpoint());
             }
         }
         Ok(())

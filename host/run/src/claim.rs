@@ -36,11 +36,11 @@ use crate::reconcile::Leftovers;
 use crate::start::{Rebuild, RunOptions};
 use crate::status::Status;
 use crate::worker::{AnySource, Freshness, Reporter, Tended, Worker};
-use rowmill_bind::BoundTable;
-use rowmill_operators::AggregateProgress;
+use rowmill_bind::{Bound, BoundSource};
 use rowmill_operators::aggregate::state::State;
 use rowmill_operators::step::Overseer;
-use rowmill_plan::{Existing, Mode, Plan, Start as StartAt};
+use rowmill_operators::{AggregateProgress, Graph, Node};
+use rowmill_plan::{Mode, Plan, Start as StartAt};
 
 /// Takes the target over, if its progress is as it was looked at.
 pub(crate) type Claim =
@@ -49,7 +49,7 @@ pub(crate) type Claim =
 /// A pipeline that was looked at and can start.
 pub(crate) struct Start {
     pub(crate) plan: Arc<Plan>,
-    pub(crate) tables: Vec<BoundTable>,
+    pub(crate) bound: Bound,
     pub(crate) digests: Digests,
     pub(crate) source: Box<AnySource>,
     /// What the target's progress said when it was looked at; of a first start, or one that starts over, what it will.
@@ -62,12 +62,12 @@ pub(crate) struct Start {
 }
 
 /// What is read of the source first, opened.
-enum Opened {
-    Snapshot(Box<AnySnapshot>),
-    Changes(Box<AnyChanges>),
-    /// Groups are written first. The changes after them are opened then: a server does not wait with its events for
-    /// as long as that takes.
-    Nothing,
+#[derive(Default)]
+struct Opened {
+    snapshot: Option<Box<AnySnapshot>>,
+    /// `None` where a snapshot or groups are written first: a server does not wait with its events for as long as that
+    /// takes, so they are opened then.
+    changes: Option<Box<AnyChanges>>,
 }
 
 /// What there is before the claim.
@@ -106,7 +106,7 @@ impl Start {
         Ok(Self {
             last_seen: LastSeen::file(&plan.name),
             plan,
-            tables: prepared.tables,
+            bound: prepared.bound,
             digests: prepared.digests,
             source,
             found,
@@ -114,6 +114,14 @@ impl Start {
             sink: Some(prepared.sink),
             pace: Pace::default(),
         })
+    }
+
+    /// The tables that a first snapshot reads: where there are aggregates, those that lead into them.
+    fn first_read(&self) -> Vec<usize> {
+        let state = self.plan.has_aggregates();
+        let reads = |source: &BoundSource| if state { source.leads_to_state } else { source.writes };
+        let sources = self.bound.sources.iter().enumerate();
+        sources.filter(|(_, source)| reads(source)).map(|(index, _)| index).collect()
     }
 
     /// Does everything that can fail before the claim.
@@ -126,10 +134,10 @@ impl Start {
             false => None,
         };
         if let Some(Beginning::Write(manifest) | Beginning::Replay(manifest, _)) = &begins {
-            attach(&mut self.tables, state, Some(manifest)).await?;
+            attach(&mut self.bound.graph, state, Some(manifest)).await?;
         }
         let opened_at = clock.micros();
-        let (from, opened) = open(&self.plan, &*self.source, &self.found, begins.as_ref()).await?;
+        let (from, opened) = open(&self.plan, self.first_read(), &*self.source, &self.found, begins.as_ref()).await?;
         Ok(Ready { goal, begins, opened_at, from, opened })
     }
 
@@ -149,16 +157,17 @@ impl Start {
         if replay.as_ref().is_some_and(|(from, target)| !target.reached(from)) {
             return Ok(None);
         }
-        oversee(&mut self.tables, &*target, &standing, options, &status);
+        oversee(&mut self.bound, &*target, &standing, options, &status);
         let stored = progress::kept(&self.plan.name, standing.aggregates.as_deref())?;
         let fills = begins == Some(Beginning::Fill);
         if fills {
             state.clear().await?;
-            attach(&mut self.tables, &state, None).await?;
+            attach(&mut self.bound.graph, &state, None).await?;
         }
         let over = match standing.rebuilding {
             true => Over::Leftovers,
-            false if fills && self.plan.sink.existing == Existing::Refuse => Over::Nothing,
+            // Writers know which targets may hold rows of others.
+            false if fills => Over::Nothing,
             false => Over::OwnRows,
         };
         let handed = replay.as_ref().map_or(&from, |(_, target)| target).clone();
@@ -179,7 +188,7 @@ impl Start {
             handed,
             leftovers: self.sink.filter(|_| standing.rebuilding).map(|sink| Leftovers::of(sink, &standing)),
             plan: self.plan,
-            tables: self.tables,
+            bound: self.bound,
             source: self.source,
             stop: options.stop.clone(),
             filling: Filling::default(),
@@ -196,10 +205,10 @@ impl Start {
             reporter,
             clock,
         };
-        if matches!(opened, Opened::Snapshot(_)) {
+        if opened.snapshot.is_some() {
             worker.reporter.freshness.begin_snapshot(opened_at);
         }
-        let phase = first_phase(opened, replay, standing.converge_until, over, stored, begins.is_some());
+        let phase = first_phase(opened, replay, standing.converge_until, over, stored, fills);
         Ok(Some((worker, phase)))
     }
 }
@@ -212,40 +221,37 @@ fn replayed(
     from: &Position,
 ) -> Option<(Position, Position)> {
     let target = standing.position.as_ref()?;
-    match (begins, opened) {
-        (Some(Beginning::Replay(manifest, _)), _) => Some((manifest.position.clone(), target.clone())),
-        (_, Opened::Changes(_)) if target.order(from).is_ne() => Some((from.clone(), target.clone())),
+    match begins {
+        Some(Beginning::Replay(manifest, _)) => Some((manifest.position.clone(), target.clone())),
+        _ if opened.changes.is_some() && target.order(from).is_ne() => Some((from.clone(), target.clone())),
         _ => None,
     }
 }
 
-/// Where the work begins. `has_state`: the pipeline has aggregates.
+/// Where the work begins. `fills`: a snapshot goes into aggregates.
 fn first_phase(
     opened: Opened,
     replay: Option<(Position, Position)>,
     converge: Option<Position>,
     over: Over,
     stored: Vec<AggregateProgress>,
-    has_state: bool,
+    fills: bool,
 ) -> Phase {
-    match (opened, replay) {
-        (Opened::Nothing, _) => Phase::Publish(Publish { over }),
-        (Opened::Snapshot(snapshot), _) if has_state => Phase::Fill(Fill { snapshot, over }),
-        (Opened::Snapshot(snapshot), _) => {
-            let done = snapshot.progress().clone();
-            let converge = Some(snapshot.converged_at()).filter(|until| **until != done.start).cloned();
-            Phase::Copy(Box::new(Copy { snapshot, done, converge, over }))
+    match (opened.snapshot, opened.changes, replay) {
+        (None, None, _) => Phase::Publish(Publish { over }),
+        (Some(snapshot), None, _) if fills => Phase::Fill(Fill { snapshot, over }),
+        (Some(snapshot), None, _) => Phase::Copy(Box::new(Copy::resumed(snapshot, over))),
+        (snapshot, Some(changes), Some((from, until))) => {
+            let copy = snapshot.map(|snapshot| Box::new(Copy::resumed(snapshot, over)));
+            Phase::Replay(Box::new(Replay { changes, from, until, stored, converge, copy }))
         }
-        (Opened::Changes(changes), Some((from, until))) => {
-            Phase::Replay(Box::new(Replay { changes, from, until, stored, converge }))
-        }
-        (Opened::Changes(changes), None) => Phase::Follow(Follow { changes, converge }),
+        (_, Some(changes), None) => Phase::Follow(Follow { changes, converge }),
     }
 }
 
 /// Tells the steps what the target holds and who may end a search in them.
 fn oversee(
-    tables: &mut [BoundTable],
+    bound: &mut Bound,
     target: &AnyTarget,
     standing: &Standing,
     options: &RunOptions,
@@ -254,13 +260,13 @@ fn oversee(
     let shown = status.clone();
     let show = move |search| shown.send_modify(|status| status.search = search);
     let overseer = Overseer::new(options.stop.clone(), show);
-    for (index, table) in tables.iter_mut().enumerate() {
-        table.flow.oversee(&overseer);
-        if standing.extras_left || standing.rebuilding {
-            table.flow.last.overwrite();
-        }
-        if let Some(holds) = target.holds(index) {
-            table.hold(holds);
+    bound.graph.oversee(&overseer);
+    if standing.extras_left || standing.rebuilding {
+        bound.graph.overwrite();
+    }
+    for number in 0..bound.targets.len() {
+        if let Some(holds) = target.holds(number) {
+            bound.hold(number, &holds);
         }
     }
 }
@@ -283,21 +289,19 @@ async fn warn_of_abandoned(sink: &SinkOptions, targets: &[TargetTable]) -> Resul
     Ok(())
 }
 
-async fn attach(tables: &mut [BoundTable], state: &State, manifest: Option<&Manifest>) -> Result<(), Error> {
-    for table in tables {
-        let name = table.source.to_string();
-        for aggregate in table.flow.aggregates_mut() {
-            let part = manifest.and_then(|manifest| manifest.state(&name, &aggregate.id));
-            aggregate.attach(state.clone(), part).await?;
-        }
+async fn attach(graph: &mut Graph, state: &State, manifest: Option<&Manifest>) -> Result<(), Error> {
+    for Node { relation, aggregate, .. } in graph.nodes_mut() {
+        let part = manifest.and_then(|manifest| manifest.state(relation, &aggregate.id));
+        aggregate.attach(state.clone(), part).await?;
     }
     Ok(())
 }
 
 /// Opens what is read first, and sees that the changes after it can be had. Answers where they begin: at the snapshot,
-/// or where the target or the state is.
+/// or where the target or the state is. `read`: the tables of a first snapshot.
 async fn open(
     plan: &Plan,
+    read: Vec<usize>,
     source: &AnySource,
     found: &Standing,
     begins: Option<&Beginning>,
@@ -305,7 +309,14 @@ async fn open(
     let (from, snapshot) = match (begins, &found.position, &found.snapshot) {
         (Some(Beginning::Write(manifest)), ..) => {
             source.open_changes(manifest.position.clone()).await?;
-            return Ok((manifest.position.clone(), Opened::Nothing));
+            return Ok((manifest.position.clone(), Opened::default()));
+        }
+        // Targets that no aggregate stands before were being copied.
+        (Some(Beginning::Replay(manifest, _)), _, Some(progress)) => {
+            let snapshot = source.resume_snapshot(progress.clone()).await?;
+            let changes = source.open_changes(manifest.position.clone()).await?;
+            let opened = Opened { snapshot: Some(snapshot), changes: Some(changes) };
+            return Ok((manifest.position.clone(), opened));
         }
         (Some(Beginning::Replay(manifest, _)), ..) => (manifest.position.clone(), None),
         (_, Some(_), Some(progress)) => {
@@ -315,7 +326,7 @@ async fn open(
         }
         (_, Some(position), None) => (position.clone(), None),
         (_, None, _) if plan.source.start == StartAt::Snapshot => {
-            let snapshot = source.begin_snapshot().await?;
+            let snapshot = source.begin_snapshot(read).await?;
             (snapshot.progress().start.clone(), Some(snapshot))
         }
         (_, None, _) => {
@@ -329,12 +340,22 @@ async fn open(
         }
     };
     let changes = source.open_changes(from.clone()).await?;
-    Ok((from, snapshot.map_or(Opened::Changes(changes), Opened::Snapshot)))
+    let opened = match snapshot {
+        Some(snapshot) => Opened { snapshot: Some(snapshot), changes: None },
+        None => Opened { snapshot: None, changes: Some(changes) },
+    };
+    Ok((from, opened))
 }
 
-/// An append sink can't tell which rows of a snapshot it has.
+/// Whether a snapshot can be resumed. An append target can't tell which rows of it it has; one behind an aggregate gets
+/// none of them.
+pub(crate) fn is_resumable(plan: &Plan) -> bool {
+    plan.has_aggregates() || plan.sink.tables.iter().all(|target| target.mode == Mode::Upsert)
+}
+
+/// The same, or why not.
 pub(crate) fn ensure_resumable(plan: &Plan) -> Result<(), Error> {
-    if plan.sink.mode == Mode::Upsert {
+    if is_resumable(plan) {
         return Ok(());
     }
     Err(Error::Progress {

@@ -11,8 +11,8 @@ use rowmill_foreign::UTC;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use rowmill_bind::{Bound, BuiltIn, Environment};
-use rowmill_plan::{AggregateCall, Call, Plan, StepKind};
+use rowmill_bind::{Bound, BoundTarget, BuiltIn, Environment};
+use rowmill_plan::{AggregateCall, Call, Plan, Relation, SinkTable, Step, StepKind, Upstream};
 
 /// The digests of a bound plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(crate) struct Digests {
 impl Digests {
     pub(crate) fn of(plan: &Plan, bound: &Bound, environment: &Environment) -> Self {
         let Environment { behaviour, built_in: bytes, .. } = *environment;
-        let calls = plan.steps.iter().flat_map(|step| calls(bound, &step.id));
+        let calls = plan.steps().flat_map(|(_, step)| bound.graph.components(&step.id));
         let built_in = |(name, digest)| built_in(name, digest, bytes).map(|name| (name.to_owned(), digest));
         let used: BTreeMap<String, &str> = calls.filter_map(built_in).collect();
         let number = |name: &str| behaviour(name).map(|(number, _)| format!("behaviour {number}"));
@@ -69,24 +69,42 @@ fn built_in<'a>(function: &'a str, digest: &str, bytes: BuiltIn) -> Option<&'a s
     bytes(name).filter(|(_, known)| *known == digest).map(|_| name)
 }
 
-fn calls<'a>(bound: &'a Bound, step: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-    bound.tables.iter().flat_map(|table| table.flow.components(step))
-}
-
 /// The digest. `identity`: what stands for a built-in component; a user's is named by its bytes.
 fn digest(plan: &Plan, bound: &Bound, bytes: BuiltIn, identity: impl Fn(&str) -> Option<String>) -> String {
-    let mut parts = Vec::new();
-    for step in &plan.steps {
+    let calls = |step: &Step| -> Vec<serde_json::Value> {
         let identity = |(name, digest): (&str, &str)| {
             let identity = built_in(name, digest, bytes).and_then(&identity).unwrap_or_else(|| digest.to_owned());
             json!([name, identity])
         };
-        let calls: Vec<_> = calls(bound, &step.id).map(identity).collect();
-        parts.push(part(&step.id, &json!([step_text(&step.kind), calls])));
+        bound.graph.components(&step.id).into_iter().map(identity).collect()
+    };
+    let source = part("source", &json!([&plan.source.zero_dates]));
+    let step = |step: &Step| part(&step.id, &json!([step_text(&step.kind), calls(step)]));
+    let mut parts = Vec::new();
+    // One form of before there were views: the steps, then all targets as one.
+    if let [relation] = &plan.relations[..]
+        && relation.from == Upstream::EachTable
+    {
+        parts.extend(relation.steps.iter().map(step));
+        let targets: Vec<_> = bound.targets.iter().map(|bound| target(&bound.table)).collect();
+        parts.push(part("sink", &json!([targets, plan.sink.tables.first().map(|target| target.mode)])));
+        parts.push(source);
+        return parts.join(" ");
     }
-    let targets: Vec<_> = bound.tables.iter().map(|table| target(&table.target)).collect();
-    parts.push(part("sink", &json!([targets, &plan.sink.mode])));
-    parts.push(part("source", &json!([&plan.source.zero_dates])));
+    let mut relations: Vec<&Relation> = plan.relations.iter().collect();
+    relations.sort_by_key(|relation| &relation.name);
+    for relation in relations {
+        parts.push(part(&format!("view/{}", relation.name), &json!(relation.from)));
+        parts.extend(relation.steps.iter().map(step));
+    }
+    let mut targets: Vec<(&SinkTable, &BoundTarget)> = plan.sink.tables.iter().zip(&bound.targets).collect();
+    targets.sort_by_key(|(target, _)| &target.table);
+    for (planned, bound) in targets {
+        // A blank stands between parts.
+        let name = format!("target/{}", planned.table.replace(' ', "_"));
+        parts.push(part(&name, &json!([planned.from, target(&bound.table), planned.mode])));
+    }
+    parts.push(source);
     parts.join(" ")
 }
 
@@ -172,11 +190,11 @@ mod tests {
 
     use super::{Digests, difference, digest, type_text};
     use crate::streams::rows::table;
-    use crate::streams::{ENVIRONMENT, plan};
+    use crate::streams::{DATABASES, ENVIRONMENT, plan};
 
     async fn digests(steps: &str) -> Digests {
         let plan = plan(steps);
-        let bound = rowmill_bind::bind(&plan, &[&table()], "mart", &ENVIRONMENT).await.unwrap();
+        let bound = rowmill_bind::bind(&plan, &[&table()], DATABASES, &ENVIRONMENT).await.unwrap();
         Digests::of(&plan, &bound, &ENVIRONMENT)
     }
 
@@ -193,7 +211,7 @@ mod tests {
         let before = now.clone().by_bytes().now;
         assert!(before != now.now && now.accept(&before) && now.accept(&now.now));
         let plan = plan(STEPS);
-        let bound = rowmill_bind::bind(&plan, &[&table()], "mart", &ENVIRONMENT).await.unwrap();
+        let bound = rowmill_bind::bind(&plan, &[&table()], DATABASES, &ENVIRONMENT).await.unwrap();
         let known = |name: &str| rowmill_udfs::behaviour(name).map(|(_, builds)| builds[0].to_owned());
         assert!(now.accept(&digest(&plan, &bound, rowmill_udfs::component, known)));
         // Neither a build that nobody knows, nor another number, nor another step.

@@ -6,9 +6,10 @@
 //! commit before began long enough ago, else when that is so. A commit costs the servers the same whether it
 //! holds one transaction or many, and a source that is busy with small ones is dry after each of them.
 
-use rowmill_change::{Position, Removal, Write};
-
 use std::time::Duration;
+
+use rowmill_change::{Position, Removal, Write};
+use rowmill_operators::Written;
 
 /// Rows on their way to the sink, and the source position that they reach.
 #[derive(Default)]
@@ -56,28 +57,23 @@ impl Filling {
         filling
     }
 
-    /// Adds what one batch became.
-    pub(crate) fn add(&mut self, write: Write, rows_in: u64, skipped: u64, commit_time: Option<i64>) {
-        self.bytes += write.rows.get_array_memory_size();
-        self.rows_in += rows_in;
-        self.skipped += skipped;
-        self.as_of = self.as_of.max(commit_time);
-        if write.offsets.len() > 1 {
-            self.writes.push(write);
-        }
-    }
-
-    /// Counts rows that went into aggregates; what they make of them comes with the end of the epoch.
-    pub(crate) fn add_absorbed(&mut self, rows_in: u64, skipped: u64, bytes: usize, commit_time: Option<i64>) {
+    /// Counts rows that were read. `bytes`: of those that went into aggregates, whose results come with the end of the
+    /// epoch.
+    pub(crate) fn add_read(&mut self, rows_in: u64, bytes: usize, commit_time: Option<i64>) {
         self.bytes += bytes;
         self.rows_in += rows_in;
-        self.skipped += skipped;
         self.as_of = self.as_of.max(commit_time);
     }
 
-    /// Adds what aggregates make of the epoch.
-    pub(crate) fn add_output(&mut self, write: Write, skipped: u64) {
-        self.add(write, 0, skipped, None);
+    /// Adds what rows became.
+    pub(crate) fn add_output(&mut self, written: Written) {
+        self.skipped += written.skipped;
+        for write in written.writes {
+            self.bytes += write.rows.get_array_memory_size();
+            if write.offsets.len() > 1 {
+                self.writes.push(write);
+            }
+        }
     }
 
     /// Adds rows to delete that no event names.

@@ -10,7 +10,7 @@ use rowmill_change::{Op, Position};
 use rowmill_operators::{Changes, Progress};
 
 use crate::streams::rows::{Row, batch, table};
-use crate::streams::{ENVIRONMENT, plan, text};
+use crate::streams::{DATABASES, ENVIRONMENT, plan, text};
 use rowmill_bind::bind;
 
 /// Expressions of `std/sql`. Together they name every function.
@@ -244,21 +244,15 @@ fn results(steps: &str, rows: &[Row]) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let table = table();
-        let bound = bind(&plan, &[&table], "mart", &ENVIRONMENT).await;
-        let mut tables = bound.unwrap_or_else(|problems| panic!("{problems:?}")).tables;
-        let flow = &mut tables[0].flow;
+        let bound = bind(&plan, &[&table], DATABASES, &ENVIRONMENT).await;
+        let mut graph = bound.unwrap_or_else(|problems| panic!("{problems:?}")).graph;
         let rows = batch(&rows.iter().collect::<Vec<_>>());
         let (ops, times) = (vec![Op::Insert; rows.num_rows()], vec![0; rows.num_rows()]);
         let position = Position::new("binlog.000001", 4);
-        let changes = Changes { rows: &rows, ops: &ops, commit_time: &times, position: &position };
-        let events = match flow.has_state() {
-            false => flow.last.run(&changes, 0).await.unwrap(),
-            true => {
-                flow.absorb(&changes, Progress::Live).await.unwrap();
-                flow.close(Progress::Live, &position, 0).await.unwrap().expect("groups")
-            }
-        };
-        let rows = &events.write.rows;
+        let changes = Changes { rows: &rows, ops: &ops, commit_time: &times, ordinals: &[], position: &position };
+        let mut writes = graph.absorb(&[(0, changes)], Progress::Live).await.unwrap().writes;
+        writes.extend(graph.close(Progress::Live, &position).await.unwrap().writes);
+        let rows = &writes[0].rows;
         let mut lines: Vec<String> = (0..rows.num_rows()).map(|row| text(rows.columns(), row) + "\n").collect();
         lines.sort();
         lines.concat()

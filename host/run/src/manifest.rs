@@ -9,8 +9,8 @@ use rowmill_state::Checkpoint;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use rowmill_bind::BoundTable;
 use rowmill_operators::aggregate::AggregateState;
+use rowmill_operators::{Graph, Node};
 use rowmill_plan::Plan;
 
 /// The layout of the state's records. Another one is refused by name.
@@ -28,17 +28,17 @@ pub(crate) struct Manifest {
     pub(crate) position: Position,
     /// The snapshot is complete here, but the target doesn't have its results yet.
     pub(crate) pending: bool,
-    /// By table and step.
+    /// By relation and step.
     states: BTreeMap<String, BTreeMap<String, AggregateState>>,
 }
 
 impl Manifest {
     /// Of the aggregates as they are now.
-    pub(crate) fn of(tables: &[BoundTable], about: &About, position: Position, pending: bool) -> Self {
-        let states = tables.iter().map(|table| {
-            let states = table.flow.aggregates().map(|aggregate| (aggregate.id.clone(), aggregate.state()));
-            (table.source.to_string(), states.collect())
-        });
+    pub(crate) fn of(graph: &Graph, about: &About, position: Position, pending: bool) -> Self {
+        let mut states = BTreeMap::<String, BTreeMap<String, AggregateState>>::new();
+        for Node { relation, aggregate, .. } in graph.nodes() {
+            states.entry(relation.clone()).or_default().insert(aggregate.id.clone(), aggregate.state());
+        }
         Self {
             format: FORMAT,
             pipeline: about.pipeline.clone(),
@@ -46,7 +46,7 @@ impl Manifest {
             plan_digest: about.plan_digest.clone(),
             position,
             pending,
-            states: states.collect(),
+            states,
         }
     }
 
@@ -73,8 +73,8 @@ impl Manifest {
     }
 
     /// The part of one aggregate.
-    pub(crate) fn state(&self, table: &str, step: &str) -> Option<&AggregateState> {
-        self.states.get(table)?.get(step)
+    pub(crate) fn state(&self, relation: &str, step: &str) -> Option<&AggregateState> {
+        self.states.get(relation)?.get(step)
     }
 }
 

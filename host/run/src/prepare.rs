@@ -11,10 +11,10 @@ use super::digest::{Digests, difference};
 use super::manifest::Manifest;
 use crate::error::{Error, fault};
 use crate::servers::{changes_options, endpoints, snapshot_options};
-use rowmill_bind::{BoundTable, Environment, PlanView, bind};
+use rowmill_bind::{Bound, Databases, Environment, PlanView, bind};
 use rowmill_operators::aggregate::state::State;
 use rowmill_plan::problem::Problem;
-use rowmill_plan::{Plan, Start};
+use rowmill_plan::{Plan, SinkTable, Start};
 
 /// A plan that can run.
 pub(crate) struct Prepared {
@@ -23,7 +23,7 @@ pub(crate) struct Prepared {
     pub(crate) sink: SinkOptions,
     /// The source's tables: those that rows are decoded with.
     pub(crate) definitions: Vec<TableDef>,
-    pub(crate) tables: Vec<BoundTable>,
+    pub(crate) bound: Bound,
     pub(crate) digests: Digests,
     /// The progress that all of this was decided by.
     pub(crate) expected: Expected,
@@ -31,13 +31,13 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     pub(crate) fn targets(&self) -> Vec<TargetTable> {
-        self.tables.iter().map(|table| table.target.clone()).collect()
+        self.bound.targets.iter().map(|target| target.table.clone()).collect()
     }
 
     /// The tables as they are read.
     pub(crate) fn reads(&self) -> Vec<TableRead> {
-        let tables = self.definitions.iter().zip(&self.tables);
-        tables.map(|(def, table)| TableRead { def: def.clone(), key: table.key.clone() }).collect()
+        let tables = self.definitions.iter().zip(&self.bound.sources);
+        tables.map(|(def, source)| TableRead { def: def.clone(), key: source.key.clone() }).collect()
     }
 
     /// The source as a run reads it.
@@ -52,8 +52,8 @@ impl Prepared {
     pub(crate) fn view(&self, plan: &Plan) -> PlanView {
         let mut warnings: Vec<Problem> = Vec::new();
         if self.server.flavor == Flavor::MariaDb {
-            // The same place says the same for each table.
-            for warning in self.tables.iter().flat_map(|table| &table.mariadb) {
+            // The same place says the same for each table and way.
+            for warning in &self.bound.mariadb {
                 if !warnings.contains(warning) {
                     warnings.push(warning.clone());
                 }
@@ -63,7 +63,14 @@ impl Prepared {
             warnings,
             pipeline: plan.name.clone(),
             digest: self.digests.now.clone(),
-            tables: self.tables.iter().map(|table| table.view.clone()).collect(),
+            ..match plan.sink.tables.iter().all(SinkTable::is_for_each_table) {
+                true => PlanView { tables: self.bound.tables(), ..PlanView::default() },
+                false => PlanView {
+                    views: self.bound.relations.clone(),
+                    targets: self.bound.targets.iter().map(|target| target.view.clone()).collect(),
+                    ..PlanView::default()
+                },
+            }
         }
     }
 }
@@ -117,7 +124,8 @@ pub(crate) async fn prepare(
     };
     let database = sink.endpoint.database().unwrap_or_default().to_owned();
     let tables: Vec<&dyn Definition> = definitions.iter().map(|table| table as &dyn Definition).collect();
-    let bound = bind(plan, &tables, &database, environment).await.map_err(Error::Plan)?;
+    let databases = Databases { source: source.database().unwrap_or_default(), target: &database };
+    let bound = bind(plan, &tables, databases, environment).await.map_err(Error::Plan)?;
     let digests = Digests::of(plan, &bound, environment);
     if let Some(progress) = progress.filter(|progress| !digests.accept(&progress.plan_digest)) {
         return Err(mismatch(
@@ -127,7 +135,7 @@ pub(crate) async fn prepare(
             &progress.plan_digest,
         ));
     }
-    let targets: Vec<TargetTable> = bound.tables.iter().map(|table| table.target.clone()).collect();
+    let targets: Vec<TargetTable> = bound.targets.iter().map(|target| target.table.clone()).collect();
     let held = match progress {
         Some(progress) if progress.position.is_some() => Held::Rows,
         // A rebuild writes over what is there; so does one that a crash has interrupted, or that has its state.
@@ -141,7 +149,7 @@ pub(crate) async fn prepare(
         return Err(Error::Plan(findings.iter().map(|finding| finding_problem(finding, "/sink")).collect()));
     }
     let expected = expected.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
-    Ok(Prepared { source, server, sink, definitions, tables: bound.tables, digests, expected })
+    Ok(Prepared { source, server, sink, definitions, bound, digests, expected })
 }
 
 /// Where the source is read from.

@@ -29,7 +29,8 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType, Field};
-use rowmill_change::{KEY_HASH, Key, Removal, Standing, TargetTable, Write};
+use rowmill_bind::BoundTarget;
+use rowmill_change::{Existing, KEY_HASH, Key, Removal, Standing, TargetTable, Write};
 use rowmill_mysql::sink::{KeyHasher, Sink, SinkOptions};
 use rowmill_mysql::snapshot::{KeyScan, ScannedRows};
 use rowmill_mysql::{Conn, TableDef};
@@ -40,7 +41,7 @@ use super::worker::Worker;
 use crate::error::Error;
 use rowmill_bind::same_name;
 use rowmill_operators::aggregate::keys::{self, Keys};
-use rowmill_plan::{Collate, Existing};
+use rowmill_plan::Collate;
 
 /// A collation that compares characters, trailing spaces aside.
 const BY_CHARACTERS: &str = "utf8mb4_bin";
@@ -48,7 +49,7 @@ const BY_CHARACTERS: &str = "utf8mb4_bin";
 const BY_ALL_CHARACTERS: &str = "utf8mb4_0900_bin";
 
 /// The keys that a rebuild has written to one target.
-pub(super) struct Written {
+struct Written {
     /// The target as it is.
     definition: TableDef,
     /// Its columns that are the key's, and those of the plan's rows.
@@ -63,7 +64,7 @@ pub(super) struct Written {
 }
 
 impl Written {
-    pub(super) async fn new(conn: &mut Conn, target: &TargetTable) -> Result<Self, Error> {
+    async fn new(conn: &mut Conn, target: &TargetTable) -> Result<Self, Error> {
         let definition = rowmill_mysql::table::read_definition(conn, &target.table).await?;
         let definition =
             definition.ok_or_else(|| rowmill_mysql::Error::TableMissing { table: target.table.clone() })?;
@@ -103,7 +104,7 @@ impl Written {
     }
 
     /// Notes the rows of a write.
-    pub(super) fn note(&mut self, write: &Write) -> Result<(), Error> {
+    fn note(&mut self, write: &Write) -> Result<(), Error> {
         let taken = |columns: &[usize]| -> Vec<ArrayRef> {
             columns.iter().map(|&column| Arc::clone(write.rows.column(column))).collect()
         };
@@ -201,24 +202,54 @@ impl Leftovers {
     }
 }
 
-impl Written {
-    /// What is to be noted of each table while every row is written; `None` where nothing was there before.
-    pub(super) async fn of_all(worker: &mut Worker) -> Result<Option<Vec<Self>>, Error> {
-        let Some(leftovers) = &worker.leftovers else { return Ok(None) };
+/// What is noted of each target while every row is written; nothing where nothing was there before.
+#[derive(Default)]
+pub(super) struct Notes(Vec<Option<Written>>);
+
+impl Notes {
+    /// Of those targets that are written now.
+    pub(super) async fn of(worker: &mut Worker, is_written: impl Fn(&BoundTarget) -> bool) -> Result<Self, Error> {
+        let Some(leftovers) = &worker.leftovers else { return Ok(Self::default()) };
+        let targets = worker.bound.targets.iter();
+        let targets: Vec<_> = targets.map(|target| is_written(target).then(|| target.table.clone())).collect();
         let mut conn = leftovers.sink.endpoint.connect().await?;
-        let mut written = Vec::with_capacity(worker.tables.len());
-        for index in 0..worker.tables.len() {
-            let target = worker.tables[index].target.clone();
-            written.push(Self::new(&mut conn, &target).await?);
+        let mut notes = Vec::with_capacity(targets.len());
+        for target in targets {
+            notes.push(match target {
+                Some(target) => Some(Written::new(&mut conn, &target).await?),
+                None => None,
+            });
         }
-        Ok(Some(written))
+        Ok(Self(notes))
+    }
+
+    /// Notes the rows of writes.
+    pub(super) fn note(&mut self, writes: &[Write]) -> Result<(), Error> {
+        for write in writes {
+            if let Some(Some(written)) = self.0.get_mut(write.target) {
+                written.note(write)?;
+            }
+        }
+        Ok(())
     }
 }
 
 impl Worker {
+    /// Reconciles all targets of which something was noted. False if the pipeline is told to stop.
+    pub(super) async fn reconcile_all(&mut self, notes: Notes) -> Result<bool, Error> {
+        for (target, written) in notes.0.into_iter().enumerate() {
+            if let Some(written) = written
+                && !(self.flush().await? && self.reconcile(target, written).await?)
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Deletes the target's rows whose keys were not written, or counts them where they may be others'. False if the
     /// pipeline is told to stop.
-    pub(super) async fn reconcile(&mut self, table: usize, written: Written) -> Result<bool, Error> {
+    async fn reconcile(&mut self, number: usize, written: Written) -> Result<bool, Error> {
         // What is being committed is not extra.
         if !self.wait_idle().await? {
             return Ok(false);
@@ -228,10 +259,10 @@ impl Worker {
             return Err(Error::internal("rows were noted without a rebuild"));
         };
         let (sink, delete_extra) = (sink.clone(), *delete_extra);
-        let target = self.tables[table].target.clone();
+        let target = self.bound.targets[number].table.clone();
         let mut conn = sink.endpoint.connect().await?;
         let created = Sink::created(&mut conn, &sink, &target.table).await?;
-        let deletes = delete_extra || (created && self.plan.sink.existing == Existing::Refuse);
+        let deletes = delete_extra || (created && target.options.existing == Existing::Refuse);
         let unwritten = written.unwritten(&target);
         if created && !unwritten.is_empty() {
             tracing::warn!(table = %target.table, columns = unwritten.join(", "),
@@ -245,7 +276,7 @@ impl Worker {
                 return Ok(false);
             }
         }
-        let Some(extra) = self.remove_extra(table, written.keys, found, deletes.then(|| scan.key_names())).await?
+        let Some(extra) = self.remove_extra(number, written.keys, found, deletes.then(|| scan.key_names())).await?
         else {
             return Ok(false);
         };

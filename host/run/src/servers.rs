@@ -1,12 +1,12 @@
 //! The plan in the words of the two servers: their addresses, and how they are read and written.
 
 use rowmill_mysql::binlog::{self, ChangesOptions, Images};
-use rowmill_mysql::sink::{self, SinkOptions};
+use rowmill_mysql::sink::SinkOptions;
 use rowmill_mysql::snapshot::SnapshotOptions;
 use rowmill_mysql::{Endpoint, SslMode};
 
 use rowmill_plan::problem::Problem;
-use rowmill_plan::{Existing, Mode, Plan, Secret, Start, Tls, TlsMode, ZeroDates};
+use rowmill_plan::{Plan, Secret, Start, Tls, TlsMode, ZeroDates};
 
 /// The two servers' addresses.
 pub(crate) fn endpoints(plan: &Plan) -> Result<(Endpoint, SinkOptions), Vec<Problem>> {
@@ -23,23 +23,9 @@ pub(crate) fn endpoints(plan: &Plan) -> Result<(Endpoint, SinkOptions), Vec<Prob
             .needed("mysql://user:password@host:port/database")),
     });
     match (source, target) {
-        (Ok(source), Ok(endpoint)) => Ok((
-            source,
-            SinkOptions {
-                endpoint,
-                meta: plan.sink.meta.clone(),
-                pipeline: plan.name.clone(),
-                mode: match plan.sink.mode {
-                    Mode::Upsert => sink::Mode::Upsert,
-                    Mode::Append => sink::Mode::Append,
-                },
-                existing: match plan.sink.existing {
-                    Existing::Refuse => sink::Existing::Refuse,
-                    Existing::Keep => sink::Existing::Keep,
-                },
-                create: plan.sink.create,
-            },
-        )),
+        (Ok(source), Ok(endpoint)) => {
+            Ok((source, SinkOptions { endpoint, meta: plan.sink.meta.clone(), pipeline: plan.name.clone() }))
+        }
         (source, target) => Err([source.err(), target.err()].into_iter().flatten().collect()),
     }
 }

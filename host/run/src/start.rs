@@ -83,10 +83,10 @@ pub async fn run(
 fn ensure_rebuildable(plan: &Plan) -> Result<(), Error> {
     const ANEW: &str = "`rowmill reset FILE --drop-target`, then run again";
     let mut problems = Vec::new();
-    if plan.sink.mode == Mode::Append {
+    if let Some(target) = plan.sink.tables.iter().find(|target| target.mode == Mode::Append) {
         problems.push(
             Problem::configuration("an append sink can't be rebuilt: its rows have no key to find them by")
-                .at("/sink/mode")
+                .at(target.pointer("mode"))
                 .found("mode: append")
                 .needed("mode: upsert")
                 .fix(ANEW),

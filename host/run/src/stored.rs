@@ -111,10 +111,11 @@ pub async fn reset(plan: &Plan, drop_target: bool) -> Result<Reset, Error> {
     let read = read.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
     // First the state: while it is held the pipeline runs.
     super::savepoint::forget(plan).await?;
-    let known = match plan.sink.fixed_table() {
+    let known = plan.sink.tables.iter().flat_map(|target| match target.fixed_table() {
         Some(table) => vec![table.to_owned()],
-        None => read.iter().map(|table| plan.sink.table_for(&table.name)).collect(),
-    };
-    let targets = TargetNames { known, may_be: &|name, folds| plan.sink.may_be_table(name, folds) };
+        None => read.iter().map(|table| target.table_for(&table.name)).collect(),
+    });
+    let may_be = |name: &str, folds| plan.sink.tables.iter().any(|target| target.may_be_table(name, folds));
+    let targets = TargetNames { known: known.collect(), may_be: &may_be };
     Ok(sink::reset(&options, drop_target.then_some(&targets)).await?)
 }

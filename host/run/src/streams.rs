@@ -10,6 +10,7 @@ mod groups;
 mod model;
 mod plain;
 pub(crate) mod rows;
+mod views;
 mod windows;
 
 use std::collections::BTreeSet;
@@ -26,8 +27,8 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 pub(crate) use self::model::text;
-use self::model::{Model, Point};
-use self::rows::{Change, Row, stream, table, when};
+use self::model::{Model, Point, Rows};
+use self::rows::{Change, Row, stream, tables, when};
 use crate::checkpoint::Pace;
 use crate::claim::Start;
 use crate::clock::Clock;
@@ -35,7 +36,9 @@ use crate::digest::Digests;
 use crate::error::Error;
 use crate::start::{RunOptions, work};
 use crate::status::Status;
-use rowmill_bind::{Environment, bind};
+use rowmill_bind::{Bound, Databases, Environment, bind};
+use rowmill_change::Definition;
+use rowmill_mysql::TableDef;
 use rowmill_operators::aggregate::state::State;
 use rowmill_plan::Plan;
 
@@ -49,6 +52,8 @@ pub(crate) static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| {
         built_in_names: rowmill_udfs::NAMES,
     }
 });
+
+pub(crate) const DATABASES: Databases<'static> = Databases { source: "shop", target: "mart" };
 
 /// A stream with what happens to it.
 #[derive(Debug)]
@@ -66,6 +71,8 @@ struct Case {
     epoch: usize,
     /// Lives end because they are told to, most of them within a transaction.
     stops: bool,
+    /// Rows are in one of so many tables.
+    tables: usize,
 }
 
 /// How long the source is silent: as long as windows wait (`idle`) before their time goes on.
@@ -93,18 +100,17 @@ fn live(plan: &Arc<Plan>, model: &Model, moment: i64, folder: &Path) -> Ended {
             true => State::new(Store::open(folder, rowmill_state::Options::default()).unwrap()),
             false => State::default(),
         };
-        let bound = bind(plan, &[&table()], "mart", &ENVIRONMENT).await;
-        let bound = bound.unwrap_or_else(|problems| panic!("{problems:?}"));
+        let tables = tables(model.world().case.tables);
+        let mut bound = bound(plan, &tables).await;
         let digests = Digests::of(plan, &bound, &ENVIRONMENT);
         // The first one is of a version that named built-in components by their bytes.
         let digests = if model.world().life == 1 { digests.by_bytes() } else { digests };
-        let mut tables = bound.tables;
         // Small enough that groups leave all the time.
-        tables.iter_mut().flat_map(|t| t.flow.aggregates_mut()).for_each(|aggregate| aggregate.keep_groups(7));
+        bound.graph.aggregates_mut().for_each(|aggregate| aggregate.keep_groups(7));
         let (target, found) = (model.clone(), life.found.clone());
         let start = Start {
             plan: Arc::clone(plan),
-            tables,
+            bound,
             digests,
             source: Box::new(model.clone()),
             found: life.found,
@@ -128,12 +134,30 @@ fn live(plan: &Arc<Plan>, model: &Model, moment: i64, folder: &Path) -> Ended {
     })
 }
 
+async fn bound(plan: &Plan, tables: &[TableDef]) -> Bound {
+    let tables: Vec<&dyn Definition> = tables.iter().map(|table| table as &dyn Definition).collect();
+    bind(plan, &tables, DATABASES, &ENVIRONMENT).await.unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
 pub(crate) fn plan(steps: &str) -> Plan {
-    let text = format!(
+    read(&format!(
         "pipeline: p\nsource: {{ url: \"mysql://a@127.0.0.1/shop\", tables: [t] }}\nsteps:\n{steps}\n\
          sink: {{ url: \"mysql://a@127.0.0.1/mart\", table: out }}\n"
-    );
-    let loaded = rowmill_yaml::parse(Path::new("p.yaml"), &text, &|_| None);
+    ))
+}
+
+/// The same steps behind a union of several tables.
+fn plan_of_union(steps: &str) -> Plan {
+    let steps = steps.replace('\n', "\n    ");
+    read(&format!(
+        "pipeline: p\nsource: {{ url: \"mysql://a@127.0.0.1/shop\", tables: [t0, t1, t2] }}\n\
+         views:\n  u:\n    from: [t0, t1, t2]\n    tag: kind\n    steps:\n{steps}\n\
+         sink: {{ url: \"mysql://a@127.0.0.1/mart\", tables: {{ out: {{ from: u }} }} }}\n"
+    ))
+}
+
+fn read(text: &str) -> Plan {
+    let loaded = rowmill_yaml::parse(Path::new("p.yaml"), text, &|_| None);
     loaded.unwrap_or_else(|refused| panic!("{refused}")).pipeline
 }
 
@@ -159,11 +183,18 @@ struct Streams {
     stops: bool,
     /// Done to every row.
     alter: fn(&mut Row),
+    /// Rows are in one of so many tables.
+    tables: usize,
 }
 
 impl Streams {
     fn spread(spread: i64) -> Self {
-        Self { spread, groups: 4, length: 120, pauses: false, stops: false, alter: |_| {} }
+        Self { spread, groups: 4, length: 120, pauses: false, stops: false, alter: |_| {}, tables: 1 }
+    }
+
+    /// Rows of three tables.
+    fn union(self) -> Self {
+        Self { tables: 3, ..self }
     }
 
     /// One of them.
@@ -178,7 +209,7 @@ impl Streams {
         let mut ends: BTreeSet<usize> = (0..=length).filter(|_| random.random_range(0..longest) == 0).collect();
         ends.extend(pauses.iter().copied().chain([0, snapshot, length]));
         let epoch = [1, 5, 50, 8_192][random.random_range(0..4)];
-        Case { changes, ends, snapshot, pauses, largest, epoch, stops: self.stops }
+        Case { changes, ends, snapshot, pauses, largest, epoch, stops: self.stops, tables: self.tables }
     }
 }
 
@@ -188,16 +219,24 @@ fn check(steps: &str, spread: i64, expected: impl Fn(&[Change], usize) -> Vec<St
 }
 
 fn check_streams(steps: &str, streams: &Streams, expected: impl Fn(&Case) -> Vec<String>) {
-    let mut plan = plan(steps);
+    let plan = if streams.tables == 1 { plan(steps) } else { plan_of_union(steps) };
+    check_targets(plan, streams, |case| vec![expected(case)]);
+}
+
+/// Compares many random runs of a plan: `expected` says what each target should hold.
+fn check_targets(mut plan: Plan, streams: &Streams, expected: impl Fn(&Case) -> Vec<Vec<String>>) {
     // Components are compiled and loaded before time stands still.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    drop(runtime.block_on(bind(&plan, &[&table()], "mart", &ENVIRONMENT)));
+    let bound = runtime.block_on(bound(&plan, &tables(streams.tables)));
+    let copies = bound.sources.iter().any(|source| source.writes);
+    let targets = bound.targets.len();
+    drop(bound);
     let mut kills: BTreeSet<Point> = BTreeSet::new();
     for seed in first_seed()..first_seed() + seeds() {
         let mut random = StdRng::seed_from_u64(seed);
         let case = streams.case(&mut random);
         let mut wanted = expected(&case);
-        wanted.sort();
+        wanted.iter_mut().for_each(|rows| rows.sort());
         let described = format!("seed {seed}: {case:#?}");
         plan.epoch.rows = case.epoch;
         let (plan, folder, moment) = (Arc::new(plan.clone()), folder(), when(case.snapshot));
@@ -210,14 +249,15 @@ fn check_streams(steps: &str, streams: &Streams, expected: impl Fn(&Case) -> Vec
             assert!(model.world().life < 100, "no life comes to an end\n{described}");
         }
         let world = model.world();
-        assert_eq!(world.rows.sorted(), wanted, "after {} lives\n{described}", world.life);
+        let mut found: Vec<Vec<String>> = world.rows.iter().map(Rows::sorted).collect();
+        found.resize(targets, Vec::new());
+        assert_eq!(found, wanted, "after {} lives\n{described}", world.life);
         kills.extend(&world.kills);
     }
     if seeds() >= 60 && !streams.stops {
-        let phases: &[Point] = match plan.has_aggregates() {
-            true => &[Point::Fill, Point::Publish, Point::Replay, Point::Follow, Point::Drain],
-            false => &[Point::Copy, Point::Replay, Point::Follow, Point::Drain],
-        };
+        let mut phases = vec![Point::Replay, Point::Follow, Point::Drain];
+        phases.extend(copies.then_some(Point::Copy));
+        phases.extend(plan.has_aggregates().then_some([Point::Fill, Point::Publish]).into_iter().flatten());
         assert!(phases.iter().all(|phase| kills.contains(phase)), "processes were killed in {kills:?} only");
     }
 }

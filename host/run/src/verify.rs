@@ -21,9 +21,9 @@ mod rewind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rowmill_change::{ChangeEvent, Op, Position};
-use rowmill_mysql::binlog::{Changes, ChangesOptions, Images};
-use rowmill_mysql::sink::{self, Progress, TargetHolds};
+use rowmill_change::{ChangeEvent, Holds, Op, Position};
+use rowmill_mysql::binlog::{self, ChangesOptions, Images};
+use rowmill_mysql::sink::{self, TargetHolds};
 use rowmill_mysql::snapshot::{Snapshot, begin_consistent_read, scan};
 use serde::Serialize;
 
@@ -32,10 +32,10 @@ use super::progress;
 use super::servers::{changes_options, snapshot_options};
 use crate::error::Error;
 use aggregates::{Scratch, ensure_repeatable};
-use rowmill_bind::{BoundTable, Environment};
-use rowmill_operators as chain;
+use rowmill_bind::Environment;
 use rowmill_operators::aggregate::state::State;
-use rowmill_plan::{Existing, Plan, Start};
+use rowmill_operators::{Changes, Graph, Progress};
+use rowmill_plan::{Plan, Start};
 
 use compare::Comparison;
 use rewind::Rewind;
@@ -73,6 +73,21 @@ pub struct VerifyReport {
     pub different: u64,
     /// The first of the differing keys.
     pub differences: Vec<Difference>,
+    /// Target by target.
+    pub targets: Vec<TargetReport>,
+}
+
+/// What was found of one target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TargetReport {
+    /// The table.
+    pub table: String,
+    /// Rows that it should have.
+    pub rows_expected: u64,
+    /// Rows that it has.
+    pub rows_target: u64,
+    /// Keys that differ.
+    pub differing: u64,
 }
 
 impl VerifyReport {
@@ -116,7 +131,7 @@ pub async fn verify(plan: &Plan, environment: &Environment) -> Result<VerifyRepo
     }
     ensure_repeatable(plan)?;
     let mut prepared = prepare(plan, environment, &State::default(), Purpose::Look).await?;
-    ensure_without_history(&prepared.tables)?;
+    ensure_without_history(&prepared.bound.graph)?;
     let scratch = Scratch::attach(plan, &mut prepared).await?;
     let mut target = prepared.sink.endpoint.connect().await?;
     begin_consistent_read(&mut target).await?;
@@ -127,56 +142,62 @@ pub async fn verify(plan: &Plan, environment: &Environment) -> Result<VerifyRepo
 
     let options = snapshot_options(plan, &prepared.source);
     let (mut snapshot, _) = Snapshot::begin(&options, &prepared.definitions).await?;
-    let mut rewind = Rewind::new(&prepared.tables)?;
+    let mut rewind = Rewind::new(&prepared.bound.sources)?;
     if !position.reached(snapshot.start()) {
         let options = ChangesOptions { heartbeat: HEARTBEAT, ..changes_options(plan, &prepared.source, Images::Both) };
-        let changes = Changes::open(options, prepared.reads(), &prepared.server.identity, position.clone()).await?;
+        let changes =
+            binlog::Changes::open(options, prepared.reads(), &prepared.server.identity, position.clone()).await?;
         read_changes(changes, snapshot.start(), &mut rewind).await?;
     }
 
     let mut report = VerifyReport { position: position.to_string(), ..VerifyReport::default() };
     let mut comparisons = Vec::new();
-    for table in &mut prepared.tables {
-        aggregates::leave_out(table, &aggregates)?;
-        let frozen = aggregates::frozen(table, &aggregates)?;
+    aggregates::leave_out(&mut prepared.bound.graph, &aggregates)?;
+    for number in 0..prepared.bound.targets.len() {
         // A row that was refused is not expected.
-        let holds = TargetHolds::read(&mut target, &table.target).await?;
-        table.hold(Arc::new(holds));
-        let keep = plan.sink.existing == Existing::Keep;
-        comparisons.push(Comparison::new(&mut target, table, keep, frozen).await?);
+        let holds = TargetHolds::read(&mut target, &prepared.bound.targets[number].table).await?;
+        prepared.bound.hold(number, &(Arc::new(holds) as Arc<dyn Holds>));
+        let frozen = aggregates::frozen(&prepared.bound, number, &aggregates)?;
+        let bound = &prepared.bound.targets[number];
+        comparisons.push(Comparison::new(&mut target, bound, frozen).await?);
     }
     while let Some(batch) = snapshot.next().await? {
         let rows = rewind.without_changed(batch.table, &batch.rows)?;
         report.rows_source += rows.num_rows() as u64;
         expect(&mut prepared, &mut comparisons, batch.table, &rows, &position).await?;
     }
-    for table in 0..prepared.tables.len() {
+    for table in 0..prepared.bound.sources.len() {
         for rows in rewind.before_images(table)? {
             report.rows_source += rows.num_rows() as u64;
             expect(&mut prepared, &mut comparisons, table, &rows, &position).await?;
         }
     }
-    for (index, (table, comparison)) in prepared.tables.iter_mut().zip(&mut comparisons).enumerate() {
-        aggregates::expect(table, index, &aggregates, &position, comparison).await?;
-    }
+    aggregates::expect(&mut prepared.bound.graph, &aggregates, &position, &mut comparisons).await?;
     for mut comparison in comparisons {
         let definition = comparison.definition().clone();
-        let counted = &mut report.rows_target;
+        let mut rows_target = 0;
         scan(&mut target, &definition, plan.batch.rows, |rows| {
-            *counted += rows.num_rows() as u64;
+            rows_target += rows.num_rows() as u64;
             comparison.found(rows)
         })
         .await?;
+        report.rows_target += rows_target;
+        let (differing, rows_expected) = (report.differing, report.rows_expected);
         comparison.finish(&mut report, DIFFERENCES_SHOWN)?;
+        report.targets.push(TargetReport {
+            table: definition.name.to_string(),
+            rows_expected: report.rows_expected - rows_expected,
+            rows_target,
+            differing: report.differing - differing,
+        });
     }
     drop(scratch);
     Ok(report)
 }
 
 /// Results that depend on more than the row can't be computed from rows.
-fn ensure_without_history(tables: &[BoundTable]) -> Result<(), Error> {
-    let steps = tables.iter().flat_map(|table| table.flow.chains()).flat_map(|chain| &chain.steps);
-    match steps.flat_map(|step| step.calls()).find(|call| call.reads_history()) {
+fn ensure_without_history(graph: &Graph) -> Result<(), Error> {
+    match graph.calls().into_iter().find(|call| call.reads_history()) {
         None => Ok(()),
         Some(call) => Err(Error::Verify {
             message: format!(
@@ -188,16 +209,18 @@ fn ensure_without_history(tables: &[BoundTable]) -> Result<(), Error> {
 }
 
 /// The position that the target is a picture of.
-fn comparable(stored: Option<Progress>) -> Result<Position, Error> {
+fn comparable(stored: Option<sink::Progress>) -> Result<Position, Error> {
     let message = match stored {
-        Some(Progress { position: None, rebuilding: true, .. }) => {
+        Some(sink::Progress { position: None, rebuilding: true, .. }) => {
             "the target is being rebuilt, or was when the pipeline stopped; run it, then verify"
         }
-        Some(Progress { position: Some(position), snapshot: None, converge_until: None, .. }) => return Ok(position),
-        Some(Progress { position: Some(_), snapshot: Some(_), .. }) => {
+        Some(sink::Progress { position: Some(position), snapshot: None, converge_until: None, .. }) => {
+            return Ok(position);
+        }
+        Some(sink::Progress { position: Some(_), snapshot: Some(_), .. }) => {
             "the pipeline is still in its snapshot; run it, then verify"
         }
-        Some(Progress { position: Some(_), .. }) => {
+        Some(sink::Progress { position: Some(_), .. }) => {
             "the pipeline is still converging after a resumed snapshot; run it, then verify"
         }
         _ => "the pipeline has not run yet; run it, then verify",
@@ -218,17 +241,26 @@ async fn expect(
     }
     let ops = vec![Op::Insert; rows.num_rows()];
     let commit_time = vec![0; rows.num_rows()];
-    let changes = chain::Changes { rows, ops: &ops, commit_time: &commit_time, position };
-    let flow = &mut prepared.tables[table].flow;
-    if flow.has_state() {
-        return aggregates::absorb(flow, table, &changes).await;
+    let batch = || {
+        let changes = Changes { rows, ops: &ops, commit_time: &commit_time, ordinals: &[], position };
+        [(table, changes)]
+    };
+    let graph = &mut prepared.bound.graph;
+    if prepared.bound.sources[table].leads_to_state {
+        graph.absorb(&batch(), Progress::Fill).await?;
+        graph.close(Progress::Fill, position).await?;
+        graph.make_room().await?;
     }
-    let events = flow.last.run(&changes, table).await?;
-    comparisons[table].expect(&events.write.rows)
+    if prepared.bound.sources[table].writes {
+        for write in graph.absorb(&batch(), Progress::Copy).await?.writes {
+            comparisons[write.target].expect(&write.rows)?;
+        }
+    }
+    Ok(())
 }
 
 /// What changed in the source between the target's position and the snapshot's.
-async fn read_changes(mut changes: Changes, until: &Position, rewind: &mut Rewind) -> Result<(), Error> {
+async fn read_changes(mut changes: binlog::Changes, until: &Position, rewind: &mut Rewind) -> Result<(), Error> {
     loop {
         let position = match changes.next().await? {
             ChangeEvent::Rows { batches, position, .. } => {

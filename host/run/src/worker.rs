@@ -22,11 +22,11 @@ use crate::epoch::{Close, Filling};
 use crate::error::Error;
 use crate::reconcile::Leftovers;
 use crate::start::stopped;
-use rowmill_bind::BoundTable;
+use rowmill_bind::Bound;
 use rowmill_operators::Progress::Live;
 use rowmill_plan::Plan;
 
-pub(crate) use absorb::{Absorbed, absorb, meanwhile};
+pub(crate) use absorb::{Absorbed, absorb, changes, meanwhile};
 pub(crate) use freshness::Freshness;
 pub(crate) use reporter::{Reporter, TELL_EVERY};
 pub(crate) use upkeep::Tended;
@@ -37,7 +37,7 @@ pub(crate) type AnySource = dyn Source<Error = rowmill_mysql::Error>;
 /// A pipeline at work.
 pub(crate) struct Worker {
     pub(crate) plan: Arc<Plan>,
-    pub(crate) tables: Vec<BoundTable>,
+    pub(crate) bound: Bound,
     pub(crate) source: Box<AnySource>,
     pub(crate) clock: Clock,
     pub(crate) stop: watch::Receiver<bool>,
@@ -90,11 +90,8 @@ impl Worker {
         let reaches = matches!(storing, Storing::Reached { .. });
         if reaches && self.checkpointer.is_some() {
             let position = self.filling.position.clone().unwrap_or_else(|| self.handed.clone());
-            for (index, table) in self.tables.iter_mut().enumerate() {
-                if let Some(events) = table.flow.close(Live, &position, index).await? {
-                    self.filling.add_output(events.write, events.skipped);
-                }
-            }
+            let written = self.bound.graph.close(Live, &position).await?;
+            self.filling.add_output(written);
         }
         let mut filled = self.filling.take();
         let position = filled.position.take().unwrap_or_else(|| self.handed.clone());

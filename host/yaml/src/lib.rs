@@ -31,6 +31,7 @@ mod steps;
 mod tls;
 mod tree;
 mod url;
+mod views;
 mod window;
 mod word;
 mod wording;

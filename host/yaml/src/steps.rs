@@ -37,15 +37,23 @@ impl Defaults {
     }
 }
 
+/// How many steps of each kind there are: they are called by their numbers in the file.
+pub(super) type Counts = HashMap<&'static str, usize>;
+
 /// Decodes `steps`, each with the `on_error` and the limits in force.
-pub(super) fn steps(reader: &mut Reader<'_>, node: &Node, at: &str, defaults: &Defaults) -> Option<Vec<Step>> {
+pub(super) fn steps(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    defaults: &Defaults,
+    counts: &mut Counts,
+) -> Option<Vec<Step>> {
     if node.is_null() {
         return Some(Vec::new());
     }
     let items = reader.list(node, at, need("a list of steps", "steps: [ filter: \"amount > 0\" ]"))?;
     let mut steps = Vec::new();
     let mut complete = true;
-    let mut counts: HashMap<&str, usize> = HashMap::new();
     for (node, at) in items {
         let Some(fields) = reader.fields(node, &at, STEP, STEP_KEYS) else {
             complete = false;

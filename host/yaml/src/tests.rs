@@ -4,6 +4,7 @@ mod aggregates;
 mod mistakes;
 mod places;
 mod plans;
+mod views;
 mod windows;
 
 use super::*;

@@ -127,14 +127,14 @@ impl Opened {
         match rowmill_run::check(&self.pipeline, &environment).await {
             Ok(plan) => {
                 self.diagnostics.warn(Some(&self.document), &plan.warnings);
-                report::print(&format!(
-                    "pipeline {} can run: {} table{}, {} step{}",
-                    plan.pipeline,
-                    plan.tables.len(),
-                    plural(plan.tables.len()),
-                    self.pipeline.steps.len(),
-                    plural(self.pipeline.steps.len())
-                ))
+                let steps = self.pipeline.steps().count();
+                let counts = match plan.targets.len() {
+                    0 => vec![(plan.tables.len(), "table")],
+                    targets => vec![(plan.views.len(), "view"), (targets, "target")],
+                };
+                let counts = counts.into_iter().chain([(steps, "step")]);
+                let counts: Vec<String> = counts.map(|(count, of)| format!("{count} {of}{}", plural(count))).collect();
+                report::print(&format!("pipeline {} can run: {}", plan.pipeline, counts.join(", ")))
             }
             Err(error) => self.failed(error),
         }

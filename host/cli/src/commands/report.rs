@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use rowmill_bind::{CallView, ColumnView, PlanView, StateView};
+use rowmill_bind::{CallView, ColumnView, PlanView, StateView, StepView};
 use rowmill_foreign::Printable;
 use rowmill_plan::units::format_size;
 use rowmill_run::status::AggregateStatus;
@@ -41,18 +41,32 @@ pub(super) fn plan(plan: &PlanView) -> String {
     for table in &plan.tables {
         let _ = writeln!(out, "\nfrom {}", Printable(&table.source));
         columns(&mut out, &table.columns, &[]);
-        for step in &table.steps {
-            let _ = writeln!(out, "  {} ({}, on_error {})", Printable(&step.id), step.kind, step.on_error);
-            calls(&mut out, &step.calls);
-            columns(&mut out, &step.output, &step.input);
-            if let Some(view) = &step.state {
-                step_state(&mut out, view);
-            }
-        }
+        steps(&mut out, &table.steps);
         let _ = writeln!(out, "into {}, key ({})", Printable(&table.target), Printable(&table.key.join(", ")));
+    }
+    for view in &plan.views {
+        let _ = writeln!(out, "\nview {}, from {}", Printable(&view.name), Printable(&view.from.join(", ")));
+        columns(&mut out, &view.columns, &[]);
+        steps(&mut out, &view.steps);
+    }
+    for target in &plan.targets {
+        let (table, from, key) = (&target.table, &target.from, target.key.join(", "));
+        let _ = writeln!(out, "\ninto {}, from {}, key ({})", Printable(table), Printable(from), Printable(&key));
+        columns(&mut out, &target.columns, &[]);
     }
     out.push_str(&format!("\ndigest {}", plan.digest));
     out
+}
+
+fn steps(out: &mut String, steps: &[StepView]) {
+    for step in steps {
+        let _ = writeln!(out, "  {} ({}, on_error {})", Printable(&step.id), step.kind, step.on_error);
+        calls(out, &step.calls);
+        columns(out, &step.output, &step.input);
+        if let Some(view) = &step.state {
+            step_state(out, view);
+        }
+    }
 }
 
 /// The functions of a step, each once, and what they may use: the same for all of a step.
@@ -257,6 +271,16 @@ pub(super) fn verify(report: &VerifyReport) -> String {
         );
     }
     more.push_str(&left_out);
+    if report.targets.len() > 1 {
+        for target in &report.targets {
+            let (differing, found) = (target.differing, grouped(target.rows_target));
+            let what = match differing {
+                0 => "equal".to_owned(),
+                _ => format!("{} of its keys differ, it has {found}", grouped(differing)),
+            };
+            let _ = write!(more, "\n  {}: {}, {what}", Printable(&target.table), count(target.rows_expected));
+        }
+    }
     if report.is_equal() {
         return format!(
             "equal: the target holds what the steps make of the source, {}, at {}{more}",

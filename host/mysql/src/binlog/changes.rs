@@ -165,6 +165,8 @@ pub struct Changes {
     /// Row changes of the first transaction that were delivered before.
     skip: u64,
     pending: Option<(usize, RowsEvent)>,
+    /// The number of the next row within the event that is being put together.
+    ordinal: u32,
     delivered: Position,
     /// The caller waits for the end of a transaction: a batch closes at the next one.
     wants_boundary: bool,
@@ -223,6 +225,7 @@ impl Changes {
             committed: None,
             skip: 0,
             pending: None,
+            ordinal: 0,
             delivered: from,
             wants_boundary: false,
             until: None,
@@ -264,6 +267,7 @@ impl Changes {
             // What was decoded and not delivered comes again.
             decoder.take_batch(i)?;
         }
+        self.ordinal = 0;
         self.gtid = match (self.flavor, &from.gtid) {
             (Flavor::MySql, Some(text)) => GtidSet::parse_mysql(text),
             (Flavor::MariaDb, Some(text)) => GtidSet::parse_mariadb(text),
@@ -406,6 +410,7 @@ impl Changes {
             return Err(Error::internal("rows outside of a transaction"));
         };
         let held: usize = self.decoders.iter().map(Decoder::rows).sum();
+        let several = self.decoders.len() > 1;
         let decoder = &mut self.decoders[*index];
         if self.skip > 0 {
             let skipped = decoder.skip_rows(event, self.skip)?;
@@ -417,6 +422,9 @@ impl Changes {
         if !event.is_done() && room > 0 && allowed > 0 {
             let rows_max = decoder.rows() + room;
             transaction.rows += decoder.take_changes(event, allowed, rows_max, self.options.batch_bytes)?;
+            if several {
+                decoder.number(&mut self.ordinal);
+            }
         }
         if event.is_done() {
             self.pending = None;
@@ -436,6 +444,7 @@ impl Changes {
     }
 
     fn take_batches(&mut self) -> Result<Vec<ChangeBatch>> {
+        self.ordinal = 0;
         let taken = self.decoders.iter_mut().enumerate().map(|(i, decoder)| decoder.take_batch(i));
         taken.filter_map(Result::transpose).collect()
     }

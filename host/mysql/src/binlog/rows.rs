@@ -99,6 +99,7 @@ pub struct Decoder {
     key_cells: [Vec<(usize, usize)>; 2],
     ops: Vec<Op>,
     commit_time: Vec<i64>,
+    ordinals: Vec<u32>,
     bytes: usize,
 }
 
@@ -132,6 +133,7 @@ impl Decoder {
             columns,
             ops: Vec::new(),
             commit_time: Vec::new(),
+            ordinals: Vec::new(),
             bytes: 0,
             table,
         })
@@ -211,6 +213,13 @@ impl Decoder {
         }
         self.present_count = self.present.iter().filter(|&&p| p).count();
         Ok(())
+    }
+
+    /// Numbers the rows that were taken since, on from `next`: their order among those of other tables.
+    pub(crate) fn number(&mut self, next: &mut u32) {
+        let taken = self.ops.len() - self.ordinals.len();
+        self.ordinals.extend((*next..).take(taken));
+        *next += taken as u32;
     }
 
     /// Passes over up to `limit` row changes; returns how many there were.
@@ -389,6 +398,7 @@ impl Decoder {
             ops: std::mem::take(&mut self.ops),
             rows,
             commit_time: std::mem::take(&mut self.commit_time),
+            ordinals: std::mem::take(&mut self.ordinals),
         }))
     }
 }

@@ -123,7 +123,7 @@ async fn check_target(
     problems: &mut Vec<Problem>,
 ) -> Result<()> {
     let subject = format!("table {}", target.table);
-    if target.key.is_empty() && options.mode == Mode::Upsert {
+    if target.key.is_empty() && target.options.mode == Mode::Upsert {
         problems.push(Problem::new(&subject, "no key", "a key, to find rows by", "name it in sink.key"));
         return Ok(());
     }
@@ -154,7 +154,7 @@ async fn check_target(
         ));
     }
     let by = created_by(conn, &target.table).await?.unwrap_or_default();
-    if held != Held::Rows && options.existing == Existing::Refuse && !by.is_empty() && by != creator(options) {
+    if held != Held::Rows && target.options.existing == Existing::Refuse && !by.is_empty() && by != creator(options) {
         problems.push(Problem::new(
             &subject,
             format!("a table that was created for pipeline {by}, which would miss its rows"),
@@ -168,9 +168,9 @@ async fn check_target(
         return Ok(());
     }
     check_columns(target, &def, dialect, options, held, problems);
-    check_key(conn, options, target, &def, grants, problems).await?;
+    check_key(conn, target, &def, grants, problems).await?;
     // Whether it holds rows is only asked of a table that could be written to.
-    if held == Held::Nothing && options.existing == Existing::Refuse && problems.len() == start {
+    if held == Held::Nothing && target.options.existing == Existing::Refuse && problems.len() == start {
         let row = conn.query_first::<u8>(Statement::new("SELECT 1 FROM ").table(&target.table).text(" LIMIT 1")).await;
         match row {
             Ok(None) => {}
@@ -178,7 +178,7 @@ async fn check_target(
                 &subject,
                 "rows",
                 "an empty table at a first start",
-                match options.mode {
+                match target.options.mode {
                     Mode::Upsert => format!(
                         "write `existing: keep` into the sink to write into it, reconcile it with the source: `rowmill \
                          run FILE --rebuild`, or empty it: DELETE FROM {}",
@@ -233,7 +233,7 @@ async fn check_missing(
         ));
     }
     let statement = create_statement(target, &creator(options), dialect);
-    if !options.create {
+    if !target.options.create {
         problems.push(Problem::new(
             format!("table {}", target.table),
             "no such table",
@@ -263,7 +263,7 @@ fn check_columns(
         let start = format!("  {} ", quote(name));
         wanted.lines().find(|l| l.starts_with(&start)).map(|l| l.trim().trim_end_matches(',').to_owned())
     };
-    let hashed = needs_hash(target) || options.mode == Mode::Append;
+    let hashed = needs_hash(target) || target.options.mode == Mode::Append;
     for (i, field) in target.schema.fields().iter().enumerate() {
         let name = field.name();
         let subject = format!("column {} of table {}", quote(name), target.table);
@@ -347,13 +347,12 @@ fn merging(field: &Field, column: &Column, key: bool, dialect: &Dialect) -> Opti
 
 async fn check_key(
     conn: &mut Conn,
-    options: &SinkOptions,
     target: &TargetTable,
     def: &TableDef,
     grants: &Grants,
     problems: &mut Vec<Problem>,
 ) -> Result<()> {
-    if options.mode == Mode::Append {
+    if target.options.mode == Mode::Append {
         return Ok(());
     }
     let subject = format!("table {}", target.table);

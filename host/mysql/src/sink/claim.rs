@@ -110,7 +110,7 @@ async fn attempt(
     let mut shapes = Vec::with_capacity(targets.len());
     let mut keys = Vec::with_capacity(targets.len());
     for target in targets {
-        shapes.push(Arc::new(Shape::read(&mut session, options, target, &grants).await?));
+        shapes.push(Arc::new(Shape::read(&mut session, target, &grants).await?));
         keys.push(Keys::new(target.event_key().iter().map(|&i| target.schema.field(i).data_type().clone()))?);
     }
     let taken = match expected {
@@ -142,7 +142,7 @@ async fn create_missing(
         if goes_on {
             return Err(Error::Target { problems: vec![gone(&target.table)] });
         }
-        if !options.create {
+        if !target.options.create {
             return Err(Error::TableMissing { table: target.table.clone() });
         }
         let dialect = match &mut dialect {

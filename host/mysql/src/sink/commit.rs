@@ -71,7 +71,6 @@ fn prepare(sink: &mut Sink, writes: Vec<Write>, removals: Vec<Removal>, progress
         shapes: sink.shapes.clone(),
         progress: progress_statement(&sink.options, progress, &sink.state, rows_out)?,
         converging: progress.converging,
-        mode: sink.options.mode,
     })
 }
 

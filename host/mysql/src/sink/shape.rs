@@ -150,17 +150,12 @@ pub(super) fn has_second_key(target: &TargetTable, def: &TableDef, hashed: bool)
 
 impl Shape {
     /// Reads the table as it is now and prepares its statements.
-    pub(super) async fn read(
-        session: &mut Session,
-        options: &SinkOptions,
-        target: &TargetTable,
-        grants: &Grants,
-    ) -> Result<Shape> {
+    pub(super) async fn read(session: &mut Session, target: &TargetTable, grants: &Grants) -> Result<Shape> {
         let def = read_definition(&mut session.conn, &target.table)
             .await?
             .ok_or_else(|| Error::TableMissing { table: target.table.clone() })?;
         let around = Surroundings::read(&mut session.conn, &target.table, grants).await?;
-        let shape = Shape::new(options, target, &def, &around, session)?;
+        let shape = Shape::new(target, &def, &around, session)?;
         match &shape.bulk {
             Ok(()) => tracing::debug!(table = %target.table, "target takes bulk loads"),
             Err(why) => tracing::info!(table = %target.table, %why, "target is written by INSERT, not LOAD DATA"),
@@ -168,13 +163,7 @@ impl Shape {
         Ok(shape)
     }
 
-    fn new(
-        options: &SinkOptions,
-        target: &TargetTable,
-        def: &TableDef,
-        around: &Surroundings,
-        session: &Session,
-    ) -> Result<Shape> {
+    fn new(target: &TargetTable, def: &TableDef, around: &Surroundings, session: &Session) -> Result<Shape> {
         let hashed = key_hash::is_added(target, def);
         let mut columns = Vec::with_capacity(target.schema.fields().len());
         for field in target.schema.fields() {
@@ -185,7 +174,7 @@ impl Shape {
             let room = Room::new(field.data_type(), column, &session.limits);
             columns.push(ColumnShape { name: column.name.clone(), data: column.data.clone(), room });
         }
-        let delete_first = options.mode == Mode::Upsert && has_second_key(target, def, hashed);
+        let delete_first = target.options.mode == Mode::Upsert && has_second_key(target, def, hashed);
         let unwritten = unwritten(target, def);
         let bulk = if !session.local_infile {
             Err("the server's local_infile is OFF".to_owned())
@@ -207,7 +196,7 @@ impl Shape {
             event_key,
             ordinality: target.ordinality,
             hashed,
-            rules: Rules { mode: options.mode, ordinality: target.ordinality, delete_first },
+            rules: Rules { mode: target.options.mode, ordinality: target.ordinality, delete_first },
             bulk,
             load: Statement::new(""),
             insert: Statement::new(""),

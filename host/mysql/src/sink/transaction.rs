@@ -36,7 +36,6 @@ pub(super) struct Prepared {
     pub(super) progress: Statement,
     /// The target may hold rows of a later state of the source, which may be in the way.
     pub(super) converging: bool,
-    pub(super) mode: Mode,
 }
 
 /// How an attempt failed.
@@ -123,7 +122,7 @@ pub(super) async fn attempt(
         let shape = &epoch.shapes[job.target];
         let rows = job.compacted.upserts.len();
         done.rows_written += rows as u64;
-        let verb = match (epoch.mode, shape.rules.delete_first) {
+        let verb = match (shape.rules.mode, shape.rules.delete_first) {
             (Mode::Append, _) => Verb::Insert,
             (Mode::Upsert, true) if epoch.converging => Verb::Replace,
             (Mode::Upsert, true) => Verb::Insert,

@@ -9,7 +9,7 @@ use arrow_array::{
 };
 use arrow_buffer::i256;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
-use rowmill_change::{KEY_HASH_BYTES, TableName, TargetTable, Write, key_hash_field};
+use rowmill_change::{KEY_HASH_BYTES, TableName, TargetOptions, TargetTable, Write, key_hash_field};
 use rowmill_foreign::UTC;
 use rowmill_mysql::Error;
 use rowmill_mysql::sink::{Held, Sink, SinkOptions};
@@ -54,7 +54,13 @@ fn by_name(database: &str) -> TargetTable {
         Field::new("n", DataType::Int64, false),
         key_hash_field(),
     ]));
-    TargetTable { table: TableName::new(database, "by_name"), schema, key: vec![2], ordinality: None }
+    TargetTable {
+        table: TableName::new(database, "by_name"),
+        schema,
+        key: vec![2],
+        ordinality: None,
+        options: TargetOptions::default(),
+    }
 }
 
 fn named(target: &TargetTable, groups: &[(Option<&str>, i64)]) -> Write {
@@ -131,7 +137,13 @@ fn collated(database: &str, table: &str, collation: Option<&str>, mysql_type: Op
         facts(Field::new("name", DataType::Utf8, false), &known),
         Field::new("n", DataType::Int64, false),
     ]));
-    TargetTable { table: TableName::new(database, table), schema, key: vec![0], ordinality: None }
+    TargetTable {
+        table: TableName::new(database, table),
+        schema,
+        key: vec![0],
+        ordinality: None,
+        options: TargetOptions::default(),
+    }
 }
 
 fn names(target: &TargetTable, names: &[&str]) -> Write {
@@ -241,7 +253,13 @@ async fn computed_columns_are_created_as_their_facts_say() {
         facts(Field::new("all", DataType::Utf8, true), &[("type", "json")]),
         Field::new("any", DataType::Boolean, true),
     ]));
-    let target = TargetTable { table: TableName::new("computed", "t"), schema, key: vec![0, 1], ordinality: None };
+    let target = TargetTable {
+        table: TableName::new("computed", "t"),
+        schema,
+        key: vec![0, 1],
+        ordinality: None,
+        options: TargetOptions::default(),
+    };
     for kind in BOTH {
         let server = server(kind);
         let options = options(server, "computed");

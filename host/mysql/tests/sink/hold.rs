@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::*;
 use arrow_schema::{Field, Schema};
-use rowmill_change::{Holds, TableName, TargetTable, Write};
+use rowmill_change::{Holds, TableName, TargetOptions, TargetTable, Write};
 use rowmill_devserver::Kind;
 use rowmill_foreign::UTC;
 use rowmill_mysql::Error;
@@ -118,7 +118,13 @@ async fn what_a_column_does_not_hold_is_known_before_and_refused() {
                 Field::new("id", arrow_schema::DataType::Int64, false),
                 Field::new("c", held.data_type().clone(), true),
             ]));
-            let target = TargetTable { table: TableName::new("hold", "t"), schema, key: vec![0], ordinality: None };
+            let target = TargetTable {
+                table: TableName::new("hold", "t"),
+                schema,
+                key: vec![0],
+                ordinality: None,
+                options: TargetOptions::default(),
+            };
             let mut conn = options.endpoint.connect().await.unwrap();
             let read = TargetHolds::read(&mut conn, &target).await.unwrap();
             let (mut sink, _) = claim(&options, &target).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::{DataType, Field, Schema};
-use rowmill_change::{TableName, TargetTable, Write};
+use rowmill_change::{TableName, TargetOptions, TargetTable, Write};
 use rowmill_mysql::Error;
 use rowmill_mysql::sink::Mode;
 
@@ -37,7 +37,13 @@ fn by_name(database: &str, collation: &str, nullable: bool) -> TargetTable {
         facts(Field::new("k", DataType::Utf8, nullable), &[("max-chars", "20"), ("collation", collation)]),
         Field::new("v", DataType::Int64, true),
     ]));
-    TargetTable { table: TableName::new(database, "t"), schema, key: vec![0], ordinality: None }
+    TargetTable {
+        table: TableName::new(database, "t"),
+        schema,
+        key: vec![0],
+        ordinality: None,
+        options: TargetOptions::default(),
+    }
 }
 
 #[tokio::test]
@@ -88,6 +94,7 @@ async fn ordinality_shrinks_and_grows() {
             schema: schema.clone(),
             key: vec![0, 2],
             ordinality: Some(2),
+            options: TargetOptions::default(),
         };
         let write = |events: &[(i64, u32)], tag: &str| {
             let rows: Vec<(i64, u32)> = events.iter().flat_map(|e| (1..=e.1).map(|n| (e.0, n))).collect();
@@ -158,9 +165,10 @@ async fn two_rows_swap_the_values_of_a_second_unique_key() {
 #[tokio::test]
 async fn append_takes_inserts_only() {
     let server = server(rowmill_devserver::Kind::MariaDb);
-    let mut options = options(server, "append");
-    options.mode = Mode::Append;
-    let (mut sink, _) = claim(&options, &people("append")).await;
+    let options = options(server, "append");
+    let mut people = people("append");
+    people.options.mode = Mode::Append;
+    let (mut sink, _) = claim(&options, &people).await;
     sink.commit(epoch(vec![people_write(&[(1, Some("a"))], true)], 5)).await.unwrap();
     let error = sink.commit(epoch(vec![people_write(&[(1, None)], false)], 6)).await.unwrap_err();
     assert_eq!(

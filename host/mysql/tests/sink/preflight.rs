@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
-use rowmill_change::{TableName, TargetTable};
+use rowmill_change::{TableName, TargetOptions, TargetTable};
 use rowmill_devserver::Kind;
 use rowmill_mysql::Endpoint;
 use rowmill_mysql::sink::{Existing, Held, Sink};
@@ -18,7 +18,13 @@ fn orders(database: &str) -> TargetTable {
         facts(Field::new("at", DataType::Timestamp(TimeUnit::Microsecond, None), false), &[("fsp", "6")]),
         Field::new("gone", DataType::Int64, true),
     ]));
-    TargetTable { table: TableName::new(database, "orders"), schema, key: vec![0], ordinality: None }
+    TargetTable {
+        table: TableName::new(database, "orders"),
+        schema,
+        key: vec![0],
+        ordinality: None,
+        options: TargetOptions::default(),
+    }
 }
 
 #[tokio::test]
@@ -52,13 +58,14 @@ async fn all_problems_of_a_found_table_are_told_at_once() {
 async fn rows_that_are_there_are_refused_unless_they_may_be_kept() {
     for kind in BOTH {
         let server = server(kind);
-        let mut options = options(server, "holds");
+        let options = options(server, "holds");
         server.sql("CREATE TABLE holds.people (id BIGINT PRIMARY KEY, name VARCHAR(40)); INSERT INTO holds.people VALUES (1, 'x')").unwrap();
         let problems = Sink::check(&options, &[people("holds")], Held::Nothing).await.unwrap();
         assert!(problems.len() == 1 && problems[0].fix.contains("existing: keep"), "{problems:?}");
         assert_eq!(Sink::check(&options, &[people("holds")], Held::Anything).await.unwrap(), []);
-        options.existing = Existing::Keep;
-        assert_eq!(Sink::check(&options, &[people("holds")], Held::Nothing).await.unwrap(), []);
+        let mut people = people("holds");
+        people.options.existing = Existing::Keep;
+        assert_eq!(Sink::check(&options, &[people], Held::Nothing).await.unwrap(), []);
     }
 }
 
@@ -82,18 +89,25 @@ async fn missing_privileges_are_named_with_their_grant() {
 #[tokio::test]
 async fn tables_that_cannot_be_created_say_what_to_change() {
     let server = server(Kind::MariaDb);
-    let mut options = options(server, "creates");
+    let options = options(server, "creates");
     let schema = Arc::new(Schema::new(vec![
         Field::new("k", DataType::Utf8, false),
         facts(Field::new("v", DataType::Binary, true), &[("mysql-type", "vector(3)")]),
     ]));
-    let target = TargetTable { table: TableName::new("creates", "t"), schema, key: vec![0], ordinality: None };
+    let target = TargetTable {
+        table: TableName::new("creates", "t"),
+        schema,
+        key: vec![0],
+        ordinality: None,
+        options: TargetOptions::default(),
+    };
     let problems = Sink::check(&options, std::slice::from_ref(&target), Held::Nothing).await.unwrap();
     let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 2, "{all:#?}");
     assert!(all.concat().contains("VECTOR") && all.concat().contains("LEFT(k, 255)"), "{all:#?}");
-    options.create = false;
-    let problems = Sink::check(&options, &[people("creates")], Held::Nothing).await.unwrap();
+    let mut missing = people("creates");
+    missing.options.create = false;
+    let problems = Sink::check(&options, &[missing], Held::Nothing).await.unwrap();
     assert!(problems.len() == 1 && problems[0].fix.starts_with("CREATE TABLE `creates`.`people`"), "{problems:?}");
     let problems = Sink::check(&options, &[people("nowhere"), people("nowhere")], Held::Nothing).await.unwrap();
     assert!(problems.iter().any(|p| p.fix == "CREATE DATABASE `nowhere`"), "{problems:?}");
@@ -153,8 +167,9 @@ async fn a_table_of_another_pipeline_is_left_alone() {
             let problems = Sink::check(&second, &[people("taken")], held).await.unwrap();
             assert!(problems.len() == 1 && problems[0].found.contains(&first.pipeline), "{problems:?}");
         }
-        second.existing = Existing::Keep;
-        assert_eq!(Sink::check(&second, &[people("taken")], Held::Nothing).await.unwrap(), []);
+        let mut kept = people("taken");
+        kept.options.existing = Existing::Keep;
+        assert_eq!(Sink::check(&second, &[kept], Held::Nothing).await.unwrap(), []);
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use rowmill_change::{Epoch, Position, ProgressUpdate, TableName, TargetTable, Write};
+use rowmill_change::{Epoch, Position, ProgressUpdate, TableName, TargetOptions, TargetTable, Write};
 use rowmill_devserver::{Kind, Server};
 use rowmill_mysql::Endpoint;
-use rowmill_mysql::sink::{Existing, Mode, Progress, Sink, SinkOptions};
+use rowmill_mysql::sink::{Progress, Sink, SinkOptions};
 
 pub(crate) const BOTH: [Kind; 2] = [Kind::MySql, Kind::MariaDb];
 
@@ -31,9 +31,6 @@ pub(crate) fn options(server: &Server, database: &str) -> SinkOptions {
         endpoint: Endpoint::parse(&server.url(database)).unwrap(),
         meta: format!("{database}_meta"),
         pipeline: "p".into(),
-        mode: Mode::Upsert,
-        existing: Existing::Refuse,
-        create: true,
     }
 }
 
@@ -48,7 +45,13 @@ pub(crate) fn people(database: &str) -> TargetTable {
         Field::new("id", DataType::Int64, false),
         facts(Field::new("name", DataType::Utf8, true), &[("max-chars", "40")]),
     ]));
-    TargetTable { table: TableName::new(database, "people"), schema, key: vec![0], ordinality: None }
+    TargetTable {
+        table: TableName::new(database, "people"),
+        schema,
+        key: vec![0],
+        ordinality: None,
+        options: TargetOptions::default(),
+    }
 }
 
 /// Events of [`people`]: `Some(name)` upserts, `None` deletes.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_array::types::{Decimal128Type, Decimal256Type};
 use arrow_array::*;
 use arrow_buffer::i256;
-use rowmill_change::{TableName, TargetTable, Write};
+use rowmill_change::{TableName, TargetOptions, TargetTable, Write};
 use rowmill_devserver::Kind;
 use rowmill_foreign::UTC;
 use rowmill_mysql::Error;
@@ -271,6 +271,7 @@ async fn every_type_keeps_its_extremes() {
                 schema: def.schema(),
                 key: vec![0],
                 ordinality: None,
+                options: TargetOptions::default(),
             };
             let problems =
                 rowmill_mysql::sink::Sink::check(&options, std::slice::from_ref(&target), Held::Nothing).await.unwrap();
@@ -323,6 +324,7 @@ async fn rows_of_mysql_arrive_in_mariadb() {
         schema: def.schema(),
         key: vec![0],
         ordinality: None,
+        options: TargetOptions::default(),
     };
     let arrays: Vec<ArrayRef> = all.iter().map(|c| c.3.clone()).collect();
     for (options, database, copies) in [(&from, "cross_from", 30), (&to, "cross_to", 30)] {
@@ -362,8 +364,13 @@ async fn a_value_that_the_column_would_bend_is_refused() {
         ),
         arrow_schema::Field::new("x", arrow_schema::DataType::Float64, true),
     ]));
-    let target =
-        TargetTable { table: TableName::new("bend", "t"), schema: schema.clone(), key: vec![0], ordinality: None };
+    let target = TargetTable {
+        table: TableName::new("bend", "t"),
+        schema: schema.clone(),
+        key: vec![0],
+        ordinality: None,
+        options: TargetOptions::default(),
+    };
     let (mut sink, _) = claim(&options, &target).await;
     for (at, x, word) in [(1_001, 0.0, "fraction"), (1_000, f64::NAN, "NaN")] {
         for n in [2_usize, 200] {

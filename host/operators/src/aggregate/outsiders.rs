@@ -7,7 +7,6 @@
 //! window, so none may be taken out of one: the row is *out* until it is deleted. The keys of such rows
 //! are kept (as hashes of 128 bits) and are part of the state.
 
-use arrow_row::Rows;
 use rowmill_change::Op;
 use rowmill_state::Writes;
 use xxhash_rust::xxh3::xxh3_128;
@@ -34,14 +33,19 @@ pub(super) struct Outsiders {
 }
 
 /// The hash of a row's key.
-pub(super) type RowHash = [u8; 16];
+pub(crate) type RowHash = [u8; 16];
+
+/// The hash that stands for a row whose key has these bytes.
+pub(crate) fn row_hash(key: &[u8]) -> RowHash {
+    xxh3_128(key).to_be_bytes()
+}
 
 /// The rows of a batch, as the source gave them and as the steps before left them.
 pub(super) struct Batch<'a> {
     /// One per row of the source.
     pub(super) ops: &'a [Op],
-    /// The keys of the source's rows.
-    pub(super) keys: &'a Rows,
+    /// Makes the hash of the key of a row of the source.
+    pub(super) hash: &'a (dyn Fn(usize) -> RowHash + Sync),
     /// The source's row behind each row of the step's input, ascending.
     pub(super) origins: &'a [u32],
     /// The event time of each row of the step's input.
@@ -103,13 +107,13 @@ impl Outsiders {
             }
             let is_out = match self.len() {
                 0 => None,
-                _ => self.entries.table.find(&key(batch, origin)),
+                _ => self.entries.table.find(&(batch.hash)(origin)),
             };
             match op {
                 Op::Insert | Op::UpdateAfter => {
                     let dropped = drop_after.take() == Some(origin as u32);
                     if dropped && is_out.is_none() {
-                        let slot = self.add(&key(batch, origin));
+                        let slot = self.add(&(batch.hash)(origin));
                         self.change(slot, 1, captured);
                     }
                     for row in first..next {
@@ -166,10 +170,6 @@ impl Outsiders {
         let records: Vec<Vec<u8>> = slots.iter().map(|&slot| record::begin(self.entries.table.slot(slot))).collect();
         (!slots.is_empty()).then(|| self.entries.writes(slots, records))
     }
-}
-
-fn key(batch: &Batch<'_>, origin: usize) -> RowHash {
-    xxh3_128(batch.keys.row(origin).data()).to_be_bytes()
 }
 
 /// Puts a row into its open windows; false (and counted) if it has none.

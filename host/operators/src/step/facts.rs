@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::Frame;
 use crate::error::Error;
 
-/// Facts by row of the chain's input.
+/// Facts by row of the stream's input.
 pub struct RowFacts<'a> {
     pub(crate) ops: &'a [Op],
     /// Microseconds since the epoch.

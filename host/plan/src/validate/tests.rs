@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    AggregateCall, Batch, Call, Collate, Epoch, Existing, Limits, OnError, Secret, Tls, Window, WindowShape, ZeroDates,
+    Aggregate, AggregateCall, Batch, Call, Collate, Emit, Epoch, Late, Limits, Mode, OnError, Secret, SinkTable, Step,
+    TABLE, Tls, Upstream, Window, WindowShape, ZeroDates,
 };
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -45,16 +46,12 @@ fn plan(steps: Vec<Step>) -> Plan {
             append_only: false,
             ignore_statements: Vec::new(),
         },
-        steps,
+        relations: vec![Relation::each_table(steps)],
         sink: Sink {
             url: Secret::new("mysql://writer@127.0.0.1/mart"),
             tls: Tls::default(),
-            table: Some("totals".to_owned()),
-            key: None,
-            existing: Existing::Refuse,
             meta: "rowmill".to_owned(),
-            mode: Mode::Upsert,
-            create: true,
+            tables: vec![SinkTable { table: "totals".to_owned(), ..SinkTable::each_table() }],
         },
         on_error: OnError::Fail,
         limits: Limits::default(),
@@ -91,7 +88,7 @@ fn a_plan_that_keeps_the_rules_is_taken() {
     for shape in shapes {
         let mut plan = of(aggregate(&["id"], Some(window(shape))));
         assert_eq!(found(&plan), []);
-        plan.sink.mode = Mode::Append;
+        plan.sink.tables[0].mode = Mode::Append;
         assert_eq!(found(&plan), []);
     }
 }
@@ -110,8 +107,8 @@ fn names_are_ones_and_differ() {
     assert_eq!(found(&of("s", StepKind::Rename(columns.into()))).len(), 2);
     let mut plan = plan(vec![step("s", StepKind::Filter(text("1"))), step("s", StepKind::Filter(text("1")))]);
     refused(&plan, "/steps/1/id", "two steps have the id s");
-    plan.steps.truncate(1);
-    plan.sink.key = Some(names(&["id", "ID"]));
+    plan.relations[0].steps.truncate(1);
+    plan.sink.tables[0].key = Some(names(&["id", "ID"]));
     refused(&plan, "/sink/key/1", "column ID is listed twice");
 }
 
@@ -120,11 +117,11 @@ fn tables_have_targets_of_their_own() {
     let mut plan = plan(Vec::new());
     plan.source.tables = names(&["orders", "returns"]);
     refused(&plan, "/sink/table", "several source tables would be written into one target table");
-    plan.sink.table = Some("${table}_clean".to_owned());
+    plan.sink.tables[0].table = "${table}_clean".to_owned();
     assert_eq!(found(&plan), []);
-    plan.sink.table = Some("a.b".to_owned());
+    plan.sink.tables[0].table = "a.b".to_owned();
     refused(&plan, "/sink/table", "\"a.b\" is not a table name");
-    plan.sink.table = None;
+    plan.sink.tables[0].table = TABLE.to_owned();
     plan.source.tables = names(&["orders", "orders"]);
     refused(&plan, "/source/tables/1", "table orders is listed twice");
     plan.source.tables.clear();
@@ -180,7 +177,7 @@ fn what_follows_an_aggregate_takes_changes() {
     refused(&of(vec![by_id(), transform]), "/steps/1/transform", message);
     for kinds in [vec![by_id()], vec![windowed(), by_id()]] {
         let mut plan = of(kinds);
-        plan.sink.mode = Mode::Append;
+        plan.sink.tables[0].mode = Mode::Append;
         refused(&plan, "/sink/mode", "sink.mode: append after an aggregate");
     }
     for start in [Start::Latest, Start::Earliest, Start::Gtid(String::new())] {
@@ -188,4 +185,92 @@ fn what_follows_an_aggregate_takes_changes() {
         plan.source.start = start;
         refused(&plan, "/source/start", "steps[1] is an aggregate, which needs source.start: snapshot");
     }
+}
+
+fn view(name: &str, from: Upstream, kinds: Vec<StepKind>) -> Relation {
+    let step = |(index, kind)| step(&format!("{name}-{index}"), kind);
+    Relation { name: name.to_owned(), from, steps: kinds.into_iter().enumerate().map(step).collect() }
+}
+
+fn one(name: &str) -> Upstream {
+    Upstream::One(name.to_owned())
+}
+
+fn union(branches: &[&str], tag: Option<&str>) -> Upstream {
+    Upstream::Union { branches: names(branches), tag: tag.map(str::to_owned) }
+}
+
+fn target(table: &str, from: &str) -> SinkTable {
+    SinkTable { table: table.to_owned(), from: from.to_owned(), ..SinkTable::each_table() }
+}
+
+fn graph(relations: Vec<Relation>, tables: Vec<SinkTable>) -> Plan {
+    let mut plan = plan(Vec::new());
+    plan.source.tables = names(&["orders", "returns"]);
+    plan.relations = relations;
+    plan.sink.tables = tables;
+    plan
+}
+
+fn counted() -> StepKind {
+    StepKind::Aggregate(aggregate(&["id"], None))
+}
+
+#[test]
+fn views_are_made_from_tables_and_views_before_them() {
+    let paid = || view("paid", one("orders"), Vec::new());
+    let moves = || view("moves", union(&["paid", "returns"], Some("kind")), vec![counted()]);
+    let both = || vec![target("paid", "paid"), target("totals", "moves"), target("returns", "returns")];
+    assert_eq!(found(&graph(vec![paid(), moves()], both())), []);
+    let refused = |relations: Vec<Relation>, at: &str, message: &str| {
+        let reads = relations.iter().enumerate();
+        let reads = reads.map(|(index, relation)| target(&format!("t{index}"), &relation.name)).collect();
+        refused(&graph(relations, reads), at, message);
+    };
+    refused(vec![moves(), paid()], "/views/moves/from/0", "view moves is made from itself");
+    refused(vec![view("paid", one("paid"), Vec::new())], "/views/paid/from", "view paid is made from itself");
+    refused(vec![view("a b", one("orders"), Vec::new())], "/views/a b", "\"a b\" is no name of a view");
+    let like = "the view returns is called like a table that is read";
+    refused(vec![view("returns", one("orders"), Vec::new())], "/views/returns", like);
+    refused(vec![paid(), paid()], "/views/paid", "two views are called paid");
+    let union = |branches: &[&str], tag| vec![paid(), view("u", union(branches, tag), Vec::new())];
+    refused(union(&[], Some("kind")), "/views/u/from", "a union of nothing");
+    refused(union(&["paid", "paid"], Some("kind")), "/views/u/from/1", "paid is listed twice");
+    refused(union(&["paid", "returns"], None), "/views/u/from", "a union with a view needs a tag");
+    refused(union(&["paid", "returns"], Some("_table")), "/views/u/from", "a union with a view needs a tag");
+    refused(union(&["paid", "r*"], Some("k")), "/views/u/from", "a union of a view and of tables by a pattern");
+    refused(union(&["orders", "returns"], Some("`")), "/views/u/tag", "\"`\" is no column name");
+    let groups =
+        vec![view("sums", one("orders"), vec![counted()]), view("u", self::union(&["sums"], Some("k")), vec![])];
+    refused(groups, "/views/u/from", "a union of the results of an aggregate is not supported in this version");
+    let mut steps = vec![paid(), paid()];
+    steps[0].steps.push(step("s", StepKind::Filter(text("1"))));
+    steps[1] = view("other", one("paid"), Vec::new());
+    steps[1].steps.push(step("s", StepKind::Filter(text("1"))));
+    refused(steps, "/views/other/steps/0/id", "two steps have the id s");
+}
+
+#[test]
+fn targets_ask_something_of_the_way_to_them() {
+    let paid = || view("paid", one("orders"), Vec::new());
+    let sums = || view("sums", one("paid"), vec![counted()]);
+    refused(&graph(vec![paid()], vec![target("t", "orders")]), "/views/paid", "nothing reads the view paid");
+    refused(
+        &graph(vec![], vec![target("t", "orders"), target("t", "returns")]),
+        "/sink/tables/t",
+        "two targets are called t",
+    );
+    refused(&graph(vec![], vec![]), "/sink/tables", "sink.tables is empty");
+    let append = |table, from| SinkTable { mode: Mode::Append, ..target(table, from) };
+    let plain = "mode: append of plain rows beside aggregates";
+    refused(&graph(vec![paid(), sums()], vec![target("s", "sums"), append("p", "paid")]), "/sink/tables/p/mode", plain);
+    let changes = "mode: append after an aggregate";
+    refused(&graph(vec![paid(), sums()], vec![append("s", "sums")]), "/sink/tables/s/mode", changes);
+    assert_eq!(found(&graph(vec![paid()], vec![append("p", "paid")])), []);
+    // Along the way, not within a view.
+    let windowed = StepKind::Aggregate(aggregate(&["id"], Some(window(WindowShape::Tumble { size: HOUR }))));
+    let again = view("again", one("sums"), vec![windowed]);
+    let at = "/views/again/steps/0/aggregate/window";
+    let plan = graph(vec![paid(), sums(), again], vec![target("a", "again")]);
+    refused(&plan, at, "a window after another aggregate");
 }

@@ -8,16 +8,15 @@ use std::time::Duration;
 use rowmill_change::{Op, Position, SnapshotBatch, SnapshotProgress};
 
 use super::{AnySnapshot, Next, Over, follow_on};
-use crate::claim::ensure_resumable;
+use crate::claim::{ensure_resumable, is_resumable};
 use crate::decide::{Action, POSITION_INTERVAL, decide};
 use crate::epoch::Close;
 use crate::error::Error;
-use crate::reconcile::Written;
+use crate::reconcile::Notes;
 use crate::start::stopped;
 use crate::status;
 use crate::worker::{Storing, Worker, meanwhile};
-use rowmill_operators as chain;
-use rowmill_plan::Mode;
+use rowmill_operators::{Changes, Progress};
 
 /// The snapshot goes into the target.
 pub(crate) struct Copy {
@@ -28,6 +27,8 @@ pub(crate) struct Copy {
     pub(crate) converge: Option<Position>,
     /// What the target holds.
     pub(crate) over: Over,
+    /// Rows that the process had read before.
+    read_before: u64,
 }
 
 /// How reading ended.
@@ -38,26 +39,32 @@ enum Read {
 }
 
 impl Copy {
+    /// What a snapshot lacks.
+    pub(crate) fn resumed(snapshot: Box<AnySnapshot>, over: Over) -> Self {
+        let done = snapshot.progress().clone();
+        let converge = Some(snapshot.converged_at()).filter(|until| **until != done.start).cloned();
+        Self { snapshot, done, converge, over, read_before: 0 }
+    }
+
     pub(super) async fn run(mut self, worker: &mut Worker) -> Result<Next, Error> {
-        let mut written = Written::of_all(worker).await?;
+        let mut notes = Notes::of(worker, |target| target.nodes.is_empty()).await?;
+        self.read_before = worker.reporter.now.rows_in;
         // The position and the (still empty) list of ranges are stored before the first row, so
         // that a crash from here on resumes this snapshot instead of beginning another one.
         worker.filling.reach(worker.handed.clone(), true, false);
         self.commit(worker).await?;
         let total = self.snapshot.rows_estimate();
         tracing::info!(rows_estimate = total, position = %worker.handed, "reading the snapshot");
-        let read = self.read(worker, &mut written).await?;
+        let read = self.read(worker, &mut notes).await?;
         if read == Read::Complete && !self.done.is_complete() {
             return Err(Error::internal("the snapshot ended before all of its ranges were read; run again"));
         }
         if read == Read::Complete {
-            for (table, written) in written.take().into_iter().flatten().enumerate() {
-                if !(worker.flush().await? && worker.reconcile(table, written).await?) {
-                    return Ok(Next::End);
-                }
+            if !worker.reconcile_all(notes).await? {
+                return Ok(Next::End);
             }
             let stored = worker.store_position(&mut self.converge).await?;
-            tracing::info!(rows = worker.reporter.now.rows_in, "the snapshot is complete");
+            tracing::info!(rows = worker.reporter.now.rows_in - self.read_before, "the snapshot is complete");
             return if stored { follow_on(worker, self.converge).await } else { Ok(Next::End) };
         }
         // What a rebuild has not committed is written again by the next start, which begins anew.
@@ -66,7 +73,10 @@ impl Copy {
             self.commit(worker).await?;
             worker.wait_idle().await?;
         }
-        tracing::info!(rows = worker.reporter.now.rows_in, "the snapshot was stopped; the next start resumes it");
+        tracing::info!(
+            rows = worker.reporter.now.rows_in - self.read_before,
+            "the snapshot was stopped; the next start resumes it"
+        );
         Ok(Next::End)
     }
 
@@ -78,7 +88,7 @@ impl Copy {
         worker.start_commit(Close::Whole, storing).await
     }
 
-    async fn read(&mut self, worker: &mut Worker, written: &mut Option<Vec<Written>>) -> Result<Read, Error> {
+    async fn read(&mut self, worker: &mut Worker, notes: &mut Notes) -> Result<Read, Error> {
         loop {
             let reads = match decide(&worker.facts()) {
                 Action::Commit(_) => {
@@ -94,8 +104,8 @@ impl Copy {
                 done = worker.committer.finished() => { let (committed, about) = done?; worker.note(&committed, &about); }
                 batch = self.snapshot.next(), if reads => match batch {
                     Ok(None) => return Ok(Read::Complete),
-                    Ok(Some(batch)) => self.add(worker, batch, written).await?,
-                    Err(error) if error.is_transient() && worker.plan.sink.mode == Mode::Upsert => {
+                    Ok(Some(batch)) => self.add(worker, batch, notes).await?,
+                    Err(error) if error.is_transient() && is_resumable(&worker.plan) => {
                         tracing::warn!(%error, "the snapshot was interrupted; reading on when the source is back");
                         if !self.resume_when_back(worker).await? {
                             return Ok(Read::Stopped);
@@ -104,32 +114,27 @@ impl Copy {
                     Err(error) => return Err(error.into()),
                 },
             }
-            let done = worker.reporter.now.rows_in;
+            let done = worker.reporter.now.rows_in - self.read_before;
             worker.show(status::Phase::Snapshot { done, total: self.snapshot.rows_estimate().max(done) });
         }
     }
 
-    async fn add(
-        &mut self,
-        worker: &mut Worker,
-        batch: SnapshotBatch,
-        written: &mut Option<Vec<Written>>,
-    ) -> Result<(), Error> {
+    async fn add(&mut self, worker: &mut Worker, batch: SnapshotBatch, notes: &mut Notes) -> Result<(), Error> {
         let rows = batch.rows.num_rows();
         if rows > 0 {
             let ops = vec![Op::Insert; rows];
             // Rows of a snapshot have no commit of their own; they are as of now.
             let commit_time = vec![worker.clock.micros(); rows];
-            let changes =
-                chain::Changes { rows: &batch.rows, ops: &ops, commit_time: &commit_time, position: &worker.handed };
-            let running = worker.tables[batch.table].flow.last.run(&changes, batch.table);
-            let events = meanwhile(running, &mut worker.committer, &mut worker.finished).await;
+            let position = &worker.handed;
+            let changes = Changes { rows: &batch.rows, ops: &ops, commit_time: &commit_time, ordinals: &[], position };
+            let event = [(batch.table, changes)];
+            let running = worker.bound.graph.absorb(&event, Progress::Copy);
+            let written = meanwhile(running, &mut worker.committer, &mut worker.finished).await;
             worker.note_finished();
-            let events = events?;
-            if let Some(written) = written.as_mut().and_then(|written| written.get_mut(batch.table)) {
-                written.note(&events.write)?;
-            }
-            worker.filling.add(events.write, rows as u64, events.skipped, None);
+            let written = written?;
+            notes.note(&written.writes)?;
+            worker.filling.add_read(rows as u64, 0, None);
+            worker.filling.add_output(written);
             worker.reporter.now.rows_in += rows as u64;
         }
         self.done.finish(&batch.range);

@@ -10,8 +10,7 @@ use crate::start::stopped;
 use crate::status;
 use crate::worker::Worker;
 use rowmill_change::{Op, SnapshotBatch};
-use rowmill_operators as chain;
-use rowmill_operators::Progress;
+use rowmill_operators::{Changes, Progress};
 
 /// Rows of a snapshot between two looks at the memory.
 const ROWS_PER_LOOK: u64 = 65_536;
@@ -47,18 +46,14 @@ impl Fill {
             let done = worker.reporter.now.rows_in;
             if done - looked_at >= ROWS_PER_LOOK {
                 looked_at = done;
-                for (index, table) in worker.tables.iter_mut().enumerate() {
-                    table.flow.close(Progress::Snapshot, &worker.handed, index).await?;
-                    table.flow.make_room().await?;
-                }
+                worker.bound.graph.close(Progress::Fill, &worker.handed).await?;
+                worker.bound.graph.make_room().await?;
             }
             worker.show(status::Phase::Snapshot { done, total: total.max(done) });
         }
-        for table in &mut worker.tables {
-            table.flow.complete_snapshot(&worker.handed, &[]).await?;
-        }
+        worker.bound.graph.complete_snapshot(&worker.handed, &[]).await?;
         if let Some(checkpointer) = &mut worker.checkpointer {
-            checkpointer.take(&mut worker.tables, worker.handed.clone(), true).await?;
+            checkpointer.take(&mut worker.bound.graph, worker.handed.clone(), true).await?;
         }
         tracing::info!(rows = worker.reporter.now.rows_in, position = %worker.handed, "the aggregates hold the snapshot");
         Ok(Phase::Publish(Publish { over }).into())
@@ -74,9 +69,10 @@ impl Worker {
         }
         let (ops, commit_time) = (vec![Op::Insert; rows], vec![as_of; rows]);
         let changes =
-            chain::Changes { rows: &batch.rows, ops: &ops, commit_time: &commit_time, position: &self.handed };
-        let skipped = self.tables[batch.table].flow.absorb(&changes, Progress::Snapshot).await?;
-        self.filling.add_absorbed(rows as u64, skipped, batch.rows.get_array_memory_size(), None);
+            Changes { rows: &batch.rows, ops: &ops, commit_time: &commit_time, ordinals: &[], position: &self.handed };
+        let written = self.bound.graph.absorb(&[(batch.table, changes)], Progress::Fill).await?;
+        self.filling.add_read(rows as u64, batch.rows.get_array_memory_size(), None);
+        self.filling.add_output(written);
         self.reporter.now.rows_in += rows as u64;
         Ok(())
     }

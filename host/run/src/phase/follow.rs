@@ -184,22 +184,16 @@ impl Worker {
                 self.filling.show(if idle { Some(self.clock.micros()) } else { commit_time });
             }
             ChangeEvent::Rows { batches, position, boundary, dry } => {
-                let absorbing = absorb(&self.plan, &mut self.tables, &batches, &position);
+                let absorbing = absorb(&self.plan, &mut self.bound, &batches, &position);
                 let absorbed = meanwhile(absorbing, &mut self.committer, &mut self.finished).await;
                 self.note_finished();
-                for part in absorbed? {
-                    self.reporter.now.rows_in += match part {
-                        Absorbed::Rows { write, rows, skipped, newest } => {
-                            self.filling.add(write, rows, skipped, newest);
-                            rows
-                        }
-                        Absorbed::Groups { changes, skipped, bytes, newest } => {
-                            self.changed_at = self.clock.now();
-                            self.filling.add_absorbed(changes, skipped, bytes, newest);
-                            changes
-                        }
-                    };
+                let Absorbed { written, rows, bytes, newest, into_state } = absorbed?;
+                if into_state {
+                    self.changed_at = self.clock.now();
                 }
+                self.reporter.now.rows_in += rows;
+                self.filling.add_read(rows, bytes, newest);
+                self.filling.add_output(written);
                 self.filling.reach(position, boundary, dry);
             }
         }

@@ -16,13 +16,12 @@
 
 use rowmill_change::{ChangeBatch, ChangeEvent, Position};
 
-use super::{AnyChanges, Follow, Next, Phase};
+use super::{AnyChanges, Copy, Follow, Next, Phase};
 use crate::error::Error;
 use crate::start::stopped;
 use crate::status;
-use crate::worker::Worker;
-use rowmill_operators as chain;
-use rowmill_operators::{AggregateProgress, Progress};
+use crate::worker::{Worker, changes};
+use rowmill_operators::{AggregateProgress, Node, Progress};
 
 /// Changes that the target has come again.
 pub(crate) struct Replay {
@@ -36,11 +35,13 @@ pub(crate) struct Replay {
     pub(crate) stored: Vec<AggregateProgress>,
     /// For the phase after it.
     pub(crate) converge: Option<Position>,
+    /// What is missing of the targets that no aggregate stands before: they were being copied.
+    pub(crate) copy: Option<Box<Copy>>,
 }
 
 impl Replay {
     pub(super) async fn run(self, worker: &mut Worker) -> Result<Next, Error> {
-        let Self { mut changes, from, until, stored, converge } = self;
+        let Self { mut changes, from, until, stored, converge, copy } = self;
         if from.order(&until).is_ne() {
             changes.set_until(Some(until.clone()))?;
         }
@@ -60,9 +61,7 @@ impl Replay {
                 ChangeEvent::Position { position, .. } => at = position,
                 ChangeEvent::Rows { batches, position, .. } => {
                     at = position;
-                    for batch in &batches {
-                        rows += worker.absorb_again(batch, &at).await?;
-                    }
+                    rows += worker.absorb_again(&batches, &at).await?;
                 }
             }
             if rows >= worker.plan.epoch.rows as u64 {
@@ -75,39 +74,33 @@ impl Replay {
         let advanced = worker.reach_stored(&stored);
         worker.close_again(&until).await?;
         if let Some(checkpointer) = worker.checkpointer.as_mut().filter(|_| advanced) {
-            checkpointer.take(&mut worker.tables, until, false).await?;
+            checkpointer.take(&mut worker.bound.graph, until, false).await?;
         }
-        Ok(Phase::Follow(Follow { changes, converge }).into())
+        Ok(match copy {
+            Some(copy) => Phase::Copy(copy).into(),
+            None => Phase::Follow(Follow { changes, converge }).into(),
+        })
     }
 }
 
 impl Worker {
     /// Takes changes that the target has into the aggregates; answers how many rows they were.
-    async fn absorb_again(&mut self, batch: &ChangeBatch, position: &Position) -> Result<u64, Error> {
-        let flow = &mut self.tables[batch.table].flow;
-        if !flow.has_state() {
-            return Ok(0);
-        }
-        let ChangeBatch { rows, ops, commit_time, .. } = batch;
-        flow.absorb(&chain::Changes { rows, ops, commit_time, position }, Progress::Replay).await?;
-        Ok(rows.num_rows() as u64)
+    async fn absorb_again(&mut self, batches: &[ChangeBatch], position: &Position) -> Result<u64, Error> {
+        self.bound.graph.absorb(&changes(batches, position), Progress::Replay).await?;
+        let into_state = batches.iter().filter(|batch| self.bound.sources[batch.table].leads_to_state);
+        Ok(into_state.map(|batch| batch.rows.num_rows() as u64).sum())
     }
 
     async fn close_again(&mut self, at: &Position) -> Result<(), Error> {
-        for (index, table) in self.tables.iter_mut().enumerate() {
-            table.flow.close(Progress::Replay, at, index).await?;
-            table.flow.make_room().await?;
-        }
-        Ok(())
+        self.bound.graph.close(Progress::Replay, at).await?;
+        Ok(self.bound.graph.make_room().await?)
     }
 
     /// Brings event time to where it was at the target's position; answers whether any moved.
     fn reach_stored(&mut self, stored: &[AggregateProgress]) -> bool {
         let mut advanced = false;
-        for known in stored {
-            let table = self.tables.iter_mut().find(|table| table.source.to_string() == known.table);
-            let aggregates = table.into_iter().flat_map(|table| table.flow.aggregates_mut());
-            for aggregate in aggregates.filter(|aggregate| aggregate.id == known.step) {
+        for Node { relation, aggregate, .. } in self.bound.graph.nodes_mut() {
+            if let Some(known) = AggregateProgress::of(stored, relation, &aggregate.id) {
                 advanced |= aggregate.reach_stored(known);
             }
         }

@@ -62,7 +62,13 @@ fn texts_group_by_collation_and_show_the_first_spelling() {
     let steps = "
   - filter: \"name IS NOT NULL\"
   - aggregate: { by: [name], values: { a: count(*), c: sum(n) } }";
-    check(steps, 10 * SECOND, |changes, snapshot| {
+    check_streams(steps, &Streams::spread(10 * SECOND), first_spellings);
+}
+
+/// Groups of texts by their collation.
+pub(super) fn first_spellings(Case { changes, snapshot, .. }: &Case) -> Vec<String> {
+    {
+        let snapshot = *snapshot;
         // Spellings follow the order in which rows came; those of the snapshot count as the smallest.
         let mut groups: BTreeMap<String, (String, i64)> = BTreeMap::new();
         for row in rows_after(&changes[..snapshot]) {
@@ -98,7 +104,7 @@ fn texts_group_by_collation_and_show_the_first_spelling() {
             Some(format!("{}|{}|{}", groups[&name].0, rows.len(), sum(&rows)))
         };
         by_fold.into_iter().filter_map(line).collect()
-    });
+    }
 }
 
 #[test]
@@ -164,52 +170,55 @@ fn what_a_time_to_live_forgets_can_be_in_no_other_aggregate() {
     );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let table = table();
-    let problems = runtime.block_on(bind(&plan, &[&table], "mart", &ENVIRONMENT)).err().unwrap();
+    let problems = runtime.block_on(bind(&plan, &[&table], DATABASES, &ENVIRONMENT)).err().unwrap();
     assert_eq!(problems[0].pointer.as_deref(), Some("/steps/0/aggregate/ttl"));
 }
 
 #[test]
 fn groups_that_nothing_changed_for_long_begin_anew() {
+    check_streams(TTL_STEPS, &Streams { groups: 12, length: 200, ..Streams::spread(10 * SECOND) }, while_they_live);
+}
+
+pub(super) const TTL_STEPS: &str = "
+  - aggregate: { by: [g], values: { a: count(*), c: sum(id) }, ttl: 15s }";
+
+/// Groups whose time to live is 15 s.
+pub(super) fn while_they_live(case: &Case) -> Vec<String> {
     const TTL: i64 = 15 * SECOND;
     /// Rows, the sum of their numbers, and when it changed.
     #[derive(Clone, Copy, Default)]
     struct Totals(i64, i64, i64);
-    let steps = "
-  - aggregate: { by: [g], values: { a: count(*), c: sum(id) }, ttl: 15s }";
-    let streams = Streams { groups: 12, length: 200, ..Streams::spread(10 * SECOND) };
-    check_streams(steps, &streams, |case| {
-        let mut groups: BTreeMap<Option<i32>, Totals> = BTreeMap::new();
-        let rows = rows_after(&case.changes[..case.snapshot]);
-        let mut now = if rows.is_empty() { i64::MIN } else { when(case.snapshot) };
-        for row in rows {
+    let mut groups: BTreeMap<Option<i32>, Totals> = BTreeMap::new();
+    let rows = rows_after(&case.changes[..case.snapshot]);
+    let mut now = if rows.is_empty() { i64::MIN } else { when(case.snapshot) };
+    for row in rows {
+        let totals = groups.entry(row.g).or_default();
+        *totals = Totals(totals.0 + 1, totals.1 + i64::from(row.id), now);
+    }
+    let mut target = groups.clone();
+    for (at, change) in case.changes.iter().enumerate().skip(case.snapshot) {
+        now = now.max(when(at));
+        let images = match change {
+            Change::Insert(row) => vec![(row, 1)],
+            Change::Update(before, after) => vec![(before, -1), (after, 1)],
+            Change::Delete(row) => vec![(row, -1)],
+        };
+        for (row, sign) in images {
             let totals = groups.entry(row.g).or_default();
-            *totals = Totals(totals.0 + 1, totals.1 + i64::from(row.id), now);
-        }
-        let mut target = groups.clone();
-        for (at, change) in case.changes.iter().enumerate().skip(case.snapshot) {
-            now = now.max(when(at));
-            let images = match change {
-                Change::Insert(row) => vec![(row, 1)],
-                Change::Update(before, after) => vec![(before, -1), (after, 1)],
-                Change::Delete(row) => vec![(row, -1)],
-            };
-            for (row, sign) in images {
-                let totals = groups.entry(row.g).or_default();
-                if totals.0 == 0 || now - totals.2 > TTL {
-                    *totals = Totals::default();
-                }
-                // A row of a group that was forgotten takes nothing out.
-                if sign > 0 || totals.0 > 0 {
-                    *totals = Totals(totals.0 + sign, totals.1 + sign * i64::from(row.id), now);
-                }
-                match totals.0 {
-                    0 => drop(target.remove(&row.g)),
-                    _ => drop(target.insert(row.g, *totals)),
-                }
+            if totals.0 == 0 || now - totals.2 > TTL {
+                *totals = Totals::default();
+            }
+            // A row of a group that was forgotten takes nothing out.
+            if sign > 0 || totals.0 > 0 {
+                *totals = Totals(totals.0 + sign, totals.1 + sign * i64::from(row.id), now);
+            }
+            match totals.0 {
+                0 => drop(target.remove(&row.g)),
+                _ => drop(target.insert(row.g, *totals)),
             }
         }
-        target.into_iter().map(|(g, Totals(rows, sum, _))| format!("{}|{rows}|{sum}", shown(g))).collect()
-    });
+    }
+    target.into_iter().map(|(g, Totals(rows, sum, _))| format!("{}|{rows}|{sum}", shown(g))).collect()
 }
 
 #[test]

@@ -18,7 +18,7 @@ use rowmill_change::{Position, Standing, Target};
 use rowmill_mysql::Error;
 use tokio::sync::{Notify, watch};
 
-use self::target::Rows;
+pub(super) use self::target::Rows;
 pub(crate) use self::target::text;
 use super::Case;
 
@@ -50,7 +50,7 @@ enum End {
 
 /// What outlives a life.
 pub(super) struct World {
-    case: Arc<Case>,
+    pub(super) case: Arc<Case>,
     /// Changes come with both images.
     images: bool,
     random: StdRng,
@@ -64,7 +64,8 @@ pub(super) struct World {
     until_caught_up: bool,
     stop: watch::Sender<bool>,
     killed: Arc<Notify>,
-    pub(super) rows: Rows,
+    /// By target.
+    pub(super) rows: Vec<Rows>,
     standing: Option<Standing>,
     /// As it was before the last commit.
     before: Option<Standing>,
@@ -103,7 +104,7 @@ impl Model {
             until_caught_up: false,
             stop: watch::channel(false).0,
             killed: Arc::default(),
-            rows: Rows::default(),
+            rows: Vec::new(),
             standing: None,
             before: None,
             seen: 0,

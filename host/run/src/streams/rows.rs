@@ -33,6 +33,23 @@ pub(crate) enum Change {
 }
 
 pub(crate) fn table() -> TableDef {
+    table_called("t")
+}
+
+/// So many tables of the same columns; a single one is called `t`.
+pub(crate) fn tables(count: usize) -> Vec<TableDef> {
+    match count {
+        1 => vec![table()],
+        _ => (0..count).map(|number| table_called(&format!("t{number}"))).collect(),
+    }
+}
+
+/// The table that a row is in: keys that change stay there.
+pub(crate) fn table_of(row: &Row, tables: usize) -> usize {
+    row.id as usize % tables
+}
+
+fn table_called(name: &str) -> TableDef {
     let column = |name: &str, mysql_type: &str, data: ColumnData, nullable: bool, collation: Option<&str>| Column {
         name: name.to_owned(),
         mysql_type: mysql_type.to_owned(),
@@ -48,7 +65,7 @@ pub(crate) fn table() -> TableDef {
     let int = || ColumnData::Integer { bits: 32, unsigned: false };
     let text = ColumnData::Text { charset: "utf8mb4".to_owned(), fixed: false, max_bytes: 80, large: false };
     TableDef {
-        name: TableName::new("shop", "t"),
+        name: TableName::new("shop", name),
         columns: vec![
             column("id", "int", int(), false, None),
             column("g", "int", int(), true, None),
@@ -101,7 +118,8 @@ pub(crate) fn stream(random: &mut StdRng, length: usize, spread: i64, groups: i3
             (4..8, Some(id)) => {
                 let mut row = make(random, id);
                 if random.random_range(0..8) == 0 {
-                    row.id = 1_000_000 + next;
+                    // In the table that it was in, of whatever number of tables.
+                    row.id = 1_200_000 + 12 * next + id % 12;
                 }
                 if random.random_range(0..2) == 0 {
                     row.at = rows[&id].at;

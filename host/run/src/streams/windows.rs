@@ -75,11 +75,22 @@ fn windowed(by: &str, window: &str) -> String {
     )
 }
 
-const TUMBLE: Shape = Shape::Hop(10 * SECOND, 10 * SECOND);
+pub(super) const TUMBLE: Shape = Shape::Hop(10 * SECOND, 10 * SECOND);
 
 fn check_windows(by: fn(&Row) -> (String, String), window: &str, spread: i64, shape: Shape, only_closed: bool) {
+    check_windows_of(&Streams::spread(spread), by, window, shape, only_closed);
+}
+
+/// Windows of these streams, whose sources fall silent.
+pub(super) fn check_windows_of(
+    streams: &Streams,
+    by: fn(&Row) -> (String, String),
+    window: &str,
+    shape: Shape,
+    only_closed: bool,
+) {
     let column = if by(&NOBODY).0 == "0" { "g" } else { "name" };
-    let streams = Streams { pauses: true, ..Streams::spread(spread) };
+    let streams = Streams { pauses: true, ..*streams };
     check_streams(&windowed(column, &format!("{window}, lateness: 4s, idle: 5s")), &streams, |case| {
         Account::new(shape, 4 * SECOND, by).of(case).lines(only_closed)
     });

@@ -1,17 +1,16 @@
 //! What a target of aggregates should hold: the source's rows through aggregates that begin empty.
 
-use rowmill_change::Position;
+use rowmill_change::{Op, Position};
 use rowmill_state::Store;
 use tempfile::TempDir;
 
 use super::compare::Comparison;
 use crate::error::Error;
 use crate::prepare::Prepared;
-use rowmill_bind::BoundTable;
-use rowmill_operators::Changes;
+use rowmill_bind::Bound;
 use rowmill_operators::aggregate::Cursor;
 use rowmill_operators::aggregate::state::State;
-use rowmill_operators::{AggregateProgress, Dataflow, Progress};
+use rowmill_operators::{AggregateProgress, Graph, Node};
 use rowmill_plan::{Late, Plan, StepKind};
 
 /// The state of a comparison, gone with it.
@@ -32,7 +31,7 @@ impl Scratch {
         let store =
             opening.await.map_err(|error| Error::internal(format!("opening the scratch state ended: {error}")))?;
         let state = State::new(store?);
-        for aggregate in prepared.tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()) {
+        for aggregate in prepared.bound.graph.aggregates_mut() {
             aggregate.attach(state.clone(), None).await?;
         }
         Ok(Self(Some(folder)))
@@ -41,7 +40,7 @@ impl Scratch {
 
 /// With a time to live results depend on when rows came, which the source doesn't tell.
 pub(super) fn ensure_repeatable(plan: &Plan) -> Result<(), Error> {
-    for step in &plan.steps {
+    for (_, step) in plan.steps() {
         if let StepKind::Aggregate(aggregate) = &step.kind
             && aggregate.ttl.is_some()
         {
@@ -59,14 +58,20 @@ pub(super) fn ensure_repeatable(plan: &Plan) -> Result<(), Error> {
 /// The windows that can't be compared, if rows came too late: those closed up to the watermark. Of
 /// sessions those that a late row could have belonged to, which begin before the watermark or less than a
 /// gap after it.
-pub(super) fn frozen(table: &BoundTable, stored: &[AggregateProgress]) -> Result<Option<(usize, i64)>, Error> {
-    for aggregate in table.flow.aggregates() {
-        let Some(stored) = of(table, &aggregate.id, stored) else { continue };
+pub(super) fn frozen(
+    bound: &Bound,
+    target: usize,
+    stored: &[AggregateProgress],
+) -> Result<Option<(usize, i64)>, Error> {
+    let target = &bound.targets[target];
+    let nodes = target.nodes.iter().map(|&node| (node, &bound.graph.nodes()[node]));
+    for (node, Node { relation, aggregate, .. }) in nodes {
+        let Some(stored) = AggregateProgress::of(stored, relation, &aggregate.id) else { continue };
         if stored.late == 0 || aggregate.late_policy() != Some(Late::Drop) {
             continue;
         }
-        return match (aggregate.feeds, table.window) {
-            (false, Some((start, end))) => Ok(aggregate.watermark_of(stored).map(|watermark| match aggregate.gap() {
+        return match (target.nodes.last() == Some(&node), target.window) {
+            (true, Some((start, end))) => Ok(aggregate.watermark_of(stored).map(|watermark| match aggregate.gap() {
                 None => (end, watermark),
                 Some(gap) => (start, watermark.saturating_add(gap - 1)),
             })),
@@ -83,10 +88,9 @@ pub(super) fn frozen(table: &BoundTable, stored: &[AggregateProgress]) -> Result
 }
 
 /// Tells the aggregates which rows are out.
-pub(super) fn leave_out(table: &mut BoundTable, stored: &[AggregateProgress]) -> Result<(), Error> {
-    let name = table.source.to_string();
-    for aggregate in table.flow.aggregates_mut() {
-        let known = stored.iter().find(|status| status.table == name && status.step == aggregate.id);
+pub(super) fn leave_out(graph: &mut Graph, stored: &[AggregateProgress]) -> Result<(), Error> {
+    for Node { relation, aggregate, .. } in graph.nodes_mut() {
+        let known = AggregateProgress::of(stored, relation, &aggregate.id);
         if let Some(status) = known.filter(|status| !aggregate.leave_out(status)) {
             return Err(Error::Verify {
                 message: format!(
@@ -100,36 +104,21 @@ pub(super) fn leave_out(table: &mut BoundTable, stored: &[AggregateProgress]) ->
     Ok(())
 }
 
-fn of<'a>(table: &BoundTable, step: &str, stored: &'a [AggregateProgress]) -> Option<&'a AggregateProgress> {
-    let name = table.source.to_string();
-    stored.iter().find(|status| status.table == name && status.step == step)
-}
-
-/// Takes in rows of the source.
-pub(super) async fn absorb(flow: &mut Dataflow, table: usize, changes: &Changes<'_>) -> Result<(), Error> {
-    flow.absorb(changes, Progress::Snapshot).await?;
-    flow.close(Progress::Snapshot, changes.position, table).await?;
-    Ok(flow.make_room().await?)
-}
-
-/// Notes what the target should hold, when all rows are in.
+/// Notes what the targets behind aggregates should hold, when all rows are in.
 pub(super) async fn expect(
-    table: &mut BoundTable,
-    index: usize,
+    graph: &mut Graph,
     stored: &[AggregateProgress],
     position: &Position,
-    comparison: &mut Comparison,
+    comparisons: &mut [Comparison],
 ) -> Result<(), Error> {
-    if !table.flow.has_state() {
-        return Ok(());
-    }
-    let ids: Vec<String> = table.flow.aggregates().map(|aggregate| aggregate.id.clone()).collect();
-    let statuses: Vec<AggregateProgress> = ids.iter().filter_map(|id| of(table, id, stored).cloned()).collect();
-    table.flow.complete_snapshot(position, &statuses).await?;
-    let mut cursor = Cursor::default();
-    let op = rowmill_change::Op::Insert;
-    while let Some((_, events)) = table.flow.next_groups(&mut cursor, op, position, index).await? {
-        comparison.expect(&events.write.rows)?;
+    graph.complete_snapshot(position, stored).await?;
+    for node in 0..graph.nodes().len() {
+        let mut cursor = Cursor::default();
+        while let Some(written) = graph.next_groups(node, &mut cursor, Op::Insert, position).await? {
+            for write in written.writes {
+                comparisons[write.target].expect(&write.rows)?;
+            }
+        }
     }
     Ok(())
 }

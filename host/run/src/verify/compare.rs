@@ -24,7 +24,8 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::{Difference, DifferenceKind, VerifyReport};
 use crate::error::Error;
 use crate::partitions::{Key, Partitions};
-use rowmill_bind::{BoundTable, same_name};
+use rowmill_bind::{BoundTarget, same_name};
+use rowmill_change::Existing;
 use rowmill_operators::aggregate::keys::canonical;
 use rowmill_operators::cell;
 
@@ -55,13 +56,8 @@ pub(crate) struct Comparison {
 
 impl Comparison {
     /// `target` must exist: preflight has seen it.
-    pub(crate) async fn new(
-        conn: &mut Conn,
-        table: &BoundTable,
-        extras_allowed: bool,
-        frozen: Option<(usize, i64)>,
-    ) -> Result<Self, Error> {
-        let target = &table.target;
+    pub(crate) async fn new(conn: &mut Conn, bound: &BoundTarget, frozen: Option<(usize, i64)>) -> Result<Self, Error> {
+        let target = &bound.table;
         let definition = rowmill_mysql::table::read_definition(conn, &target.table).await?;
         let definition =
             definition.ok_or_else(|| rowmill_mysql::Error::TableMissing { table: target.table.clone() })?;
@@ -74,11 +70,11 @@ impl Comparison {
             })?);
         }
         let mut rules = vec![None; columns.len()];
-        table.group_columns.iter().for_each(|&(column, rule)| rules[column] = rule);
+        bound.group_columns.iter().for_each(|&(column, rule)| rules[column] = rule);
         // A hash of the key, and weights of texts, say nothing to people.
-        let hashed = target.key.iter().any(|key| !table.group_columns.iter().any(|(column, _)| column == key));
-        let names = match !table.group_columns.is_empty() && (hashed || rules.iter().any(Option::is_some)) {
-            true => table.group_columns.iter().map(|(column, _)| *column).collect(),
+        let hashed = target.key.iter().any(|key| !bound.group_columns.iter().any(|(column, _)| column == key));
+        let names = match !bound.group_columns.is_empty() && (hashed || rules.iter().any(Option::is_some)) {
+            true => bound.group_columns.iter().map(|(column, _)| *column).collect(),
             false => Vec::new(),
         };
         let types: Vec<DataType> = columns.iter().map(|&column| schema.field(column).data_type().clone()).collect();
@@ -108,7 +104,7 @@ impl Comparison {
             names,
             column_names: target.schema.fields().iter().map(|field| field.name().clone()).collect(),
             rules,
-            extras_allowed,
+            extras_allowed: target.options.existing == Existing::Keep,
         })
     }
 

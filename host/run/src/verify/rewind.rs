@@ -12,7 +12,7 @@ use arrow_row::{OwnedRow, RowConverter, Rows, SortField};
 use rowmill_change::{ChangeBatch, Op, Position};
 
 use crate::error::Error;
-use rowmill_bind::BoundTable;
+use rowmill_bind::BoundSource;
 
 /// More changed keys than this are not held in memory: the pipeline was stopped for too long.
 const KEYS_MAX: usize = 2_000_000;
@@ -30,8 +30,8 @@ struct Table {
 }
 
 impl Rewind {
-    pub(crate) fn new(tables: &[BoundTable]) -> Result<Self, Error> {
-        let table = |bound: &BoundTable| {
+    pub(crate) fn new(sources: &[BoundSource]) -> Result<Self, Error> {
+        let table = |bound: &BoundSource| {
             let schema = &bound.columns;
             let fields = bound.key.iter().map(|&column| SortField::new(schema.field(column).data_type().clone()));
             Ok(Table {
@@ -41,7 +41,7 @@ impl Rewind {
                 batches: Vec::new(),
             })
         };
-        Ok(Self { tables: tables.iter().map(table).collect::<Result<_, Error>>()? })
+        Ok(Self { tables: sources.iter().map(table).collect::<Result<_, Error>>()? })
     }
 
     /// Adds the next changes, in the order of the stream.

@@ -4,52 +4,60 @@
 //! steps: an event that is given up half-way, because a row failed or the pipeline was told to stop,
 //! leaves the epoch as it was.
 
-use rowmill_change::{ChangeBatch, Committed, Op, Position, Write};
+use rowmill_change::{ChangeBatch, Committed, Op, Position};
 
 use crate::commit::{Committer, InFlight};
 use crate::error::Error;
-use rowmill_bind::BoundTable;
-use rowmill_operators::Changes;
+use rowmill_bind::{Bound, BoundSource};
 use rowmill_operators::Progress::Live;
+use rowmill_operators::{Changes, Written};
 use rowmill_plan::Plan;
 use rowmill_plan::problem::Problem;
 
-/// What a batch became.
-pub(crate) enum Absorbed {
-    /// Rows for the target.
-    Rows { write: Write, rows: u64, skipped: u64, newest: Option<i64> },
-    /// Changes of the aggregates' groups.
-    Groups { changes: u64, skipped: u64, bytes: usize, newest: Option<i64> },
+/// What an event became.
+pub(crate) struct Absorbed {
+    /// For the targets.
+    pub(crate) written: Written,
+    /// Changes read; an update that goes into an aggregate is one with two images.
+    pub(crate) rows: u64,
+    /// Of the rows that went into aggregates.
+    pub(crate) bytes: usize,
+    /// When the newest of them was committed, in µs since 1970.
+    pub(crate) newest: Option<i64>,
+    /// Rows went into an aggregate.
+    pub(crate) into_state: bool,
 }
 
-/// Takes the batches of an event through the steps of their tables.
+/// Takes the batches of an event through the graph.
 pub(crate) async fn absorb(
     plan: &Plan,
-    tables: &mut [BoundTable],
+    bound: &mut Bound,
     batches: &[ChangeBatch],
     position: &Position,
-) -> Result<Vec<Absorbed>, Error> {
-    let mut absorbed = Vec::with_capacity(batches.len());
+) -> Result<Absorbed, Error> {
+    let (mut rows, mut bytes, mut newest, mut into_state) = (0, 0, None, false);
     for batch in batches {
-        let newest = batch.commit_time.iter().max().copied();
-        let changes = Changes { rows: &batch.rows, ops: &batch.ops, commit_time: &batch.commit_time, position };
-        ensure_append_only(plan, batch, &tables[batch.table])?;
-        let flow = &mut tables[batch.table].flow;
-        absorbed.push(match flow.has_state() {
-            true => {
-                let skipped = flow.absorb(&changes, Live).await?;
-                // An update is one change with two images.
-                let changes = batch.ops.iter().filter(|op| **op != Op::UpdateBefore).count() as u64;
-                Absorbed::Groups { changes, skipped, bytes: batch.rows.get_array_memory_size(), newest }
-            }
-            false => {
-                let events = flow.last.run(&changes, batch.table).await?;
-                let rows = batch.rows.num_rows() as u64;
-                Absorbed::Rows { write: events.write, rows, skipped: events.skipped, newest }
-            }
-        });
+        let source = &bound.sources[batch.table];
+        ensure_append_only(plan, batch, source)?;
+        newest = newest.max(batch.commit_time.iter().max().copied());
+        rows += match source.leads_to_state {
+            true => batch.ops.iter().filter(|op| **op != Op::UpdateBefore).count() as u64,
+            false => batch.rows.num_rows() as u64,
+        };
+        into_state |= source.leads_to_state;
+        bytes += if source.leads_to_state { batch.rows.get_array_memory_size() } else { 0 };
     }
-    Ok(absorbed)
+    let written = bound.graph.absorb(&changes(batches, position), Live).await?;
+    Ok(Absorbed { written, rows, bytes, newest, into_state })
+}
+
+/// The batches of an event, as the graph takes them.
+pub(crate) fn changes<'a>(batches: &'a [ChangeBatch], position: &'a Position) -> Vec<(usize, Changes<'a>)> {
+    let changes = |batch: &'a ChangeBatch| {
+        let ChangeBatch { table, rows, ops, commit_time, ordinals } = batch;
+        (*table, Changes { rows, ops, commit_time, ordinals, position })
+    };
+    batches.iter().map(changes).collect()
 }
 
 /// Waits for `work`, and puts aside the outcome of a commit that ends in the meantime. A commit that
@@ -73,12 +81,12 @@ where
 }
 
 /// Rows of an append-only source are never changed.
-fn ensure_append_only(plan: &Plan, batch: &ChangeBatch, table: &BoundTable) -> Result<(), Error> {
+fn ensure_append_only(plan: &Plan, batch: &ChangeBatch, source: &BoundSource) -> Result<(), Error> {
     if !plan.source.append_only || batch.ops.iter().all(|op| *op == Op::Insert) {
         return Ok(());
     }
     Err(Error::Plan(vec![
-        Problem::configuration(format!("a row of {} was updated or deleted", table.source))
+        Problem::configuration(format!("a row of {} was updated or deleted", source.name))
             .at("/source/append_only")
             .found("append_only: true")
             .needed("a table whose rows are only inserted")

@@ -81,7 +81,7 @@ impl Worker {
         let Reporter { now, freshness, status, untold, .. } = &mut self.reporter;
         *untold = false;
         freshness.published(now, &self.clock);
-        now.steps = crate::meters::meters(&self.tables);
+        now.steps = crate::meters::meters(&self.bound.graph);
         now.aggregates = aggregates;
         if let Some(taken) = self.checkpointer.as_ref().and_then(|checkpointer| checkpointer.last.as_ref()) {
             now.state_bytes = taken.bytes;

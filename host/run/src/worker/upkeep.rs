@@ -9,7 +9,6 @@ use crate::epoch::Close;
 use crate::error::Error;
 use crate::progress;
 use crate::status::AggregateStatus;
-use rowmill_bind::BoundTable;
 use rowmill_change::Position;
 
 /// What had its turn since the last wait.
@@ -27,10 +26,10 @@ impl Worker {
             checkpointing: checkpointer.is_busy(),
             pieces_left: checkpointer.can_capture(),
             captured: self.tended.captured,
-            no_room: self.tables.iter().any(|table| table.flow.is_full()),
+            no_room: self.bound.graph.is_full(),
             made_room: self.tended.made_room,
             time_passed: self.time_passed,
-            idle: self.tables.iter().flat_map(|table| table.flow.aggregates()).filter_map(|a| a.idle()).min(),
+            idle: self.bound.graph.aggregates().filter_map(|a| a.idle()).min(),
             quiet: self.clock.since(self.changed_at),
         })
     }
@@ -39,11 +38,11 @@ impl Worker {
     pub(super) async fn begin_checkpoint_if_due(&mut self) -> Result<(), Error> {
         let Some(checkpointer) = &mut self.checkpointer else { return Ok(()) };
         if checkpointer.is_due() || self.time_passed && !checkpointer.is_busy() {
-            for aggregate in self.tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()) {
+            for aggregate in self.bound.graph.aggregates_mut() {
                 aggregate.sweep().await?;
             }
             let covered_by = self.reporter.now.epochs + 1;
-            checkpointer.begin(&mut self.tables, self.handed.clone(), covered_by, false);
+            checkpointer.begin(&mut self.bound.graph, self.handed.clone(), covered_by, false);
         }
         Ok(())
     }
@@ -52,16 +51,13 @@ impl Worker {
     pub(crate) async fn capture(&mut self) -> Result<(), Error> {
         self.tended.captured = true;
         let Some(checkpointer) = &mut self.checkpointer else { return Ok(()) };
-        checkpointer.advance(&mut self.tables, self.reporter.now.epochs).await
+        checkpointer.advance(&mut self.bound.graph, self.reporter.now.epochs).await
     }
 
     /// Lets groups leave the memory.
     pub(crate) async fn make_room(&mut self) -> Result<(), Error> {
         self.tended.made_room = true;
-        for table in &mut self.tables {
-            table.flow.make_room().await?;
-        }
-        Ok(())
+        Ok(self.bound.graph.make_room().await?)
     }
 
     /// Something was waited for.
@@ -72,7 +68,7 @@ impl Worker {
     /// The running checkpoint is in the store.
     pub(crate) fn checkpointed(&mut self) {
         self.time_passed = false;
-        self.tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()).for_each(|a| a.end_checkpoint());
+        self.bound.graph.aggregates_mut().for_each(|a| a.end_checkpoint());
     }
 
     /// Event time goes on where the source has nothing to say: a barrier, stored with its position.
@@ -82,13 +78,13 @@ impl Worker {
         converge: &mut Option<Position>,
     ) -> Result<(), Error> {
         self.changed_at = self.clock.now();
-        for aggregate in self.tables.iter_mut().flat_map(|table| table.flow.aggregates_mut()) {
+        for aggregate in self.bound.graph.aggregates_mut() {
             aggregate.let_time_pass(passed);
         }
         // Nothing is read until a checkpoint holds the advance, so that no replay passes over it.
         self.time_passed = true;
         if let Some(checkpointer) = &mut self.checkpointer {
-            checkpointer.finish(&mut self.tables, u64::MAX).await?;
+            checkpointer.finish(&mut self.bound.graph, u64::MAX).await?;
         }
         self.start_commit(Close::Whole, Storing::Reached { converge }).await
     }
@@ -96,9 +92,9 @@ impl Worker {
     /// Takes a checkpoint of where the pipeline ends, if nothing is open: the next start reads nothing again.
     pub(crate) async fn checkpoint_the_end(&mut self) -> Result<(), Error> {
         let Some(checkpointer) = self.checkpointer.as_mut().filter(|_| self.committer.is_idle()) else { return Ok(()) };
-        checkpointer.finish(&mut self.tables, u64::MAX).await?;
+        checkpointer.finish(&mut self.bound.graph, u64::MAX).await?;
         if checkpointer.last.as_ref().is_none_or(|last| last.position != self.handed) && self.filling.is_clean() {
-            checkpointer.take(&mut self.tables, self.handed.clone(), false).await?;
+            checkpointer.take(&mut self.bound.graph, self.handed.clone(), false).await?;
         }
         Ok(())
     }
@@ -113,11 +109,7 @@ impl Worker {
 
     /// The aggregates as they are.
     pub(crate) fn aggregates(&self) -> Vec<AggregateStatus> {
-        let status = |table: &BoundTable| {
-            let name = table.source.to_string();
-            table.flow.aggregates().map(move |aggregate| aggregate.status(&name)).collect::<Vec<_>>()
-        };
-        self.tables.iter().flat_map(status).collect()
+        self.bound.graph.nodes().iter().map(|node| node.aggregate.status(&node.relation)).collect()
     }
 
     /// What the target keeps of the aggregates with a position; `None` without any.
@@ -125,10 +117,7 @@ impl Worker {
         if self.checkpointer.is_none() {
             return Ok(None);
         }
-        let kept = self.tables.iter().flat_map(|table| {
-            let name = table.source.to_string();
-            table.flow.aggregates().map(move |aggregate| aggregate.progress(&name))
-        });
+        let kept = self.bound.graph.nodes().iter().map(|node| node.aggregate.progress(&node.relation));
         progress::write(kept.collect(), &self.aggregates()).map(Some)
     }
 }

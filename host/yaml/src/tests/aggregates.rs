@@ -52,7 +52,7 @@ pub(super) fn refused(text: &str, expected: &str) {
 #[track_caller]
 pub(super) fn aggregate(text: &str) -> Aggregate {
     let loaded = read(text).unwrap_or_else(|refused| panic!("{refused}\n{text}"));
-    let steps = loaded.pipeline.steps.into_iter();
+    let steps = loaded.pipeline.relations[0].steps.clone().into_iter();
     let mut found = steps.filter_map(|step| match step.kind {
         StepKind::Aggregate(aggregate) => Some(aggregate),
         _ => None,
@@ -100,7 +100,7 @@ fn a_full_aggregate_becomes_a_plan() {
     assert_eq!(found, expected);
     let pipeline = read(REVENUE).expect("right").pipeline;
     assert_eq!(pipeline.state, Some(PathBuf::from("conf/state/revenue")));
-    let ids: Vec<&str> = pipeline.steps.iter().map(|step| step.id.as_str()).collect();
+    let ids: Vec<&str> = pipeline.relations[0].steps.iter().map(|step| step.id.as_str()).collect();
     assert_eq!(ids, ["filter-1", "aggregate-1", "filter-2"]);
 }
 
@@ -126,7 +126,7 @@ fn a_short_aggregate_has_the_documented_defaults() {
 #[test]
 fn an_aggregate_has_more_memory_unless_the_file_says_otherwise() {
     let memory = |text: &str| {
-        let steps = read(text).expect("right").pipeline.steps;
+        let steps = read(text).expect("right").pipeline.relations[0].steps.clone();
         (steps[0].limits.memory, steps[1].limits.memory)
     };
     let own = |limits: &str| with("      collate: binary\n", &format!("      collate: binary\n    limits: {limits}\n"));
@@ -136,7 +136,10 @@ fn an_aggregate_has_more_memory_unless_the_file_says_otherwise() {
     assert_eq!(memory(&own("{ memory: 1GiB }")), (64 << 20, 1 << 30));
     assert_eq!(memory(&all("{ wall: 1s }")), (64 << 20, AGGREGATE_MEMORY));
     assert_eq!(memory(&all("{ memory: 32MiB }")), (32 << 20, 32 << 20));
-    assert_eq!(read(&own("{ wall: 1s }")).expect("right").pipeline.steps[1].limits.wall, Duration::from_secs(1));
+    assert_eq!(
+        read(&own("{ wall: 1s }")).expect("right").pipeline.relations[0].steps[1].limits.wall,
+        Duration::from_secs(1)
+    );
 }
 
 #[test]
@@ -163,7 +166,7 @@ fn misspelt_keys_of_an_aggregate_name_the_nearest() {
     );
     refused(
         &with("state: ./", "stat: ./"),
-        "17:1: no such key in the pipeline: stat; needed one of pipeline, source, steps, sink, on_error, limits, state, schema_change, parallel, batch, epoch; fix: did you mean state?",
+        "17:1: no such key in the pipeline: stat; needed one of pipeline, source, views, steps, sink, on_error, limits, state, schema_change, parallel, batch, epoch; fix: did you mean state?",
     );
 }
 
@@ -274,7 +277,8 @@ fn what_follows_an_aggregate_can_live_with_changes() {
         "15:18: a window after another aggregate; needed the order of the source, which results of an aggregate do not have; fix: put the window into the first aggregate; a later one can group by its window_start",
     );
     let by = "  - aggregate: { by: [window_start], values: { customers: \"count(*)\" } }";
-    let ids: Vec<String> = read(&step(by)).expect("right").pipeline.steps.into_iter().map(|step| step.id).collect();
+    let ids: Vec<String> =
+        read(&step(by)).expect("right").pipeline.relations[0].steps.clone().into_iter().map(|step| step.id).collect();
     assert_eq!(ids, ["filter-1", "aggregate-1", "aggregate-2"]);
     assert!(read(&with("  - filter: \"amount > 0\"", "  - transform: { udf: std/text#split, args: [tags] }")).is_ok());
 }

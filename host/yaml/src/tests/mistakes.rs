@@ -26,7 +26,7 @@ fn misspelt_keys_name_the_nearest() {
     one(
         "  mode: append",
         "  Mode: append",
-        "26:3: no such key in sink: Mode; needed one of url, tls, tls_ca, table, key, existing, meta, mode, create; fix: did you mean mode?",
+        "26:3: no such key in sink: Mode; needed one of url, tls, tls_ca, table, tables, key, existing, meta, mode, create; fix: did you mean mode?",
     );
     one(
         "udf: ./fraud.wasm#not_fraud, args",
@@ -36,7 +36,7 @@ fn misspelt_keys_name_the_nearest() {
     one(
         "on_error: fail",
         "xyzzy: fail",
-        "28:1: no such key in the pipeline: xyzzy; needed one of pipeline, source, steps, sink, on_error, limits, state, schema_change, parallel, batch, epoch",
+        "28:1: no such key in the pipeline: xyzzy; needed one of pipeline, source, views, steps, sink, on_error, limits, state, schema_change, parallel, batch, epoch",
     );
 }
 

@@ -9,10 +9,10 @@ use rowmill_plan::Call;
 fn shown<'t>(loaded: &'t Loaded, pointer: &str, word: &str) -> &'t str {
     let Some(Call::Expression(text)) = loaded
         .pipeline
-        .steps
+        .relations
         .iter()
-        .enumerate()
-        .flat_map(|(index, step)| step.kind.calls(index))
+        .flat_map(|relation| relation.steps.iter().enumerate().map(move |(index, step)| (relation, index, step)))
+        .flat_map(|(relation, index, step)| step.kind.calls(relation.step_pointer(index, step.kind.name())))
         .find(|(at, _)| at == pointer)
         .map(|(_, call)| call.clone())
     else {

@@ -19,9 +19,9 @@ fn a_full_file_becomes_a_plan() {
     assert_eq!(plan.source.url.to_string(), "mysql://reader:${SHOP_PASSWORD}@127.0.0.1:3306/shop");
     assert_eq!(plan.source.zero_dates, ZeroDates::Error);
     assert_eq!(plan.source.start, Start::File { file: "binlog.000012".to_owned(), position: 4 });
-    let ids: Vec<&str> = plan.steps.iter().map(|step| step.id.as_str()).collect();
+    let ids: Vec<&str> = plan.relations[0].steps.iter().map(|step| step.id.as_str()).collect();
     assert_eq!(ids, ["filter-1", "fraud", "map-1", "transform-1", "drop-1", "rename-1", "select-1"]);
-    let fraud = &plan.steps[1];
+    let fraud = &plan.relations[0].steps[1];
     assert_eq!(fraud.on_error, OnError::Skip);
     assert_eq!(fraud.limits.memory, 32 << 20);
     assert_eq!(fraud.limits.cpu_base, Duration::from_millis(200));
@@ -34,7 +34,7 @@ fn a_full_file_becomes_a_plan() {
             config: serde_json::json!({ "threshold": 0.9 }),
         })
     );
-    let Step { kind: StepKind::Map(columns), .. } = &plan.steps[2] else {
+    let Step { kind: StepKind::Map(columns), .. } = &plan.relations[0].steps[2] else {
         panic!("a map");
     };
     assert_eq!(columns[0].1, Call::Expression("trim(name)".to_owned()));
@@ -50,9 +50,9 @@ fn a_full_file_becomes_a_plan() {
             config: serde_json::json!({}),
         }
     );
-    assert_eq!(plan.sink.existing, Existing::Keep);
-    assert_eq!(plan.sink.mode, Mode::Append);
-    assert!(!plan.sink.create);
+    assert_eq!(plan.sink.tables[0].existing, Existing::Keep);
+    assert_eq!(plan.sink.tables[0].mode, Mode::Append);
+    assert!(!plan.sink.tables[0].create);
     assert_eq!(plan.sink.meta, "rowmill");
     assert_eq!(plan.batch.rows, 100);
     assert_eq!(plan.epoch.rows, 1000);
@@ -77,8 +77,8 @@ fn a_short_file_has_the_documented_defaults() {
     .expect("right");
     let plan = loaded.pipeline;
     assert_eq!(plan.source.start, Start::Snapshot);
-    assert!(plan.steps.is_empty());
-    assert_eq!(plan.sink.table, None);
+    assert!(plan.relations[0].steps.is_empty());
+    assert_eq!(plan.sink.tables, [rowmill_plan::SinkTable::each_table()]);
     assert_eq!(plan.limits, rowmill_plan::Limits::default());
     assert_eq!(plan.batch, rowmill_plan::Batch::default());
     assert_eq!(plan.on_error, OnError::Fail);

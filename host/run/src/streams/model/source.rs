@@ -12,48 +12,56 @@ use rowmill_mysql::Error;
 use tokio::time::Instant;
 
 use super::super::Case;
-use super::super::rows::{Change, Row, batch, rows_after, when};
+use super::super::rows::{Change, Row, batch, rows_after, table_of, when};
 use super::{Model, Point};
 
 impl Case {
-    /// Changes from the one with this number on, as a batch of the source.
-    fn batch(&self, changes: Range<usize>, images: bool) -> ChangeBatch {
-        let (mut rows, mut ops, mut commit_time) = (Vec::new(), Vec::new(), Vec::new());
+    /// Changes from the one with this number on, as the batches of an event.
+    fn batches(&self, changes: Range<usize>, images: bool) -> Vec<ChangeBatch> {
+        let mut batches: Vec<(Vec<&Row>, Vec<Op>, Vec<i64>, Vec<u32>)> = vec![Default::default(); self.tables];
+        let mut ordinals = 0..;
         for at in changes {
+            let mut image = |row, op| {
+                let (rows, ops, commit_time, numbers) = &mut batches[table_of(row, self.tables)];
+                rows.push(row);
+                ops.push(op);
+                commit_time.push(when(at));
+                numbers.extend(ordinals.next());
+            };
             match &self.changes[at] {
-                Change::Insert(row) => {
-                    rows.push(row);
-                    ops.push(Op::Insert);
-                }
+                Change::Insert(row) => image(row, Op::Insert),
                 Change::Update(before, after) => {
                     if images || before.id != after.id {
-                        rows.push(before);
-                        ops.push(Op::UpdateBefore);
+                        image(before, Op::UpdateBefore);
                     }
-                    rows.push(after);
-                    ops.push(Op::UpdateAfter);
+                    image(after, Op::UpdateAfter);
                 }
-                Change::Delete(row) => {
-                    rows.push(row);
-                    ops.push(Op::Delete);
-                }
+                Change::Delete(row) => image(row, Op::Delete),
             }
-            commit_time.resize(ops.len(), when(at));
         }
-        ChangeBatch { table: 0, ops, rows: batch(&rows), commit_time }
+        let batches = batches.into_iter().enumerate().filter(|(_, (rows, ..))| !rows.is_empty());
+        let batch = |(table, (rows, ops, commit_time, ordinals)): (usize, (Vec<&Row>, _, _, _))| ChangeBatch {
+            table,
+            ops,
+            rows: batch(&rows),
+            commit_time,
+            ordinals,
+        };
+        batches.map(batch).collect()
     }
 }
 
 impl Source for Model {
     type Error = Error;
 
-    fn begin_snapshot(&self) -> Answer<'_, Box<dyn SnapshotStream<Error = Error>>, Error> {
-        Box::pin(async {
+    fn begin_snapshot(&self, read: Vec<usize>) -> Answer<'_, Box<dyn SnapshotStream<Error = Error>>, Error> {
+        Box::pin(async move {
             self.take_time().await;
             self.pass(Point::Open).await;
             let case = Arc::clone(&self.world().case);
-            let progress = SnapshotProgress::new(case.position(case.snapshot), 1);
-            Ok(Box::new(Snapshot::of(self, progress, case.snapshot)) as Box<dyn SnapshotStream<Error = Error>>)
+            let progress = SnapshotProgress::of(case.position(case.snapshot), case.tables, &read);
+            let point = if self.world().images { Point::Fill } else { Point::Copy };
+            Ok(Box::new(Snapshot::of(self, progress, case.snapshot, point)) as Box<dyn SnapshotStream<Error = Error>>)
         })
     }
 
@@ -68,7 +76,7 @@ impl Source for Model {
                 world.seen = later[world.random.random_range(0..later.len())];
                 world.seen
             };
-            Ok(Box::new(Snapshot::of(self, progress, later)) as Box<dyn SnapshotStream<Error = Error>>)
+            Ok(Box::new(Snapshot::of(self, progress, later, Point::Copy)) as Box<dyn SnapshotStream<Error = Error>>)
         })
     }
 
@@ -99,20 +107,26 @@ struct Snapshot {
     /// In the order in which they come.
     batches: Vec<SnapshotBatch>,
     ready: Option<Instant>,
+    /// What it is read for.
+    point: Point,
 }
 
 impl Snapshot {
     /// The ranges that the progress lacks, as of this moment.
-    fn of(model: &Model, mut progress: SnapshotProgress, moment: usize) -> Self {
+    fn of(model: &Model, mut progress: SnapshotProgress, moment: usize, point: Point) -> Self {
         let mut world = model.world();
         let case = Arc::clone(&world.case);
         let mut rows: Vec<Row> = rows_after(&case.changes[..moment]);
         rows.sort_by_key(|row| row.id);
         let id = |key: &Option<Vec<String>>| key.as_ref().map(|key| key[0].parse::<i32>().unwrap());
         let mut batches = Vec::new();
-        for gap in progress.gaps(0) {
+        let gaps: Vec<KeyRange> = (0..case.tables).flat_map(|table| progress.gaps(table)).collect();
+        for gap in gaps {
             let (after, through) = (id(&gap.after), id(&gap.through));
-            let within = |row: &&Row| after.is_none_or(|id| row.id > id) && through.is_none_or(|id| row.id <= id);
+            let within = |row: &&Row| {
+                let above = after.is_none_or(|id| row.id > id) && table_of(row, case.tables) == gap.table;
+                above && through.is_none_or(|id| row.id <= id)
+            };
             let mut rows: &[&Row] = &rows.iter().filter(within).collect::<Vec<_>>();
             let mut after = gap.after;
             for number in 0.. {
@@ -121,8 +135,9 @@ impl Snapshot {
                     true => gap.through.clone(),
                     false => part.last().map(|row| vec![row.id.to_string()]),
                 };
-                let range = KeyRange { table: 0, order: gap.order + number, after, through: through.clone() };
-                batches.push((world.random.random::<u32>(), SnapshotBatch { table: 0, rows: batch(part), range }));
+                let range = KeyRange { table: gap.table, order: gap.order + number, after, through: through.clone() };
+                batches
+                    .push((world.random.random::<u32>(), SnapshotBatch { table: gap.table, rows: batch(part), range }));
                 (rows, after) = (rest, through);
                 if rows.is_empty() {
                     break;
@@ -133,7 +148,7 @@ impl Snapshot {
         let batches = batches.into_iter().map(|(_, batch)| batch).collect();
         let converged_at = case.position(moment);
         drop(world);
-        Self { model: model.clone(), progress, converged_at, batches, ready: None }
+        Self { model: model.clone(), progress, converged_at, batches, ready: None, point }
     }
 }
 
@@ -145,8 +160,7 @@ impl SnapshotStream for Snapshot {
             let ready = *self.ready.get_or_insert_with(|| Instant::now() + self.model.world().pause());
             tokio::time::sleep_until(ready).await;
             self.ready = None;
-            let point = if self.model.world().images { Point::Fill } else { Point::Copy };
-            if self.model.pass(point).await {
+            if self.model.pass(self.point).await {
                 return Err(Error::Unreachable { server: "model".to_owned(), reason: "lost".to_owned() });
             }
             Ok(self.batches.pop())
@@ -212,7 +226,7 @@ impl Changes {
         let to = ends.into_iter().chain([end]).flatten().fold(cut, usize::min);
         (self.at, self.said_dry) = (to, false);
         let dry = case.pauses.contains(&to) || world.random.random_range(0..4) > 0;
-        let batches = vec![case.batch(from..to, world.images)];
+        let batches = case.batches(from..to, world.images);
         Some(ChangeEvent::Rows { batches, position: case.position(to), boundary: case.ends.contains(&to), dry })
     }
 }

@@ -69,7 +69,8 @@ impl World {
     fn commit(&mut self, epoch: &Epoch) {
         let update = &epoch.progress;
         for write in &epoch.writes {
-            self.rows.apply(write, update.converging);
+            self.rows.resize_with(self.rows.len().max(write.target + 1), Rows::default);
+            self.rows[write.target].apply(write, update.converging);
         }
         let standing = self.standing.get_or_insert_default();
         let before = standing.clone();
