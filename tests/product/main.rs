@@ -12,6 +12,7 @@ mod compiling;
 mod demo;
 mod differing;
 mod failing_rows;
+mod graph;
 mod history;
 mod hostile;
 mod hostile_sql;

@@ -10,6 +10,7 @@ mod keys;
 mod list;
 mod refused;
 mod timestamps;
+mod unions;
 mod windows;
 
 use rowmill_devserver::Kind;

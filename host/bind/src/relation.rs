@@ -189,7 +189,9 @@ impl<'a> Relations<'a> {
         }
         let tables = self.tables_of(name);
         if tables.is_empty() {
-            let views = self.plan.relations.iter().map(|relation| relation.name.clone());
+            // Not the view itself, nor what is made from it.
+            let views = self.plan.relations.iter().filter(|relation| self.ways.contains_key(&relation.name));
+            let views = views.map(|relation| relation.name.clone());
             let tables = self.tables.iter().map(|table| match table.name().schema == self.source_database {
                 true => table.name().name.clone(),
                 false => format!("{}.{}", table.name().schema, table.name().name),
