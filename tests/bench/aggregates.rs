@@ -120,6 +120,7 @@ impl<'s> Orders<'s> {
             built_in: rowmill_udfs::component,
             behaviour: rowmill_udfs::behaviour,
             built_in_names: rowmill_udfs::NAMES,
+            state_root: None,
         };
         Orders { shop, endpoint, identity, end, def, plan, environment }
     }

@@ -150,3 +150,42 @@ fn a_commit_that_ends_during_the_search_is_looked_at() {
     let log = workspace.log_text();
     assert!(log.contains("was taken over by another process") && !log.contains("too many rows"), "{log}");
 }
+
+/// A batch holds several transactions; the error names the one of the row.
+#[test]
+fn the_transaction_of_a_failing_row_is_named() {
+    for kind in [Kind::MySql, Kind::MariaDb] {
+        let workspace = Workspace::new(shared(kind), shared(kind), "transaction_named");
+        workspace.write_pipeline(
+            "pipeline: named\nsource: { url: \"${SOURCE}\", tables: [t, u] }\n\
+             steps: [{ id: add, map: { q: \"9223372036854775807 + n\" } }]\n\
+             sink: { url: \"${TARGET}\", table: \"${table}_q\", meta: \"${META}\" }\n",
+        );
+        let table = "(id INT PRIMARY KEY, n BIGINT)";
+        workspace.source_sql(&format!("CREATE TABLE t {table}; CREATE TABLE u {table}; INSERT INTO t VALUES (1, 0)"));
+        workspace.catch_up();
+        workspace.source_sql("INSERT INTO t VALUES (2, 0); INSERT INTO u VALUES (1, 0); INSERT INTO t VALUES (3, 0)");
+        let shown = match kind {
+            Kind::MySql => "SHOW BINARY LOG STATUS",
+            Kind::MariaDb => "SHOW MASTER STATUS",
+        };
+        // Tests beside this one write, too.
+        let log =
+            workspace.source_sql(&format!("{shown}; INSERT INTO t VALUES (4, 1), (5, 0); INSERT INTO t VALUES (6, 0)"));
+        let mut log = log.split_whitespace();
+        let (file, offset) = (log.next().unwrap(), log.next().unwrap().parse::<u64>().unwrap());
+        let stopped = workspace.run(&["run", "pipeline.yaml", "--until-caught-up", "--color", "never"]);
+        assert_eq!(stopped.code, 1, "{}", stopped.stderr);
+        let named = format!("in the transaction at {file}:");
+        let at = stopped.stderr.split(&named).nth(1).unwrap_or_else(|| panic!("{named}\n{}", stopped.stderr));
+        let found: u64 = at.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+        let events = workspace.source_sql(&format!("SHOW BINLOG EVENTS IN '{file}' FROM {found} LIMIT 5"));
+        assert!(found >= offset && stopped.stderr.contains("key id=4"), "{offset}\n{}", stopped.stderr);
+        // The rows of its table come in the transaction that begins there.
+        let database = &workspace.source_db;
+        let map = events.lines().position(|event| event.contains(&format!("({database}.t)")));
+        let end = events.lines().position(|event| event.contains("Xid") || event.contains("COMMIT"));
+        assert!(map.is_some() && map < end, "{events}");
+        assert!(stopped.stderr.contains("fix: `on_error: skip` would leave such rows out"), "{}", stopped.stderr);
+    }
+}

@@ -40,10 +40,9 @@ fn targets(workspace: &Workspace<'_>) -> Vec<(&'static str, String)> {
     };
     let paid = || format!("{} UNION ALL {}", paid("eu"), paid("us"));
     let totals = || {
-        format!(
-            "SELECT customer, COUNT(*), SUM(amount) FROM (SELECT * FROM orders_eu UNION ALL SELECT * FROM orders_us) o \
-             WHERE status = 'paid' GROUP BY customer"
-        )
+        "SELECT customer, COUNT(*), SUM(amount) FROM (SELECT * FROM orders_eu UNION ALL SELECT * FROM orders_us) o \
+         WHERE status = 'paid' GROUP BY customer"
+            .to_owned()
     };
     let returns = || "SELECT id, customer, amount FROM returns".to_owned();
     vec![

@@ -13,6 +13,7 @@ mod demo;
 mod differing;
 mod failing_rows;
 mod graph;
+mod handle;
 mod history;
 mod hostile;
 mod hostile_sql;

@@ -152,7 +152,10 @@ fn overwrite(workspace: &Workspace<'_>, manifest: &[u8]) {
 fn a_state_that_this_version_cannot_read_is_refused_and_rebuilt() {
     let damaged = &["the manifest of checkpoint", "is damaged"][..];
     let manifests = [
-        (&b"{\"format\":2,\"groups\":[]}"[..], &["format 2", "reads format 1"][..]),
+        (
+            &b"{\"format\":2,\"groups\":[]}"[..],
+            &["a state in format 2, written by another version", "needed: format 1"][..],
+        ),
         (b"{\"format\":1}", damaged),
         (b"", damaged),
         (b"\xff\x1b[2J", damaged),

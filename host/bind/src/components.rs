@@ -1,6 +1,7 @@
 //! Components by reference: loaded once per plan, whatever the number of steps that use them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rowmill_wasm::{COMPONENT_BYTES_MAX, Component, Description, Engine, Kind};
@@ -27,6 +28,9 @@ pub struct Environment {
     pub behaviour: Behaviour,
     /// The names that `built_in` knows, for messages.
     pub built_in_names: &'static [&'static str],
+    /// The folder under which pipelines keep what outlives them, each in one of its name. `None`: there is none, and
+    /// pipelines with aggregates have to name theirs.
+    pub state_root: Option<PathBuf>,
 }
 
 /// Loaded components of one plan.

@@ -16,6 +16,7 @@ mod target;
 mod tree;
 mod union;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
@@ -32,6 +33,7 @@ pub use show::{
     CallView, ColumnView, PlanView, RelationView, StateView, StepView, TableView, TargetView, ValueStateView,
 };
 pub use target::BoundTarget;
+use target::KeysRead;
 
 /// A source table, as it is read.
 pub struct BoundSource {
@@ -59,6 +61,8 @@ pub struct Bound {
     pub relations: Vec<RelationView>,
     /// Where a MariaDB server would answer something else than the steps do.
     pub mariadb: Vec<Problem>,
+    /// What each name of the plan stands for that is none of a relation.
+    pub meant: BTreeMap<String, Vec<TableName>>,
 }
 
 /// The schemas of tables that are named without one.
@@ -73,13 +77,18 @@ pub struct Databases<'a> {
 impl Bound {
     /// From now on what a target can't hold fails: rows that steps made, and those whose windows it lacks.
     pub fn hold(&mut self, target: usize, holds: &Arc<dyn Holds>) {
-        let Some(bound) = self.targets.get(target) else { return };
-        if let (Some((start, end)), Some(&node)) = (bound.window, bound.nodes.last()) {
+        let Some(BoundTarget { table, window, nodes, .. }) = self.targets.get(target) else { return };
+        // Where others get the windows, too, one that the target can't hold is an error of the write.
+        let alone = nodes.last().copied().filter(|node| {
+            let readers = self.targets.iter().filter(|target| target.nodes.last() == Some(node)).count();
+            readers == 1 && !self.graph.nodes()[*node].output.tree.leads_to_state()
+        });
+        if let (Some((start, end)), Some(node)) = (*window, alone) {
             let aggregate = &mut self.graph.nodes_mut()[node].aggregate;
             let ranges = [start, end].into_iter().filter_map(|column| holds.times(column));
             ranges.for_each(|range| aggregate.narrow_windows(&range));
         }
-        self.graph.hold(target, &bound.table.table, holds);
+        self.graph.hold(target, &table.table, holds);
     }
 }
 
@@ -97,7 +106,7 @@ pub async fn bind(
     let mut relations = Relations::new(plan, tables, databases.source, Components::new(environment.clone()));
     let mut problems = relations.bind().await;
     let mut targets = Vec::new();
-    let mut keys = vec![Vec::new(); tables.len()];
+    let mut keys = KeysRead::default();
     for target in &plan.sink.tables {
         problems.extend(relations.target(target, databases.target, &mut targets, &mut keys));
     }
@@ -110,15 +119,30 @@ pub async fn bind(
     finish(relations, targets, keys).map_err(|problem| vec![problem])
 }
 
-/// Puts the graph together. `keys`: of each table the columns by which targets find its rows.
-fn finish(mut relations: Relations<'_>, targets: Vec<BoundTarget>, keys: Vec<Vec<usize>>) -> Result<Bound, Problem> {
+/// The columns of all keys, each once: a row whose target's key changes is known by its before-image.
+fn read_key(keys: Option<&BTreeSet<Vec<usize>>>) -> Option<Vec<usize>> {
+    let mut all = Vec::new();
+    for &column in keys?.iter().flatten() {
+        if !all.contains(&column) {
+            all.push(column);
+        }
+    }
+    Some(all)
+}
+
+/// Puts the graph together. `keys`: those by which targets find rows.
+fn finish(mut relations: Relations<'_>, targets: Vec<BoundTarget>, keys: KeysRead) -> Result<Bound, Problem> {
     let tables = relations.tables;
     let mut inputs = Vec::with_capacity(tables.len());
     let mut sources = Vec::with_capacity(tables.len());
-    for ((index, &table), key) in tables.iter().enumerate().zip(keys) {
+    for (index, &table) in tables.iter().enumerate() {
         let own = table.row_key().unwrap_or_default();
-        // Targets name rows as they find them; aggregates tell them apart by the table's own key.
-        let stream_key = |state: bool| if state || key.is_empty() { own.clone() } else { key.clone() };
+        let read = keys.tables.get(&index);
+        // Targets name rows as they find them; aggregates, and targets that don't agree, by the table's own key.
+        let stream_key = |state: bool| match target::only(read) {
+            Some(key) if !state => key.clone(),
+            _ => own.clone(),
+        };
         let stream = relations.stream(relations.roots[index], index, table.schema(), stream_key)?;
         let (leads_to_state, writes) = (stream.tree.leads_to_state(), stream.tree.writes());
         if !leads_to_state && !writes {
@@ -130,17 +154,20 @@ fn finish(mut relations: Relations<'_>, targets: Vec<BoundTarget>, keys: Vec<Vec
         sources.push(BoundSource {
             name: table.name().clone(),
             columns: table.schema(),
-            key: if key.is_empty() { own } else { key },
+            key: read_key(read).unwrap_or(own),
             leads_to_state,
             writes,
         });
         inputs.push(stream);
     }
     let mut nodes = Vec::new();
-    for BoundNode { relation, aggregate, root, input, table, key } in std::mem::take(&mut relations.nodes) {
+    let bound = std::mem::take(&mut relations.nodes).into_iter().enumerate();
+    for (number, BoundNode { relation, aggregate, root, input, table, key }) in bound {
+        let key = target::only(keys.nodes.get(&number)).cloned().unwrap_or(key);
         let output = relations.stream(root, table, input, |_| key)?;
         nodes.push(Node { relation, aggregate, output });
     }
     let graph = Graph::new(inputs, nodes);
-    Ok(Bound { sources, targets, graph, relations: relations.views, mariadb: relations.mariadb })
+    let meant = relations.meant();
+    Ok(Bound { sources, targets, graph, relations: relations.views, mariadb: relations.mariadb, meant })
 }

@@ -5,11 +5,11 @@
 //! are bound once per way, since columns differ in where they come from; an aggregate is one for all ways, and from it
 //! leads a single one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
-use rowmill_change::{Definition, TablePattern};
+use rowmill_change::{Definition, TableName, TablePattern};
 use rowmill_operators::step::{Operator, Project, Step};
 use rowmill_operators::{Entry, Stream, aggregate};
 use rowmill_plan::problem::{Fault, Problem, child};
@@ -70,6 +70,8 @@ pub(crate) struct Relations<'a> {
     pub(crate) mariadb: Vec<Problem>,
     /// Of each source table; what it is made of.
     pub(crate) roots: Vec<usize>,
+    /// The relations whose rows reach an aggregate of another one.
+    leading: HashSet<&'a str>,
     /// Of the relations that could be bound.
     ways: BTreeMap<String, Vec<Way>>,
 }
@@ -84,6 +86,7 @@ impl<'a> Relations<'a> {
         let mut trees = Trees::default();
         Self {
             roots: tables.iter().map(|_| trees.root()).collect(),
+            leading: plan.leading_to_state(),
             plan,
             tables,
             source_database,
@@ -172,6 +175,15 @@ impl<'a> Relations<'a> {
         self.ways.get(name).cloned()
     }
 
+    /// What each name of the plan stands for that is none of a relation.
+    pub(crate) fn meant(&self) -> BTreeMap<String, Vec<TableName>> {
+        let relations = self.plan.relations.iter().flat_map(|relation| relation.from.names()).map(|(name, _)| name);
+        let names = relations.chain(self.plan.sink.tables.iter().map(|target| target.from.as_str()));
+        let tables = names.filter(|name| !self.plan.is_relation(name));
+        let meant = |name: &str| self.tables_of(name).into_iter().map(|table| self.tables[table].name().clone());
+        tables.map(|name| (name.to_owned(), meant(name).collect())).collect()
+    }
+
     /// The tables that a name means.
     fn tables_of(&self, name: &str) -> Vec<usize> {
         let pattern = TablePattern::parse(name, Some(self.source_database));
@@ -248,7 +260,7 @@ impl<'a> Relations<'a> {
             ways.iter_mut().for_each(|way| way.branch = self.trees.branch(way.branch));
         }
         let last_aggregate = relation.steps.iter().rposition(|step| matches!(step.kind, StepKind::Aggregate(_)));
-        let leads_on = self.plan.leads_to_state(&relation.name);
+        let leads_on = self.leading.contains(relation.name.as_str());
         let mut views = Vec::new();
         let input = ways.first().map(|way| way.columns.clone());
         for (index, step) in relation.steps.iter().enumerate() {

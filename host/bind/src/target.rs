@@ -1,5 +1,6 @@
 //! Targets: where the rows of a relation go, under which key, along every way that leads to it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_schema::{Field, Schema};
@@ -31,14 +32,28 @@ pub struct BoundTarget {
     pub view: TargetView,
 }
 
+/// The keys that targets find rows by, for each origin of a stream.
+#[derive(Default)]
+pub(crate) struct KeysRead {
+    /// By source table.
+    pub(crate) tables: BTreeMap<usize, BTreeSet<Vec<usize>>>,
+    /// By aggregate.
+    pub(crate) nodes: BTreeMap<usize, BTreeSet<Vec<usize>>>,
+}
+
+/// The one key of a set; `None` if there are others, or none.
+pub(crate) fn only(keys: Option<&BTreeSet<Vec<usize>>>) -> Option<&Vec<usize>> {
+    keys.filter(|keys| keys.len() == 1).and_then(|keys| keys.first())
+}
+
 impl Relations<'_> {
-    /// Binds a target of the plan. `read`: of each source table the columns of the keys that targets find its rows by.
+    /// Binds a target of the plan. `read`: of each origin of a stream the keys that targets find its rows by.
     pub(crate) fn target(
         &mut self,
         target: &SinkTable,
         database: &str,
         bound: &mut Vec<BoundTarget>,
-        read: &mut [Vec<usize>],
+        read: &mut KeysRead,
     ) -> Vec<Problem> {
         if target.is_for_each_table() {
             let mut problems = Vec::new();
@@ -65,7 +80,7 @@ impl Relations<'_> {
         name: String,
         database: &str,
         bound: &mut Vec<BoundTarget>,
-        read: &mut [Vec<usize>],
+        read: &mut KeysRead,
     ) -> Result<(), Vec<Problem>> {
         let ways = match target.is_for_each_table() {
             true => self.bound_ways(from),
@@ -107,14 +122,11 @@ impl Relations<'_> {
         });
         let mut hash = hash;
         for (way, key) in ways.iter().zip(keys) {
-            if way.nodes.is_empty() {
-                let known = &mut read[way.table];
-                key.source().for_each(|column| {
-                    if !known.contains(&column) {
-                        known.push(column)
-                    }
-                });
-            }
+            let source: Vec<usize> = key.source().collect();
+            match way.nodes.last() {
+                Some(&node) => read.nodes.entry(node).or_default().insert(source),
+                None => read.tables.entry(way.table).or_default().insert(source),
+            };
             let writer = Writer::new(number, Arc::clone(&rows), key.parts, hash.take(), fresh);
             self.trees.write(way.branch, writer);
         }

@@ -20,6 +20,8 @@ use crate::relation::{Relations, Way};
 
 /// MySQL's limit of a name is 64 characters; a table's with its schema has two and a dot.
 const NAME_CHARS: usize = 64;
+/// More tables than anybody has as shards; unions of unions multiply.
+const WAYS_MAX: usize = 1_000;
 const TABLE_CHARS: usize = 2 * NAME_CHARS + 1;
 
 /// Aligns the ways of a union's branches, each in a branch of its own.
@@ -30,8 +32,19 @@ pub(crate) fn align(
     tag: Option<&str>,
 ) -> Result<Vec<Way>, Vec<Problem>> {
     let labels = labels(relations, branches, tag);
+    let ways: usize = branches.iter().map(|(_, ways)| ways.len()).sum();
+    if ways > WAYS_MAX {
+        return Err(vec![
+            Problem::configuration(format!("rows would reach the view {} in too many ways", relation.name))
+                .at(child(&relation.pointer(), "from"))
+                .found(format!("{ways} ways from tables through views"))
+                .needed(format!("at most {WAYS_MAX}, since steps are bound for each"))
+                .fix("make unions of the views of one union less often"),
+        ]);
+    }
     let all: Vec<(&str, &Way)> =
         branches.iter().flat_map(|(name, ways)| ways.iter().map(move |way| (name.as_str(), way))).collect();
+    ensure_once(relations, relation, &all, &labels)?;
     let Some(common) = common(&all, &child(&relation.pointer(), "from"))? else { return Ok(Vec::new()) };
     let mut tagged = common.clone();
     for (name, texts) in &labels {
@@ -64,6 +77,30 @@ pub(crate) fn align(
         aligned.push(way);
     }
     Ok(aligned)
+}
+
+/// A table that comes along two ways under the same tags would have each row twice.
+fn ensure_once(
+    relations: &Relations<'_>,
+    relation: &Relation,
+    ways: &[(&str, &Way)],
+    labels: &[(String, Vec<String>)],
+) -> Result<(), Vec<Problem>> {
+    let mut seen = HashMap::new();
+    for (number, (name, way)) in ways.iter().enumerate() {
+        let tags: Vec<&String> = way.tags.iter().chain(labels.iter().map(|(_, texts)| &texts[number])).collect();
+        if let Some(before) = seen.insert((way.table, tags), name) {
+            let table = relations.tables[way.table].name();
+            return Err(vec![
+                Problem::configuration(format!("table {table} would be in the union twice"))
+                    .at(child(&relation.pointer(), "from"))
+                    .found(format!("{before} and {name}"))
+                    .needed("each row once")
+                    .fix("leave one of them out, or tell them apart by a tag"),
+            ]);
+        }
+    }
+    Ok(())
 }
 
 /// The tag columns of a union, each with its text for every way.

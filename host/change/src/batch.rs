@@ -1,5 +1,8 @@
 //! Changes of rows, in order.
 
+use std::fmt;
+use std::sync::Arc;
+
 use arrow_array::RecordBatch;
 
 /// The kind of a change.
@@ -30,4 +33,23 @@ pub struct ChangeBatch {
     /// The row's number within the event, whatever its table: an event keeps no other order between tables. One per
     /// row where there are several tables, else none.
     pub ordinals: Vec<u32>,
+    /// Where each transaction begins of which there are rows, in order. May be empty where rows are of none.
+    pub transactions: Vec<TransactionStart>,
+}
+
+/// The first row of a transaction in a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransactionStart {
+    /// The row.
+    pub row: u32,
+    /// The file of the log in which the transaction stands.
+    pub file: Arc<str>,
+    /// Where in it.
+    pub offset: u64,
+}
+
+impl fmt::Display for TransactionStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.offset)
+    }
 }

@@ -21,7 +21,7 @@ mod table_pattern;
 mod witness;
 mod write;
 
-pub use batch::{ChangeBatch, Op};
+pub use batch::{ChangeBatch, Op, TransactionStart};
 pub use definition::Definition;
 pub use edge::{Answer, ChangeStream, SnapshotStream, Source, Target};
 pub use epoch::{Committed, Epoch, ProgressUpdate, Removal};

@@ -16,6 +16,7 @@ pub(crate) fn environment() -> Result<Environment, Problem> {
         built_in: rowmill_udfs::component,
         behaviour: rowmill_udfs::behaviour,
         built_in_names: rowmill_udfs::NAMES,
+        state_root: state_root(),
     })
 }
 
@@ -29,6 +30,11 @@ pub(crate) fn options(cache: Option<PathBuf>) -> EngineOptions {
 pub(crate) fn is_compile_worker() -> bool {
     let mut arguments = std::env::args_os().skip(1);
     arguments.next() == Some(OsString::from(COMPILE_WORKER)) && arguments.next().is_none()
+}
+
+/// Where pipelines keep their state; none without a home.
+pub(crate) fn state_root() -> Option<PathBuf> {
+    UserFolder::State.path()
 }
 
 /// None without a home.

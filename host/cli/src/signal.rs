@@ -24,6 +24,14 @@ fn end_by(kind: SignalKind) -> ! {
 /// Becomes true at the first SIGINT or SIGTERM; the second ends the process at once.
 pub(crate) fn stop() -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
+    on_stop(move || {
+        sender.send_replace(true);
+    });
+    receiver
+}
+
+/// Calls `stop` at the first SIGINT or SIGTERM; the second ends the process at once.
+pub(crate) fn on_stop(stop: impl Fn() + Send + 'static) {
     tokio::spawn(async move {
         let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
         else {
@@ -37,11 +45,10 @@ pub(crate) fn stop() -> watch::Receiver<bool> {
             };
             if stopping {
                 tracing::info!("stopping: finishing the epoch (again to stop at once)");
-                let _ = sender.send(true);
+                stop();
             } else {
                 end_by(kind);
             }
         }
     });
-    receiver
 }

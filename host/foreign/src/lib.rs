@@ -1,5 +1,5 @@
 //! What comes from outside and is not to be trusted: texts made printable, files opened with care,
-//! names checked; where the user keeps files, and the time zone that columns of all crates share.
+//! names checked; what an error says, in parts; where the user keeps files, and the time zone that columns of all crates share.
 //!
 //! Texts of components, files and servers reach terminals and logs only through [`Printable`] or
 //! [`line()`]; files that a user names are read only through [`read`]. Both are here, below all other
@@ -9,12 +9,14 @@
 
 mod file;
 mod name;
+mod parts;
 mod text;
 mod user_folder;
 mod zone;
 
 pub use file::{FileError, open, read, read_text};
 pub use name::{COLUMN_NAME_CHARS_MAX, ensure_column_name};
+pub use parts::Parts;
 pub use text::{LINE_CHARS_MAX, Printable, is_control, line};
 pub use user_folder::UserFolder;
 pub use zone::UTC;

@@ -10,7 +10,7 @@
 //! server is printed without control characters and cut where it is very long.
 
 use rowmill_change::{Position, TableName};
-use rowmill_foreign::{Printable, line};
+use rowmill_foreign::{Parts, Printable, line};
 
 /// The ways to a target that holds what the source says and nothing from before.
 pub const ANEW: &str = "make the target anew: `rowmill run FILE --rebuild`, or `rowmill reset FILE --drop-target` and then `rowmill run FILE`";
@@ -74,13 +74,11 @@ impl std::fmt::Display for Problem {
 #[non_exhaustive]
 pub enum Error {
     /// The address of a server cannot be used.
-    #[error("server address: {}; expected mysql://user:password@host:port/database", line(message))]
     Address {
         /// What is wrong with it, without its password.
         message: String,
     },
     /// Nothing answers at the address.
-    #[error("server {server} cannot be reached: {}", line(reason))]
     Unreachable {
         /// Host and port.
         server: String,
@@ -88,7 +86,6 @@ pub enum Error {
         reason: String,
     },
     /// The server refuses this user.
-    #[error("server {server} refuses user '{}': {}", Printable(user), line(reason))]
     AccessDenied {
         /// Host and port.
         server: String,
@@ -98,10 +95,6 @@ pub enum Error {
         reason: String,
     },
     /// TLS was required and could not be had.
-    #[error(
-        "no TLS connection to server {server}: {}; see the keys tls and tls_ca of source and sink (ssl-mode and ssl-ca in the address)",
-        line(reason)
-    )]
     Tls {
         /// Host and port.
         server: String,
@@ -109,7 +102,6 @@ pub enum Error {
         reason: String,
     },
     /// A statement or the protocol failed.
-    #[error("while {doing}: {}", describe(cause))]
     Sql {
         /// What was being done: "reading the position".
         doing: &'static str,
@@ -117,7 +109,6 @@ pub enum Error {
         cause: Box<mysql_async::Error>,
     },
     /// The user has no right to what every pipeline does.
-    #[error("while {doing}: {}; {}", line(reason), line(fix))]
     Denied {
         /// What was being done: "reading the progress".
         doing: &'static str,
@@ -127,12 +118,6 @@ pub enum Error {
         fix: String,
     },
     /// The server is not the one that the progress belongs to.
-    #[error(
-        "the server is {}, but the stored position belongs to {}; point the source at the old server, or {}",
-        line(found),
-        line(expected),
-        ANEW
-    )]
     IdentityChanged {
         /// Who answered.
         found: String,
@@ -140,11 +125,6 @@ pub enum Error {
         expected: String,
     },
     /// The binary log no longer holds the position.
-    #[error(
-        "the binary log no longer holds position {position}: {}; {}, and keep binary logs longer (binlog_expire_logs_seconds) if they were purged",
-        line(reason),
-        ANEW
-    )]
     PositionGone {
         /// The position asked for.
         position: Position,
@@ -152,12 +132,6 @@ pub enum Error {
         reason: String,
     },
     /// The binary log holds another history than the one that the position was read from.
-    #[error(
-        "the server's binary log is not the one that position {position} was read from: found {}, needed {}; it was reset, or the server was restored from a backup or replaced by another: point the source at the server of before, or {}",
-        line(found),
-        line(needed),
-        ANEW
-    )]
     HistoryChanged {
         /// The position asked for.
         position: Position,
@@ -167,7 +141,6 @@ pub enum Error {
         needed: String,
     },
     /// The structure or contents of a table changed by other means than logged rows.
-    #[error("table {table} was changed at {position} by: {}; this version cannot follow it: {}", line(statement), ANEW)]
     SchemaChanged {
         /// The table.
         table: TableName,
@@ -177,11 +150,6 @@ pub enum Error {
         position: Position,
     },
     /// A statement stands in the log instead of rows, and what it changed is not known.
-    #[error(
-        "binary log at {position}: the statement '{}' may have changed rows of a table that is read: {}; set binlog_format = 'ROW' in the session that sent it, and start over with `rowmill run FILE --rebuild`; or, if rows of the tables that it writes don't matter, list these in source.ignore_statements and start again",
-        line(statement),
-        line(reason)
-    )]
     UnclearStatement {
         /// The statement, or its beginning.
         statement: String,
@@ -191,10 +159,6 @@ pub enum Error {
         position: Position,
     },
     /// A session logs less than whole rows.
-    #[error(
-        "binary log{}: rows of table {table} were logged without all of their columns, by a session with another {setting} than the server's; set {setting} = {needed} in every session that writes the table, and start over with `rowmill run FILE --rebuild`",
-        at(position)
-    )]
     RowImage {
         /// The table.
         table: TableName,
@@ -206,17 +170,11 @@ pub enum Error {
         position: Option<Position>,
     },
     /// A table that should be read is not there.
-    #[error("table {table} does not exist")]
     TableMissing {
         /// The table.
         table: TableName,
     },
     /// A column has a type that cannot be read.
-    #[error(
-        "column {} of table {table} has type {}, which is not supported; drop the column from the table, or leave the table out",
-        Printable(column),
-        line(found)
-    )]
     UnsupportedType {
         /// The table.
         table: TableName,
@@ -226,7 +184,6 @@ pub enum Error {
         found: String,
     },
     /// A value cannot be represented, by option or by nature.
-    #[error("column {} of table {table}: {}", Printable(column), line(message))]
     Value {
         /// The table.
         table: TableName,
@@ -236,7 +193,6 @@ pub enum Error {
         message: String,
     },
     /// The stream holds an event that must be understood and is not.
-    #[error("binary log at {position}: {} is not supported; {fix}", line(event))]
     UnsupportedEvent {
         /// The event's name.
         event: String,
@@ -246,7 +202,6 @@ pub enum Error {
         fix: String,
     },
     /// An event's bytes contradict themselves or the table's definition.
-    #[error("binary log{}: {}", at(position), line(message))]
     Malformed {
         /// What is wrong.
         message: String,
@@ -254,11 +209,6 @@ pub enum Error {
         position: Option<Position>,
     },
     /// The server says that its binary log has a gap.
-    #[error(
-        "binary log at {position}: the server reports an incident ({}), rows may be missing; {}",
-        line(message),
-        ANEW
-    )]
     Incident {
         /// The server's words.
         message: String,
@@ -266,7 +216,6 @@ pub enum Error {
         position: Position,
     },
     /// The stream or a connection ended.
-    #[error("the connection to server {server} ended: {}", line(reason))]
     Disconnected {
         /// Host and port.
         server: String,
@@ -274,18 +223,11 @@ pub enum Error {
         reason: String,
     },
     /// The tables could not be locked for the moment that the snapshot's start needs.
-    #[error(
-        "tables are in use by another session: no lock after {attempts} attempts; end long transactions on them and start again"
-    )]
     LockTimeout {
         /// How often it was tried.
         attempts: u32,
     },
     /// Another process works on this pipeline now.
-    #[error(
-        "pipeline '{pipeline}' was taken over by another process: {}; this one stops and has written nothing since",
-        line(other)
-    )]
     Fenced {
         /// The pipeline.
         pipeline: String,
@@ -293,7 +235,6 @@ pub enum Error {
         other: String,
     },
     /// The target refuses a row.
-    #[error("target table {table} refuses a row{}: {}", key.as_ref().map(|k| format!(" (key {})", line(k))).unwrap_or_default(), line(message))]
     Rejected {
         /// The target table.
         table: TableName,
@@ -303,7 +244,6 @@ pub enum Error {
         message: String,
     },
     /// A row to be written collides with another row of the target on a unique key.
-    #[error("target table {table}: {}{}; the unique key holds in the target but not in what the pipeline writes: drop it there, or make the pipeline's rows unique", line(message), key.as_ref().map(|k| format!(" (row with key {})", line(k))).unwrap_or_default())]
     Conflict {
         /// The target table.
         table: TableName,
@@ -313,10 +253,6 @@ pub enum Error {
         message: String,
     },
     /// An update or delete reached a sink that only appends.
-    #[error(
-        "target table {table}: {change} of key {} reached a sink with mode 'append', which takes inserts only; use mode 'upsert'",
-        line(key)
-    )]
     NotAnInsert {
         /// The target table.
         table: TableName,
@@ -326,13 +262,11 @@ pub enum Error {
         key: String,
     },
     /// The target cannot be used as it is.
-    #[error("the target cannot be used: {}", problems.iter().map(|p| p.to_string()).collect::<Vec<_>>().join("; "))]
     Target {
         /// Everything that was found.
         problems: Vec<Problem>,
     },
     /// The stored progress is not what this process left there.
-    #[error("the progress of pipeline '{pipeline}' in the target {}", line(message))]
     ProgressLost {
         /// The pipeline.
         pipeline: String,
@@ -340,7 +274,6 @@ pub enum Error {
         message: String,
     },
     /// Something that cannot happen did.
-    #[error("internal error: {}", line(message))]
     Internal {
         /// What.
         message: String,
@@ -361,7 +294,128 @@ pub(crate) fn describe(error: &mysql_async::Error) -> String {
     }
 }
 
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.parts().fmt(f)
+    }
+}
+
 impl Error {
+    /// What it says.
+    pub fn parts(&self) -> Parts {
+        let new = |message: String| Parts::new(message);
+        let key_of = |key: &Option<String>| key.as_ref().map(|key| format!(" (key {})", line(key))).unwrap_or_default();
+        match self {
+            Error::Address { message } => {
+                new(format!("server address: {}", line(message))).needed("mysql://user:password@host:port/database")
+            }
+            Error::Unreachable { server, reason } => {
+                new(format!("server {server} cannot be reached: {}", line(reason)))
+            }
+            Error::AccessDenied { server, user, reason } => {
+                new(format!("server {server} refuses user '{}': {}", Printable(user), line(reason)))
+            }
+            Error::Tls { server, reason } => new(format!("no TLS connection to server {server}: {}", line(reason)))
+                .fix("see the keys tls and tls_ca of source and sink (ssl-mode and ssl-ca in the address)"),
+            Error::Sql { doing, cause } => new(format!("while {doing}: {}", describe(cause))),
+            Error::Denied { doing, reason, fix } => new(format!("while {doing}: {}", line(reason))).fix(line(fix)),
+            Error::IdentityChanged { found, expected } => {
+                new("the source is another server than the one that the stored position belongs to".to_owned())
+                    .found(line(found))
+                    .needed(line(expected))
+                    .fix(format!("point the source at the old server, or {ANEW}"))
+            }
+            Error::PositionGone { position, reason } => {
+                new(format!("the binary log no longer holds position {position}: {}", line(reason))).fix(format!(
+                    "{ANEW}, and keep binary logs longer (binlog_expire_logs_seconds) if they were purged"
+                ))
+            }
+            Error::HistoryChanged { position, found, needed } => new(format!(
+                "the server's binary log is not the one that position {position} was read from: it was reset, or the \
+                 server was restored from a backup or replaced by another"
+            ))
+            .found(line(found))
+            .needed(line(needed))
+            .fix(format!("point the source at the server of before, or {ANEW}")),
+            Error::SchemaChanged { table, statement, position } => new(format!(
+                "table {table} was changed at {position} by: {}; this version cannot follow it",
+                line(statement)
+            ))
+            .fix(ANEW),
+            Error::UnclearStatement { statement, reason, position } => new(format!(
+                "binary log at {position}: the statement '{}' may have changed rows of a table that is read: {}",
+                line(statement),
+                line(reason)
+            ))
+            .fix(
+                "set binlog_format = 'ROW' in the session that sent it, and start over with `rowmill run FILE \
+                 --rebuild`; or, if rows of the tables that it writes don't matter, list these in \
+                 source.ignore_statements and start again",
+            ),
+            Error::RowImage { table, setting, needed, position } => new(format!(
+                "binary log{}: rows of table {table} were logged without all of their columns, by a session with \
+                 another {setting} than the server's",
+                at(position)
+            ))
+            .fix(format!(
+                "set {setting} = {needed} in every session that writes the table, and start over with `rowmill run \
+                 FILE --rebuild`"
+            )),
+            Error::TableMissing { table } => new(format!("table {table} does not exist")),
+            Error::UnsupportedType { table, column, found } => {
+                new(format!("column {} of table {table} has a type that is not supported", Printable(column)))
+                    .found(line(found))
+                    .fix("drop the column from the table, or leave the table out")
+            }
+            Error::Value { table, column, message } => {
+                new(format!("column {} of table {table}: {}", Printable(column), line(message)))
+            }
+            Error::UnsupportedEvent { event, position, fix } => {
+                new(format!("binary log at {position}: {} is not supported", line(event))).fix(fix.as_str())
+            }
+            Error::Malformed { message, position } => new(format!("binary log{}: {}", at(position), line(message))),
+            Error::Incident { message, position } => new(format!(
+                "binary log at {position}: the server reports an incident ({}), rows may be missing",
+                line(message)
+            ))
+            .fix(ANEW),
+            Error::Disconnected { server, reason } => {
+                new(format!("the connection to server {server} ended: {}", line(reason)))
+            }
+            Error::LockTimeout { attempts } => {
+                new(format!("tables are in use by another session: no lock after {attempts} attempts"))
+                    .fix("end long transactions on them and start again")
+            }
+            Error::Fenced { pipeline, other } => new(format!(
+                "pipeline '{pipeline}' was taken over by another process: {}; this one stops and has written nothing \
+                 since",
+                line(other)
+            )),
+            Error::Rejected { table, key, message } => {
+                new(format!("target table {table} refuses a row{}: {}", key_of(key), line(message)))
+            }
+            Error::Conflict { table, key, message } => new(format!(
+                "target table {table}: {}{}; the unique key holds in the target but not in what the pipeline writes",
+                line(message),
+                key.as_ref().map(|key| format!(" (row with key {})", line(key))).unwrap_or_default()
+            ))
+            .fix("drop it there, or make the pipeline's rows unique"),
+            Error::NotAnInsert { table, change, key } => new(format!(
+                "target table {table}: {change} of key {} reached a sink with mode 'append', which takes inserts only",
+                line(key)
+            ))
+            .fix("use mode 'upsert'"),
+            Error::Target { problems } => {
+                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                new(format!("the target cannot be used: {}", problems.join("; ")))
+            }
+            Error::ProgressLost { pipeline, message } => {
+                new(format!("the progress of pipeline '{pipeline}' in the target {}", line(message)))
+            }
+            Error::Internal { message } => new(format!("internal error: {}", line(message))),
+        }
+    }
+
     /// True if the same attempt may succeed later: the network, a restart, a lock.
     pub fn is_transient(&self) -> bool {
         match self {

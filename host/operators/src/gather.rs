@@ -4,7 +4,7 @@
 //! aggregate. Lateness, a time to live and the first spelling of a group are decided row by row in the source's
 //! order. So rows are put in the order of their ordinals before they are taken in, and nothing depends on how
 //! batches are cut or in which order tables were listed. The images of one update stay together, as they are in
-//! the log; ways that bring the same row come in the order in which they are written down.
+//! the log; ways that bring the same row come in the order of their tags.
 //!
 //! Rows that steps left out keep their place: that a row was deleted says something also where it was filtered out.
 
@@ -107,7 +107,7 @@ fn order(parts: &[Part<'_>]) -> Vec<(usize, usize)> {
                 Some(before) if ops[row] == Op::UpdateAfter && ops[before] == Op::UpdateBefore => before,
                 _ => row,
             };
-            order.push((ordinals.get(first).copied().unwrap_or_default(), number, row));
+            order.push((ordinals.get(first).copied().unwrap_or(first as u32), number, row));
         }
     }
     order.sort_unstable();
@@ -165,6 +165,7 @@ mod tests {
                 ops,
                 commit_time: &times[..ops.len()],
                 ordinals,
+                transactions: &[],
                 position: &position,
             })
             .collect();

@@ -132,8 +132,11 @@ impl Graph {
 
     /// Takes the batches of one event, or one batch of a snapshot: by table.
     pub async fn absorb(&mut self, event: &[(usize, Changes<'_>)], progress: Progress) -> Result<Written, Error> {
-        let demand =
-            Demand { state: progress != Progress::Copy, writes: matches!(progress, Progress::Copy | Progress::Live) };
+        let demand = Demand {
+            state: progress != Progress::Copy,
+            writes: matches!(progress, Progress::Copy | Progress::Live),
+            counted: progress == Progress::Copy,
+        };
         let mut passed = Passed::default();
         for (table, changes) in event {
             self.inputs[*table].run(changes, demand, &mut passed).await?;
@@ -146,8 +149,8 @@ impl Graph {
     /// Hands what passed the steps to the aggregates.
     async fn take_in(&mut self, mut parts: Vec<Part<'_>>, progress: Progress) -> Result<u64, Error> {
         let mut skipped = 0;
-        // Stable: what comes along several ways stays in the order in which they are written down.
-        parts.sort_by_key(|part| part.entry.node);
+        // Ways into one aggregate come in the order of their tags, however the file lists them.
+        parts.sort_by(|one, other| (one.entry.node, &one.entry.tags).cmp(&(other.entry.node, &other.entry.tags)));
         while let Some(node) = parts.first().map(|part| part.entry.node) {
             let rest = parts.split_off(parts.partition_point(|part| part.entry.node == node));
             let Node { aggregate, output, .. } = &mut self.nodes[node];
@@ -161,13 +164,20 @@ impl Graph {
     /// Ends an epoch: changelogs go from aggregate to aggregate, and into the targets.
     pub async fn close(&mut self, progress: Progress, position: &Position) -> Result<Written, Error> {
         let mut written = Written::default();
-        let demand = Demand { state: progress != Progress::Fill, writes: progress == Progress::Live };
+        let demand = Demand { state: progress != Progress::Fill, writes: progress == Progress::Live, counted: false };
         for node in 0..self.nodes.len() {
             let Node { aggregate, output, .. } = &mut self.nodes[node];
             let changelog = aggregate.finish(emission(&output.tree, progress)).await?;
             let Some(Changelog { rows, ops }) = changelog else { continue };
             let commit_time = vec![0; ops.len()];
-            let changes = Changes { rows: &rows, ops: &ops, commit_time: &commit_time, ordinals: &[], position };
+            let changes = Changes {
+                rows: &rows,
+                ops: &ops,
+                commit_time: &commit_time,
+                ordinals: &[],
+                transactions: &[],
+                position,
+            };
             let mut passed = Passed::default();
             output.run(&changes, demand, &mut passed).await?;
             let Passed { parts, writes, skipped } = passed;
@@ -178,8 +188,8 @@ impl Graph {
     }
 
     /// The snapshot is complete: what the aggregates have goes into those after them, and event time begins. Nothing is
-    /// passed to the targets yet; see [`Graph::next_groups`]. `stored`: event time may have come further than the rows
-    /// say.
+    /// passed to the targets yet; see [`Graph::next_groups`], after which [`Graph::close`] frees what had closed by then.
+    /// `stored`: event time may have come further than the rows say.
     pub async fn complete_snapshot(&mut self, position: &Position, stored: &[AggregateProgress]) -> Result<(), Error> {
         for node in 0..self.nodes.len() {
             let Node { relation, aggregate, output } = &mut self.nodes[node];
@@ -198,9 +208,16 @@ impl Graph {
                     later.aggregate.make_room().await?;
                 }
                 let (ops, commit_time) = (vec![Op::Insert; rows.num_rows()], vec![0; rows.num_rows()]);
-                let changes = Changes { rows: &rows, ops: &ops, commit_time: &commit_time, ordinals: &[], position };
+                let changes = Changes {
+                    rows: &rows,
+                    ops: &ops,
+                    commit_time: &commit_time,
+                    ordinals: &[],
+                    transactions: &[],
+                    position,
+                };
                 let mut passed = Passed::default();
-                let demand = Demand { state: true, writes: false };
+                let demand = Demand { state: true, writes: false, counted: false };
                 self.nodes[node].output.run(&changes, demand, &mut passed).await?;
                 let reached: Vec<usize> = passed.parts.iter().map(|part| part.entry.node).collect();
                 self.take_in(passed.parts, Progress::Fill).await?;
@@ -208,8 +225,10 @@ impl Graph {
                     self.nodes[later].aggregate.finish(Emission::Fill).await?;
                 }
             }
-            // What had closed by then has been passed on.
-            self.nodes[node].aggregate.finish(Emission::Fill).await?;
+            // What had closed by then has been passed on, but for what targets get: see `next_groups`.
+            if !self.nodes[node].output.tree.writes() {
+                self.nodes[node].aggregate.finish(Emission::Fill).await?;
+            }
         }
         Ok(())
     }
@@ -229,9 +248,10 @@ impl Graph {
         };
         let Some(rows) = aggregate.next_groups(cursor).await? else { return Ok(None) };
         let (ops, commit_time) = (vec![op; rows.num_rows()], vec![0; rows.num_rows()]);
-        let changes = Changes { rows: &rows, ops: &ops, commit_time: &commit_time, ordinals: &[], position };
+        let changes =
+            Changes { rows: &rows, ops: &ops, commit_time: &commit_time, ordinals: &[], transactions: &[], position };
         let mut passed = Passed::default();
-        output.run(&changes, Demand { state: false, writes: true }, &mut passed).await?;
+        output.run(&changes, Demand { state: false, writes: true, counted: false }, &mut passed).await?;
         let Passed { writes, skipped, .. } = passed;
         Ok(Some(Written { writes, skipped }))
     }

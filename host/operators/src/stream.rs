@@ -22,7 +22,7 @@ use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow_buffer::BooleanBuffer;
 use arrow_row::{RowConverter, Rows, SortField};
 use arrow_schema::SchemaRef;
-use rowmill_change::{Op, Position, Write};
+use rowmill_change::{Op, Position, TransactionStart, Write};
 use rowmill_foreign::line;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -94,7 +94,9 @@ pub struct Changes<'a> {
     /// The row's number within the event that brought it, whatever its table. None where rows of tables have no
     /// order among each other.
     pub ordinals: &'a [u32],
-    /// After the batch; for messages.
+    /// Where the transactions of the rows begin.
+    pub transactions: &'a [TransactionStart],
+    /// After the batch.
     pub position: &'a Position,
 }
 
@@ -105,6 +107,8 @@ pub(crate) struct Demand {
     pub(crate) state: bool,
     /// Targets get rows.
     pub(crate) writes: bool,
+    /// The rows were told to the aggregates before: those that failed on a step in common have been counted.
+    pub(crate) counted: bool,
 }
 
 /// What a pass has brought so far.
@@ -128,6 +132,17 @@ struct Pass<'p, 'a> {
 
 /// Boxed: the compiler can't see through the borrows of a nested future that is spawned.
 type Running<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+impl Changes<'_> {
+    /// Where the transaction of a row begins, as text; after the batch where that is not known.
+    fn transaction(&self, row: u32) -> String {
+        let before = self.transactions.partition_point(|start| start.row <= row);
+        match before.checked_sub(1).and_then(|at| self.transactions.get(at)) {
+            Some(start) => start.to_string(),
+            None => self.position.to_string(),
+        }
+    }
+}
 
 impl Branch {
     /// Steps whose rows go there.
@@ -203,7 +218,8 @@ impl Branch {
                 let mut failures = Vec::new();
                 let mut context = CallContext { facts: &pass.facts, search: &mut pass.search };
                 frame = step.run(frame, &mut context, &mut failures).await?;
-                pass.passed.skipped += pass.root.failed(&step.id, step.on_error, failures, pass.changes)?;
+                let failed = pass.root.failed(&step.id, step.on_error, failures, pass.changes)?;
+                pass.passed.skipped += if pass.demand.counted && self.leads_to_state { 0 } else { failed };
             }
             let last = self.outlets.iter().rposition(|outlet| outlet.answers(pass.demand));
             for (number, outlet) in self.outlets.iter_mut().enumerate() {
@@ -322,7 +338,7 @@ impl Root {
                 key: self.key_text(changes.rows, first.origin as usize),
                 code: line(&first.code).into_owned(),
                 message: line(&first.message).into_owned(),
-                position: changes.position.to_string(),
+                position: changes.transaction(first.origin),
             });
         }
         failures.retain(|failure| matches!(changes.ops[failure.origin as usize], Op::Insert | Op::UpdateAfter));
@@ -332,7 +348,7 @@ impl Root {
                 function = failure.function,
                 table = self.table,
                 key = self.key_text(changes.rows, failure.origin as usize),
-                position = changes.position.to_string(),
+                transaction = changes.transaction(failure.origin),
                 code = line(&failure.code).as_ref(),
                 error = line(&failure.message).as_ref(),
                 "row skipped"

@@ -1,12 +1,13 @@
 //! All of it.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{Batch, Epoch, Limits, OnError};
 use crate::relation::Relation;
-use crate::sink::{Sink, SinkTable};
+use crate::sink::Sink;
 use crate::source::Source;
 use crate::step::Step;
 
@@ -49,17 +50,15 @@ impl Plan {
         self.relations.iter().any(|relation| relation.name == name)
     }
 
-    /// The relations and targets that are made from the rows of a relation.
-    pub fn readers<'a>(&'a self, name: &'a str) -> (Vec<&'a Relation>, Vec<&'a SinkTable>) {
-        let reads = |relation: &&Relation| relation.from.names().iter().any(|(from, _)| *from == name);
-        let targets = self.sink.tables.iter().filter(|table| table.from == name);
-        (self.relations.iter().filter(reads).collect(), targets.collect())
-    }
-
-    /// Whether rows of a relation reach an aggregate of another one.
-    pub fn leads_to_state(&self, name: &str) -> bool {
-        let (relations, _) = self.readers(name);
-        relations.into_iter().any(|relation| relation.has_aggregate() || self.leads_to_state(&relation.name))
+    /// The relations, and tables, whose rows reach an aggregate of another relation.
+    pub fn leading_to_state(&self) -> HashSet<&str> {
+        let mut leading = HashSet::new();
+        for relation in self.relations.iter().rev() {
+            if relation.has_aggregate() || leading.contains(relation.name.as_str()) {
+                leading.extend(relation.from.names().into_iter().map(|(name, _)| name));
+            }
+        }
+        leading
     }
 }
 
@@ -68,7 +67,7 @@ mod tests {
     use arrow_schema::DataType;
 
     use super::*;
-    use crate::{Arg, Call, ComponentRef, Secret, Start, StepKind, Tls, ZeroDates};
+    use crate::{Arg, Call, ComponentRef, Secret, SinkTable, Start, StepKind, Tls, ZeroDates};
 
     #[test]
     fn a_plan_is_plain_data_and_hides_passwords() {

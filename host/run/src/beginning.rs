@@ -1,5 +1,7 @@
 //! What a start does with the state that it found: fill it, write what it holds, or bring it up to the target.
 
+use std::path::Path;
+
 use rowmill_change::{Position, Standing};
 
 use crate::digest::Digests;
@@ -25,12 +27,13 @@ pub(crate) async fn begin(
     state: &State,
     stored: &Standing,
     digests: &Digests,
+    root: Option<&Path>,
 ) -> Result<Beginning, Error> {
     let newest = match state.checkpoint().map(|checkpoint| Manifest::read(&checkpoint)).transpose() {
         Err(_) if stored.rebuilding => None,
         read => read?,
     };
-    let folder = state_folder(plan)?.display().to_string();
+    let folder = state_folder(plan, root)?.display().to_string();
     let mismatch = |what: String, choices: &str| Error::StateMismatch {
         pipeline: plan.name.clone(),
         folder: folder.clone(),

@@ -14,11 +14,11 @@
 //! answers ([`Replay`]). Ranges of a snapshot that it finished are read twice, as after any interruption. If the
 //! pipeline has entered another stage, the claim finds no such progress and the start looks again.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rowmill_change::{Answer, Position, Standing, TargetTable};
 use rowmill_mysql::sink::{Progress, Sink, SinkOptions, Takeover};
-use tokio::sync::watch;
 
 use crate::beginning::{Beginning, begin};
 use crate::checkpoint::{Checkpointer, Pace};
@@ -27,13 +27,14 @@ use crate::commit::{AnyTarget, Committer};
 use crate::digest::Digests;
 use crate::epoch::Filling;
 use crate::error::Error;
+use crate::handle::Control;
 use crate::last_seen::LastSeen;
 use crate::manifest::{About, Manifest};
 use crate::phase::{AnyChanges, AnySnapshot, Copy, Fill, Follow, Over, Phase, Publish, Replay};
 use crate::prepare::Prepared;
 use crate::progress;
 use crate::reconcile::Leftovers;
-use crate::start::{Rebuild, RunOptions};
+use crate::start::Rebuild;
 use crate::status::Status;
 use crate::worker::{AnySource, Freshness, Reporter, Tended, Worker};
 use rowmill_bind::{Bound, BoundSource};
@@ -57,7 +58,9 @@ pub(crate) struct Start {
     pub(crate) claim: Claim,
     /// Where a rebuild, if one is under way, finds what was there before.
     pub(crate) sink: Option<SinkOptions>,
-    pub(crate) last_seen: Option<std::path::PathBuf>,
+    pub(crate) last_seen: Option<PathBuf>,
+    /// Where pipelines keep their state.
+    pub(crate) state_root: Option<PathBuf>,
     pub(crate) pace: Pace,
 }
 
@@ -83,7 +86,12 @@ struct Ready {
 
 impl Start {
     /// As it was prepared.
-    pub(crate) fn new(plan: Arc<Plan>, prepared: Prepared, rebuild: Option<Rebuild>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        prepared: Prepared,
+        rebuild: Option<Rebuild>,
+        state_root: Option<PathBuf>,
+    ) -> Result<Self, Error> {
         let first = first_progress(&prepared, rebuild.is_some())?;
         let found = match rebuild {
             Some(_) => first.standing(),
@@ -104,7 +112,8 @@ impl Start {
             })
         });
         Ok(Self {
-            last_seen: LastSeen::file(&plan.name),
+            last_seen: LastSeen::file(state_root.as_deref(), &plan.name),
+            state_root,
             plan,
             bound: prepared.bound,
             digests: prepared.digests,
@@ -125,12 +134,12 @@ impl Start {
     }
 
     /// Does everything that can fail before the claim.
-    async fn ready(&mut self, state: &State, options: &RunOptions, clock: &Clock) -> Result<Ready, Error> {
+    async fn ready(&mut self, state: &State, until_caught_up: bool, clock: &Clock) -> Result<Ready, Error> {
         // What can't be read stops the start while the process before may go on.
         progress::kept(&self.plan.name, self.found.aggregates.as_deref())?;
-        let goal = if options.until_caught_up { Some(self.source.end().await?) } else { None };
+        let goal = if until_caught_up { Some(self.source.end().await?) } else { None };
         let begins = match self.plan.has_aggregates() {
-            true => Some(begin(&self.plan, state, &self.found, &self.digests).await?),
+            true => Some(begin(&self.plan, state, &self.found, &self.digests, self.state_root.as_deref()).await?),
             false => None,
         };
         if let Some(Beginning::Write(manifest) | Beginning::Replay(manifest, _)) = &begins {
@@ -145,11 +154,11 @@ impl Start {
     pub(crate) async fn claim(
         mut self,
         state: State,
-        options: &RunOptions,
-        status: watch::Sender<Status>,
+        until_caught_up: bool,
+        control: &Control,
         clock: Clock,
     ) -> Result<Option<(Worker, Phase)>, Error> {
-        let Ready { goal, begins, opened_at, from, opened } = self.ready(&state, options, &clock).await?;
+        let Ready { goal, begins, opened_at, from, opened } = self.ready(&state, until_caught_up, &clock).await?;
         let Some((target, standing)) = (self.claim)().await? else { return Ok(None) };
 
         let replay = replayed(begins.as_ref(), &standing, &opened, &from);
@@ -157,7 +166,7 @@ impl Start {
         if replay.as_ref().is_some_and(|(from, target)| !target.reached(from)) {
             return Ok(None);
         }
-        oversee(&mut self.bound, &*target, &standing, options, &status);
+        oversee(&mut self.bound, &*target, &standing, control);
         let stored = progress::kept(&self.plan.name, standing.aggregates.as_deref())?;
         let fills = begins == Some(Beginning::Fill);
         if fills {
@@ -172,7 +181,7 @@ impl Start {
         };
         let handed = replay.as_ref().map_or(&from, |(_, target)| target).clone();
         let reporter = Reporter {
-            status,
+            status: control.status.clone(),
             now: Status { pipeline: self.plan.name.clone(), ..Status::default() },
             freshness: Freshness::stored(standing.age_seconds, &clock),
             last_seen: LastSeen::open(self.last_seen, &standing, clock.clone()),
@@ -190,7 +199,8 @@ impl Start {
             plan: self.plan,
             bound: self.bound,
             source: self.source,
-            stop: options.stop.clone(),
+            stop: control.stop.clone(),
+            commands: control.commands().await,
             filling: Filling::default(),
             committer: Committer::new(target),
             finished: None,
@@ -208,7 +218,9 @@ impl Start {
         if opened.snapshot.is_some() {
             worker.reporter.freshness.begin_snapshot(opened_at);
         }
-        let phase = first_phase(opened, replay, standing.converge_until, over, stored, fills);
+        let pending = matches!(&begins, Some(Beginning::Replay(manifest, _)) if manifest.pending);
+        let replay = replay.map(|(from, until)| Again { from, until, stored, pending });
+        let phase = first_phase(opened, replay, standing.converge_until, over, fills);
         Ok(Some((worker, phase)))
     }
 }
@@ -228,38 +240,35 @@ fn replayed(
     }
 }
 
-/// Where the work begins. `fills`: a snapshot goes into aggregates.
-fn first_phase(
-    opened: Opened,
-    replay: Option<(Position, Position)>,
-    converge: Option<Position>,
-    over: Over,
+/// Changes that come again.
+struct Again {
+    from: Position,
+    until: Position,
+    /// What the target's progress says of the aggregates at its end.
     stored: Vec<AggregateProgress>,
-    fills: bool,
-) -> Phase {
+    /// The state is that of a snapshot.
+    pending: bool,
+}
+
+/// Where the work begins. `fills`: a snapshot goes into aggregates.
+fn first_phase(opened: Opened, replay: Option<Again>, converge: Option<Position>, over: Over, fills: bool) -> Phase {
     match (opened.snapshot, opened.changes, replay) {
         (None, None, _) => Phase::Publish(Publish { over }),
         (Some(snapshot), None, _) if fills => Phase::Fill(Fill { snapshot, over }),
         (Some(snapshot), None, _) => Phase::Copy(Box::new(Copy::resumed(snapshot, over))),
-        (snapshot, Some(changes), Some((from, until))) => {
+        (snapshot, Some(changes), Some(Again { from, until, stored, pending })) => {
             let copy = snapshot.map(|snapshot| Box::new(Copy::resumed(snapshot, over)));
-            Phase::Replay(Box::new(Replay { changes, from, until, stored, converge, copy }))
+            Phase::Replay(Box::new(Replay { changes, from, until, stored, pending, converge, copy }))
         }
         (_, Some(changes), None) => Phase::Follow(Follow { changes, converge }),
     }
 }
 
 /// Tells the steps what the target holds and who may end a search in them.
-fn oversee(
-    bound: &mut Bound,
-    target: &AnyTarget,
-    standing: &Standing,
-    options: &RunOptions,
-    status: &watch::Sender<Status>,
-) {
-    let shown = status.clone();
+fn oversee(bound: &mut Bound, target: &AnyTarget, standing: &Standing, control: &Control) {
+    let shown = control.status.clone();
     let show = move |search| shown.send_modify(|status| status.search = search);
-    let overseer = Overseer::new(options.stop.clone(), show);
+    let overseer = Overseer::new(control.stop.clone(), show);
     bound.graph.oversee(&overseer);
     if standing.extras_left || standing.rebuilding {
         bound.graph.overwrite();

@@ -12,7 +12,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use rowmill_bind::{Bound, BoundTarget, BuiltIn, Environment};
-use rowmill_plan::{AggregateCall, Call, Plan, Relation, SinkTable, Step, StepKind, Upstream};
+use rowmill_plan::{AggregateCall, Call, Plan, Relation, SinkTable, Step, StepKind, TABLE_TAG, Upstream, is_glob};
 
 /// The digests of a bound plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,18 +94,42 @@ fn digest(plan: &Plan, bound: &Bound, bytes: BuiltIn, identity: impl Fn(&str) ->
     let mut relations: Vec<&Relation> = plan.relations.iter().collect();
     relations.sort_by_key(|relation| &relation.name);
     for relation in relations {
-        parts.push(part(&format!("view/{}", relation.name), &json!(relation.from)));
+        parts.push(part(&format!("view/{}", relation.name), &upstream(&relation.from, bound)));
         parts.extend(relation.steps.iter().map(step));
     }
     let mut targets: Vec<(&SinkTable, &BoundTarget)> = plan.sink.tables.iter().zip(&bound.targets).collect();
     targets.sort_by_key(|(target, _)| &target.table);
-    for (planned, bound) in targets {
+    for (planned, of) in targets {
         // A blank stands between parts.
         let name = format!("target/{}", planned.table.replace(' ', "_"));
-        parts.push(part(&name, &json!([planned.from, target(&bound.table), planned.mode])));
+        // A key that is hashed is a hash of these columns in this order.
+        let key: Vec<usize> = of.group_columns.iter().map(|(column, _)| *column).collect();
+        parts.push(part(&name, &json!([meant(&planned.from, bound), target(&of.table), key, planned.mode])));
     }
     parts.push(source);
     parts.join(" ")
+}
+
+/// What a relation is made from: by what names stand for, not by how they are written. Where a union is tagged by the
+/// names of its branches, these are in its rows.
+fn upstream(from: &Upstream, bound: &Bound) -> serde_json::Value {
+    match from {
+        Upstream::EachTable => json!("each"),
+        Upstream::One(name) => json!(["one", meant(name, bound)]),
+        Upstream::Union { branches, tag } => {
+            let tag = tag.as_deref().filter(|tag| *tag != TABLE_TAG);
+            let branch = |name: &String| json!([tag.map(|_| name), meant(name, bound), is_glob(name)]);
+            json!(["union", tag, branches.iter().map(branch).collect::<Vec<_>>()])
+        }
+    }
+}
+
+/// The tables that a name stands for, or the name of a relation.
+fn meant(name: &str, bound: &Bound) -> serde_json::Value {
+    match bound.meant.get(name) {
+        Some(tables) => json!(tables.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        None => json!(name),
+    }
 }
 
 /// What differs between two digests, in words.

@@ -5,11 +5,10 @@
 //! stored position is exact; but whoever restored the target by mistake should hear of it. A missing
 //! or unreadable file says nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rowmill_change::Standing;
-use rowmill_foreign::UserFolder;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
@@ -35,9 +34,9 @@ pub(crate) struct LastSeen {
 const SEEN_BYTES_MAX: u64 = 1 << 20;
 
 impl LastSeen {
-    /// Where a pipeline's file lies, if this user has a folder for it.
-    pub(crate) fn file(pipeline: &str) -> Option<PathBuf> {
-        UserFolder::State.path().map(|folder| folder.join(pipeline).join("last-seen.json"))
+    /// Where a pipeline's file lies, if there is a folder for it.
+    pub(crate) fn file(root: Option<&Path>, pipeline: &str) -> Option<PathBuf> {
+        root.map(|root| root.join(pipeline).join("last-seen.json"))
     }
 
     /// Compares the claimed progress with what was last seen, and says so if it is older.

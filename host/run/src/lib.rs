@@ -31,11 +31,13 @@ mod epoch;
 mod error;
 #[cfg(test)]
 mod golden;
+mod handle;
 mod last_seen;
 mod manifest;
 mod meters;
 mod partitions;
 mod phase;
+mod policy;
 mod prepare;
 mod progress;
 mod reconcile;
@@ -54,7 +56,9 @@ use rowmill_operators::aggregate::state::State;
 use rowmill_plan::Plan;
 
 pub use error::{Error, with_causes};
+pub use handle::{Control, Handle, Refused, handle};
 pub use manifest::state_folder;
+pub use policy::{Policy, policy};
 pub use savepoint::{CheckpointListing, Savepoint, StateListing, state_export, state_import, state_list};
 pub use start::{Rebuild, RunOptions, Summary, run};
 pub use stored::{StoredStatus, reset, stored_status};

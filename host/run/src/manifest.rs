@@ -1,10 +1,9 @@
 //! What a checkpoint says of itself, and where the state of a pipeline lies.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rowmill_change::Position;
-use rowmill_foreign::UserFolder;
 use rowmill_state::Checkpoint;
 use serde::{Deserialize, Serialize};
 
@@ -58,11 +57,13 @@ impl Manifest {
         }
         let unreadable = |error: serde_json::Error| Error::StateUnreadable {
             found: format!("the manifest of checkpoint {} is damaged: {error}", checkpoint.sequence),
+            needed: None,
         };
         let Versioned { format } = serde_json::from_slice(&checkpoint.manifest).map_err(unreadable)?;
         if format != FORMAT {
             return Err(Error::StateUnreadable {
-                found: format!("it was written in format {format}, and this version of rowmill reads format {FORMAT}"),
+                found: format!("a state in format {format}, written by another version of rowmill"),
+                needed: Some(format!("format {FORMAT}")),
             });
         }
         serde_json::from_slice(&checkpoint.manifest).map_err(unreadable)
@@ -86,13 +87,13 @@ pub(crate) struct About {
     pub(crate) plan_digest: String,
 }
 
-/// The state folder of a pipeline: the one in its file, or one by its name under the user's state
-/// directory (`$XDG_STATE_HOME`, `~/.local/state`), where nothing else lies: it is removed as a whole.
-pub fn state_folder(plan: &Plan) -> Result<PathBuf, Error> {
+/// The state folder of a pipeline: the one in its file, or one by its name under `root` (of the user: `$XDG_STATE_HOME`,
+/// `~/.local/state`), where nothing else lies: it is removed as a whole.
+pub fn state_folder(plan: &Plan, root: Option<&Path>) -> Result<PathBuf, Error> {
     if let Some(folder) = &plan.state {
         return Ok(folder.clone());
     }
-    let folder = UserFolder::State.path().map(|folder| folder.join(&plan.name).join("state"));
+    let folder = root.map(|root| root.join(&plan.name).join("state"));
     folder.ok_or_else(|| Error::StateMismatch {
         pipeline: plan.name.clone(),
         folder: "(none)".to_owned(),

@@ -12,6 +12,7 @@ use super::manifest::Manifest;
 use crate::error::{Error, fault};
 use crate::servers::{changes_options, endpoints, snapshot_options};
 use rowmill_bind::{Bound, Databases, Environment, PlanView, bind};
+use rowmill_foreign::Parts;
 use rowmill_operators::aggregate::state::State;
 use rowmill_plan::problem::Problem;
 use rowmill_plan::{Plan, SinkTable, Start};
@@ -238,7 +239,8 @@ pub(crate) fn server_problem(error: &rowmill_mysql::Error, pointer: &str) -> Pro
         rowmill_mysql::Fault::Configuration => rowmill_plan::problem::Fault::Server,
         other => fault(other),
     };
-    Problem::new(fault, error.to_string()).at(pointer)
+    let Parts { message, found, needed, fix } = error.parts();
+    Problem { found, needed, fix, ..Problem::new(fault, message).at(pointer) }
 }
 
 fn finding_problem(finding: &rowmill_mysql::Problem, pointer: &str) -> Problem {

@@ -67,8 +67,8 @@ struct Header {
 }
 
 /// What is in the state folder. The pipeline must not be running: it holds the folder.
-pub async fn state_list(plan: &Plan) -> Result<StateListing, Error> {
-    let folder = existing(plan)?;
+pub async fn state_list(plan: &Plan, root: Option<&Path>) -> Result<StateListing, Error> {
+    let folder = existing(plan, root)?;
     let opened = folder.clone();
     blocking(move || {
         let store = Store::open(&opened, Options::default())?;
@@ -97,8 +97,8 @@ fn listing(checkpoint: &Checkpoint) -> Result<CheckpointListing, Error> {
 }
 
 /// Writes the newest checkpoint into `to`, an empty or missing folder.
-pub async fn state_export(plan: &Plan, to: &Path) -> Result<Savepoint, Error> {
-    let (folder, to) = (existing(plan)?, to.to_owned());
+pub async fn state_export(plan: &Plan, root: Option<&Path>, to: &Path) -> Result<Savepoint, Error> {
+    let (folder, to) = (existing(plan, root)?, to.to_owned());
     let name = plan.name.clone();
     blocking(move || {
         let store = Store::open(&folder, Options::default())?;
@@ -123,10 +123,10 @@ pub async fn state_export(plan: &Plan, to: &Path) -> Result<Savepoint, Error> {
 }
 
 /// Reads a savepoint into the pipeline's state folder, which must be missing or hold no checkpoint.
-pub async fn state_import(plan: &Plan, from: &Path) -> Result<Savepoint, Error> {
+pub async fn state_import(plan: &Plan, root: Option<&Path>, from: &Path) -> Result<Savepoint, Error> {
     let inspected = from.to_owned();
     let (header, ..) = blocking(move || Ok(rowmill_state::inspect(&inspected)?)).await?;
-    let folder = state_folder(plan)?;
+    let folder = state_folder(plan, root)?;
     let mismatch = |what: String, choices: &str| Error::StateMismatch {
         pipeline: plan.name.clone(),
         folder: from.display().to_string(),
@@ -161,7 +161,7 @@ pub async fn state_import(plan: &Plan, from: &Path) -> Result<Savepoint, Error> 
         Ok(rowmill_state::import(&from, &folder)?)
     })
     .await?;
-    Ok(Savepoint { folder: state_folder(plan)?, position, entries: summary.entries, bytes: summary.bytes })
+    Ok(Savepoint { folder: state_folder(plan, root)?, position, entries: summary.entries, bytes: summary.bytes })
 }
 
 /// Removes a state without a checkpoint: a run that was refused for want of one left it behind.
@@ -183,14 +183,14 @@ fn make_way(pipeline: &str, folder: &Path) -> Result<(), Error> {
 }
 
 /// The state folder of a plan that has one.
-fn existing(plan: &Plan) -> Result<PathBuf, Error> {
+fn existing(plan: &Plan, root: Option<&Path>) -> Result<PathBuf, Error> {
     if !plan.has_aggregates() {
         return Err(Error::Plan(vec![
             Problem::configuration(format!("pipeline {} has no aggregate, so it keeps no state", plan.name))
                 .at("/steps"),
         ]));
     }
-    let folder = state_folder(plan)?;
+    let folder = state_folder(plan, root)?;
     if folder.is_dir() {
         return Ok(folder);
     }
@@ -203,9 +203,12 @@ fn existing(plan: &Plan) -> Result<PathBuf, Error> {
 }
 
 /// Removes the state of a pipeline, for `reset`. The pipeline must not be running.
-pub(super) async fn forget(plan: &Plan) -> Result<bool, Error> {
-    let folder = state_folder(plan)?;
-    if !plan.has_aggregates() || !folder.is_dir() {
+pub(super) async fn forget(plan: &Plan, root: Option<&Path>) -> Result<bool, Error> {
+    if !plan.has_aggregates() {
+        return Ok(false);
+    }
+    let folder = state_folder(plan, root)?;
+    if !folder.is_dir() {
         return Ok(false);
     }
     blocking(move || Ok(rowmill_state::remove(&folder)?)).await?;

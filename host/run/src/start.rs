@@ -1,5 +1,6 @@
 //! A run from its start to its end, over interrupted snapshots.
 
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +13,12 @@ use crate::claim::Start;
 use crate::clock::Clock;
 use crate::decide::POSITION_INTERVAL;
 use crate::error::Error;
+use crate::handle::Control;
 use crate::manifest::state_folder;
 use crate::phase::{self, Phase};
+use crate::policy::may_pass;
 use crate::prepare::{Prepared, Purpose, prepare};
 use crate::servers::endpoints;
-use crate::status::Status;
 use crate::worker::Worker;
 use rowmill_bind::Environment;
 use rowmill_plan::problem::Problem;
@@ -27,8 +29,6 @@ use rowmill_plan::{Mode, Plan};
 pub struct RunOptions {
     /// Stop when all that the source had at the start is committed.
     pub until_caught_up: bool,
-    /// Becomes true when the pipeline shall stop.
-    pub stop: watch::Receiver<bool>,
     /// Forget progress and state, read the source anew and reconcile the target with it.
     pub rebuild: Option<Rebuild>,
 }
@@ -61,16 +61,16 @@ pub async fn run(
     plan: Arc<Plan>,
     environment: Environment,
     options: RunOptions,
-    status: watch::Sender<Status>,
+    control: Control,
 ) -> Result<Summary, Error> {
-    status.send_modify(|status| status.pipeline.clone_from(&plan.name));
+    control.status.send_modify(|status| status.pipeline.clone_from(&plan.name));
     if options.rebuild.is_some() {
         ensure_rebuildable(&plan)?;
     }
-    let mut stop = options.stop.clone();
+    let mut stop = control.stop.clone();
     let mut pause = Duration::from_millis(200);
     loop {
-        let result = run_once(&plan, &environment, &options, &status).await;
+        let result = run_once(&plan, &environment, &options, &control).await;
         let Err(Error::SnapshotInterrupted(error)) = result else { return result };
         tracing::warn!(%error, "the snapshot was interrupted; beginning it anew when the source is back");
         if !is_back(&plan, &mut pause, &mut stop).await? {
@@ -114,7 +114,7 @@ async fn is_back(plan: &Plan, pause: &mut Duration, stop: &mut watch::Receiver<b
         }
         match source.connect().await {
             Ok(_) => return Ok(true),
-            Err(error) if error.is_transient() => tracing::warn!(%error, "the source is not back yet"),
+            Err(error) if may_pass(&error) => tracing::warn!(%error, "the source is not back yet"),
             Err(error) => return Err(error.into()),
         }
     }
@@ -124,10 +124,10 @@ async fn run_once(
     plan: &Arc<Plan>,
     environment: &Environment,
     options: &RunOptions,
-    status: &watch::Sender<Status>,
+    control: &Control,
 ) -> Result<Summary, Error> {
-    let mut stop = options.stop.clone();
-    let state = open_state(plan, options.rebuild.is_some()).await?;
+    let mut stop = control.stop.clone();
+    let state = open_state(plan, environment.state_root.as_deref(), options.rebuild.is_some()).await?;
     let purpose = if options.rebuild.is_some() { Purpose::Rebuild } else { Purpose::Run };
     let (mut worker, first) = loop {
         // Boxed, since the compiler can't see through their borrows inside of select.
@@ -137,9 +137,10 @@ async fn run_once(
             () = stopped(&mut stop) => return Ok(Summary::default()),
             prepared = preparing => prepared?,
         };
-        let start = Start::new(Arc::clone(plan), prepared, options.rebuild)?;
+        let root = environment.state_root.clone();
+        let start = Start::new(Arc::clone(plan), prepared, options.rebuild, root)?;
         let claiming: Starting<'_, Option<(Worker, Phase)>> =
-            Box::pin(start.claim(state.clone(), options, status.clone(), Clock::system()));
+            Box::pin(start.claim(state.clone(), options.until_caught_up, control, Clock::system()));
         let claimed = tokio::select! {
             biased;
             () = stopped(&mut stop) => return Ok(Summary::default()),
@@ -167,11 +168,11 @@ pub(crate) async fn work(worker: &mut Worker, first: Phase) -> Result<(), Error>
 }
 
 /// The state store of a plan with aggregates. `rebuild`: one that is damaged makes room for another.
-async fn open_state(plan: &Plan, rebuild: bool) -> Result<State, Error> {
+async fn open_state(plan: &Plan, root: Option<&Path>, rebuild: bool) -> Result<State, Error> {
     if !plan.has_aggregates() {
         return Ok(State::default());
     }
-    let folder = state_folder(plan)?;
+    let folder = state_folder(plan, root)?;
     let opening = tokio::task::spawn_blocking(move || {
         let open = || Store::open(&folder, rowmill_state::Options::default());
         match open() {

@@ -1,5 +1,7 @@
 //! What the target knows of a pipeline: `status` and `reset`, without running it.
 
+use std::path::Path;
+
 use rowmill_mysql::preflight::unread_tables;
 use rowmill_mysql::sink::{self, Progress, Reset, Sink, TargetNames};
 use rowmill_mysql::{binlog, endpoint};
@@ -105,12 +107,12 @@ pub async fn stored_status(plan: &Plan) -> Result<StoredStatus, Error> {
 
 /// Forgets the progress and the state folder; with `drop_target` also drops the target tables that the pipeline
 /// created. Works whatever is left of the progress.
-pub async fn reset(plan: &Plan, drop_target: bool) -> Result<Reset, Error> {
+pub async fn reset(plan: &Plan, root: Option<&Path>, drop_target: bool) -> Result<Reset, Error> {
     let (_, options) = endpoints(plan).map_err(Error::Plan)?;
     let read = sink::tables_read(&options).await;
     let read = read.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
     // First the state: while it is held the pipeline runs.
-    super::savepoint::forget(plan).await?;
+    super::savepoint::forget(plan, root).await?;
     let known = plan.sink.tables.iter().flat_map(|target| match target.fixed_table() {
         Some(table) => vec![table.to_owned()],
         None => read.iter().map(|table| target.table_for(&table.name)).collect(),

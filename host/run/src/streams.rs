@@ -24,7 +24,6 @@ use rowmill_foreign::UserFolder;
 use rowmill_state::Store;
 use rowmill_wasm::{Engine, EngineOptions};
 use tempfile::TempDir;
-use tokio::sync::watch;
 
 pub(crate) use self::model::text;
 use self::model::{Model, Point, Rows};
@@ -34,8 +33,7 @@ use crate::claim::Start;
 use crate::clock::Clock;
 use crate::digest::Digests;
 use crate::error::Error;
-use crate::start::{RunOptions, work};
-use crate::status::Status;
+use crate::start::work;
 use rowmill_bind::{Bound, Databases, Environment, bind};
 use rowmill_change::Definition;
 use rowmill_mysql::TableDef;
@@ -50,6 +48,7 @@ pub(crate) static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| {
         built_in: rowmill_udfs::component,
         behaviour: rowmill_udfs::behaviour,
         built_in_names: rowmill_udfs::NAMES,
+        state_root: None,
     }
 });
 
@@ -117,12 +116,13 @@ fn live(plan: &Arc<Plan>, model: &Model, moment: i64, folder: &Path) -> Ended {
             claim: Box::new(move || Box::pin(target.claim(found))),
             sink: None,
             last_seen: None,
+            // The state that it has is said to lie here.
+            state_root: Some(folder.to_owned()),
             pace: Pace { interval: life.interval, piece: life.piece },
         };
-        let options = RunOptions { until_caught_up: life.until_caught_up, stop: life.stop, rebuild: None };
         let clock = Clock::with_wall(move || moment);
-        let status = watch::channel(Status::default()).0;
-        let Some((mut worker, first)) = start.claim(state, &options, status, clock).await? else { return Ok(()) };
+        let claimed = start.claim(state, life.until_caught_up, &life.control, clock).await?;
+        let Some((mut worker, first)) = claimed else { return Ok(()) };
         work(&mut worker, first).await
     };
     runtime.block_on(async {

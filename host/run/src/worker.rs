@@ -20,6 +20,7 @@ use crate::commit::{Committer, InFlight};
 use crate::decide::DRAIN;
 use crate::epoch::{Close, Filling};
 use crate::error::Error;
+use crate::handle::Commands;
 use crate::reconcile::Leftovers;
 use crate::start::stopped;
 use rowmill_bind::Bound;
@@ -41,6 +42,7 @@ pub(crate) struct Worker {
     pub(crate) source: Box<AnySource>,
     pub(crate) clock: Clock,
     pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) commands: Commands,
     pub(crate) filling: Filling,
     pub(crate) committer: Committer,
     /// A commit that ended while a batch was in the steps.

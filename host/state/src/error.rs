@@ -1,8 +1,10 @@
 //! What can go wrong with state on disk: what was found, what is needed, what to do, and whether
 //! opening the store again later can help.
 
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
+
+use rowmill_foreign::Parts;
 
 /// What to do about a damaged state file. Nothing in it is guessed at or repaired by hand.
 pub(crate) const REPLACE_STATE: &str =
@@ -16,17 +18,12 @@ pub(crate) const REPLACE_SAVEPOINT: &str = "use another copy of the savepoint, o
 #[non_exhaustive]
 pub enum Error {
     /// Another process, or another store of this one, has the folder.
-    #[error(
-        "the state folder {} is in use by another process; stop that process, or give this pipeline a state folder of its own",
-        folder.display()
-    )]
     Locked {
         /// The state folder.
         folder: PathBuf,
     },
 
     /// Bytes on disk are not those that were written.
-    #[error("{} is damaged: {what}; {advice}", file.display())]
     Damaged {
         /// The file with the damage.
         file: PathBuf,
@@ -37,7 +34,6 @@ pub enum Error {
     },
 
     /// The disk is full. What was being written is not there; all that was committed is.
-    #[error("no space left for {}; free some space, then start again", file.display())]
     Full {
         /// The file that could not grow.
         file: PathBuf,
@@ -46,7 +42,6 @@ pub enum Error {
     },
 
     /// The system refused something.
-    #[error("{doing} {} failed", file.display())]
     Io {
         /// What was being done, as a word that fits before the file: `reading`.
         doing: &'static str,
@@ -57,10 +52,6 @@ pub enum Error {
     },
 
     /// The folder holds something that this store did not write.
-    #[error(
-        "the state folder {} holds {name}, which is no part of a state; name another folder, or move that file away",
-        folder.display()
-    )]
     Foreign {
         /// The state folder.
         folder: PathBuf,
@@ -69,7 +60,6 @@ pub enum Error {
     },
 
     /// A folder that must be empty is not.
-    #[error("the folder {} is not empty (it holds {name}); name an empty or a new folder", folder.display())]
     NotEmpty {
         /// The folder.
         folder: PathBuf,
@@ -78,10 +68,6 @@ pub enum Error {
     },
 
     /// Another version of this program wrote it.
-    #[error(
-        "{} has format {found}, this program reads format {supported}; use the version of rowmill that wrote it",
-        file.display()
-    )]
     Version {
         /// The file.
         file: PathBuf,
@@ -92,7 +78,6 @@ pub enum Error {
     },
 
     /// The folder does not hold a whole savepoint.
-    #[error("{} is not a savepoint: {what}; name a folder that `rowmill state FILE export` wrote", dir.display())]
     NotASavepoint {
         /// The folder.
         dir: PathBuf,
@@ -101,24 +86,18 @@ pub enum Error {
     },
 
     /// There is no checkpoint to export.
-    #[error("the state folder {} holds no checkpoint yet; wait for the first one", folder.display())]
     NoCheckpoint {
         /// The state folder.
         folder: PathBuf,
     },
 
     /// There is no earlier checkpoint to go back to.
-    #[error(
-        "the state folder {} keeps no checkpoint before the newest; import a savepoint, or start with --rebuild",
-        folder.display()
-    )]
     NoPrevious {
         /// The state folder.
         folder: PathBuf,
     },
 
     /// A record over what a page can hold.
-    #[error("a record of table {table} takes {bytes} bytes, the most is {max}")]
     TooLarge {
         /// The table.
         table: String,
@@ -130,14 +109,66 @@ pub enum Error {
 
     /// An earlier error came in the middle of a commit, so what the file holds is only known again
     /// after it has been opened.
-    #[error("an earlier error closed {}; open it again", file.display())]
     Failed {
         /// The state file.
         file: PathBuf,
     },
 }
 
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts().fmt(f)
+    }
+}
+
 impl Error {
+    /// What it says; what the system said is its source.
+    pub fn parts(&self) -> Parts {
+        match self {
+            Self::Locked { folder } => {
+                Parts::new(format!("the state folder {} is in use by another process", folder.display()))
+                    .fix("stop that process, or give this pipeline a state folder of its own")
+            }
+            Self::Damaged { file, what, advice } => {
+                Parts::new(format!("{} is damaged: {what}", file.display())).fix(*advice)
+            }
+            Self::Full { file, .. } => {
+                Parts::new(format!("no space left for {}", file.display())).fix("free some space, then start again")
+            }
+            Self::Io { doing, file, .. } => Parts::new(format!("{doing} {} failed", file.display())),
+            Self::Foreign { folder, name } => {
+                Parts::new(format!("the state folder {} holds {name}, which is no part of a state", folder.display()))
+                    .fix("name another folder, or move that file away")
+            }
+            Self::NotEmpty { folder, name } => {
+                Parts::new(format!("the folder {} is not empty (it holds {name})", folder.display()))
+                    .fix("name an empty or a new folder")
+            }
+            Self::Version { file, found, supported } => {
+                Parts::new(format!("{} was written by another version of rowmill", file.display()))
+                    .found(format!("format {found}"))
+                    .needed(format!("format {supported}"))
+                    .fix("use the version of rowmill that wrote it, or make it anew: `rowmill run FILE --rebuild`")
+            }
+            Self::NotASavepoint { dir, what } => Parts::new(format!("{} is not a savepoint: {what}", dir.display()))
+                .fix("name a folder that `rowmill state FILE export` wrote"),
+            Self::NoCheckpoint { folder } => {
+                Parts::new(format!("the state folder {} holds no checkpoint yet", folder.display()))
+                    .fix("wait for the first one")
+            }
+            Self::NoPrevious { folder } => {
+                Parts::new(format!("the state folder {} keeps no checkpoint before the newest", folder.display()))
+                    .fix("import a savepoint, or start with --rebuild")
+            }
+            Self::TooLarge { table, bytes, max } => {
+                Parts::new(format!("a record of table {table} takes {bytes} bytes, the most is {max}"))
+            }
+            Self::Failed { file } => {
+                Parts::new(format!("an earlier error closed {}", file.display())).fix("open it again")
+            }
+        }
+    }
+
     /// Whether opening the store again later may succeed without anything having been changed in
     /// the state: the disk got space, the other process ended.
     pub fn is_transient(&self) -> bool {

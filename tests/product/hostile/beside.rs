@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use rowmill_bind::Environment;
 use rowmill_devserver::Kind;
-use rowmill_run::{Error, RunOptions, status::Status};
+use rowmill_run::{Error, RunOptions};
 use rowmill_wasm::{Engine, EngineOptions};
-use tokio::sync::watch;
 
 use crate::harness::{Workspace, shared};
 
@@ -151,22 +150,22 @@ async fn in_one_engine(kind: Kind) {
         built_in: rowmill_udfs::component,
         behaviour: rowmill_udfs::behaviour,
         built_in_names: rowmill_udfs::NAMES,
+        state_root: None,
     };
     let path = workspace.folder.path().join("p.yaml");
-    let (stop, stopped) = watch::channel(false);
-    let (sender, mut status) = watch::channel(Status::default());
-    let options = RunOptions { until_caught_up: false, stop: stopped, rebuild: None };
-    let healthy = rowmill_run::run(plan(&workspace, &path, HEALTHY), environment.clone(), options, sender);
+    let (handle, control) = rowmill_run::handle();
+    let mut status = handle.watch();
+    let options = RunOptions { until_caught_up: false, rebuild: None };
+    let healthy = rowmill_run::run(plan(&workspace, &path, HEALTHY), environment.clone(), options, control);
     let healthy = tokio::spawn(healthy);
     let streaming = status.wait_for(|status| status.phase.name() == "streaming");
     let _ = streaming.await.expect("the healthy pipeline runs");
     for (round, (function, code, word)) in ATTACKS.iter().enumerate() {
         change(&workspace, round);
         let attack = plan(&workspace, &path, &attack(function));
-        let (_keep, never) = watch::channel(false);
-        let options = RunOptions { until_caught_up: true, stop: never, rebuild: None };
-        let (sender, _) = watch::channel(Status::default());
-        let ended = rowmill_run::run(Arc::clone(&attack), environment.clone(), options, sender).await;
+        let (_keep, control) = rowmill_run::handle();
+        let options = RunOptions { until_caught_up: true, rebuild: None };
+        let ended = rowmill_run::run(Arc::clone(&attack), environment.clone(), options, control).await;
         match (code, &ended) {
             (0, Ok(_)) => {}
             (2, Err(Error::Plan(problems))) => {
@@ -177,14 +176,14 @@ async fn in_one_engine(kind: Kind) {
             _ => panic!("{function}: {ended:?}"),
         }
         assert!(!healthy.is_finished(), "{function} ended the healthy pipeline");
-        rowmill_run::reset(&attack, true).await.expect("reset");
+        rowmill_run::reset(&attack, None, true).await.expect("reset");
     }
     let deadline = std::time::Instant::now() + crate::harness::DEADLINE;
     while !equal(&workspace) {
         assert!(std::time::Instant::now() < deadline, "the healthy pipeline does not catch up");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    stop.send(true).expect("it listens");
+    handle.stop();
     healthy.await.expect("no panic").expect("no error");
     assert!(equal(&workspace));
 }

@@ -10,7 +10,7 @@ use rowmill_devserver::{Kind, Server};
 use rowmill_examples::{EXAMPLES, Example};
 use rowmill_plan::Plan;
 use rowmill_run::status::{Phase, Status};
-use rowmill_run::{Error, RunOptions, Summary, with_causes};
+use rowmill_run::{Error, Handle, RunOptions, Summary, with_causes};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -43,6 +43,7 @@ const SHOWN: [(&str, &str); 3] = [
 struct Running {
     example: &'static Example,
     plan: Arc<Plan>,
+    handle: Handle,
     status: watch::Receiver<Status>,
     task: JoinHandle<Result<Summary, Error>>,
 }
@@ -64,7 +65,6 @@ async fn play(kind: Option<Kind>, seconds: u64, terminal: &Terminal) -> anyhow::
     let folder = tempfile::tempdir().context("making a temporary folder")?;
     let environment = environment::environment().map_err(anyhow::Error::new)?;
     let mut stopped = signal::stop();
-    let (end, stop) = watch::channel(false);
 
     say(&format!("\n1. A shop on a private {} server at 127.0.0.1:{}", server.kind().name(), server.port()));
     let seeds = Arc::clone(&server);
@@ -75,7 +75,7 @@ async fn play(kind: Option<Kind>, seconds: u64, terminal: &Terminal) -> anyhow::
     for example in EXAMPLES {
         say(&format!("   {:<13} {}", example.name, example.title));
         let before = pipelines.last().map(|running: &Running| running.status.clone());
-        pipelines.push(launch(example, &server, folder.path(), &environment, stop.clone(), before)?);
+        pipelines.push(launch(example, &server, folder.path(), &environment, before)?);
     }
     let shown = {
         let terminal = terminal.clone();
@@ -103,7 +103,7 @@ async fn play(kind: Option<Kind>, seconds: u64, terminal: &Terminal) -> anyhow::
     say(&format!("   {rounds} rounds of inserts, updates and deletes in the shop"));
 
     say("\n4. The pipelines stop, and every target is compared with its source");
-    let _ = end.send(true);
+    pipelines.iter().for_each(|running| running.handle.stop());
     let mut equal = true;
     let mut plans = Vec::new();
     for running in pipelines {
@@ -160,7 +160,6 @@ fn launch(
     server: &Server,
     folder: &Path,
     environment: &Environment,
-    stop: watch::Receiver<bool>,
     before: Option<watch::Receiver<Status>>,
 ) -> anyhow::Result<Running> {
     let folder = folder.join(example.name);
@@ -179,9 +178,9 @@ fn launch(
         Ok(loaded) => Arc::new(Plan { state: Some(folder.join("state")), ..loaded.pipeline }),
         Err(refused) => bail!("examples/{}: {}", example.name, refused.problems[0]),
     };
-    let (sender, status) = watch::channel(Status::default());
-    let options = RunOptions { until_caught_up: false, stop, rebuild: None };
-    let running = rowmill_run::run(Arc::clone(&plan), environment.clone(), options, sender);
+    let (handle, control) = rowmill_run::handle();
+    let options = RunOptions { until_caught_up: false, rebuild: None };
+    let running = rowmill_run::run(Arc::clone(&plan), environment.clone(), options, control);
     let task = tokio::spawn(async move {
         if let Some(mut before) = before {
             // Pipelines that make their progress tables at the same moment wait for one another's locks.
@@ -189,7 +188,7 @@ fn launch(
         }
         running.await
     });
-    Ok(Running { example, plan, status, task })
+    Ok(Running { example, plan, status: handle.watch(), handle, task })
 }
 
 async fn wait_for_stream(running: &mut Running) -> anyhow::Result<()> {

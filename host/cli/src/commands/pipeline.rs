@@ -10,14 +10,13 @@ use rowmill_foreign::Printable;
 use rowmill_mysql::sink::{Kept, Why};
 use rowmill_plan::Plan;
 use rowmill_plan::problem::{Fault, Problem};
-use rowmill_run::status::Status;
-use rowmill_run::{Error, Rebuild, RunOptions, with_causes};
+use rowmill_run::{Error, Rebuild, RunOptions};
 use rowmill_yaml::Document;
-use tokio::sync::watch;
 
 use super::report;
 use crate::args::Common;
 use crate::diagnostics::{Diagnostics, Exit};
+use crate::environment::state_root;
 use crate::metrics::Metrics;
 use crate::output::Form;
 use crate::terminal::Terminal;
@@ -61,14 +60,12 @@ impl Opened {
     pub(super) fn failed(&self, error: Error) -> Exit {
         match error {
             Error::Plan(problems) => self.refuse(problems),
-            error @ Error::Progress { .. } => {
-                self.refuse(vec![Problem::new(Fault::Configuration, with_causes(&error))])
-            }
-            Error::MySql(error) if unusable(&error) => {
-                self.refuse(vec![Problem::new(Fault::Server, with_causes(&error))])
+            Error::Progress { .. } => self.refuse(vec![error.problem()]),
+            Error::MySql(ref cause) if unusable(cause) => {
+                self.refuse(vec![Problem { fault: Fault::Server, ..error.problem() }])
             }
             error => {
-                self.diagnostics.print(Some(&self.document), &[stopped(&error)]);
+                self.diagnostics.print(Some(&self.document), &[error.problem()]);
                 Exit::Stopped
             }
         }
@@ -87,7 +84,8 @@ impl Opened {
                 Err(problem) => return self.refuse(vec![problem]),
             },
         };
-        let (status, watcher) = watch::channel(Status::default());
+        let (handle, control) = rowmill_run::handle();
+        let watcher = handle.watch();
         if let Some(metrics) = metrics {
             if let Some(address) = metrics.address() {
                 tracing::info!("metrics at http://{address}/metrics");
@@ -99,8 +97,9 @@ impl Opened {
             tokio::spawn(async move { live::show(&terminal, vec![watcher]).await })
         };
         let How { until_caught_up, rebuild } = how;
-        let options = RunOptions { until_caught_up, stop: signal::stop(), rebuild };
-        let result = rowmill_run::run(Arc::clone(&self.pipeline), environment, options, status).await;
+        signal::on_stop(move || handle.stop());
+        let options = RunOptions { until_caught_up, rebuild };
+        let result = rowmill_run::run(Arc::clone(&self.pipeline), environment, options, control).await;
         let _ = shown.await;
         match result {
             Ok(summary) => {
@@ -164,7 +163,10 @@ impl Opened {
 
     /// Where the state of the aggregates lies, if the plan has any and there is such a place.
     fn state_folder(&self) -> Option<PathBuf> {
-        self.pipeline.has_aggregates().then(|| rowmill_run::state_folder(&self.pipeline).ok()).flatten()
+        self.pipeline
+            .has_aggregates()
+            .then(|| rowmill_run::state_folder(&self.pipeline, state_root().as_deref()).ok())
+            .flatten()
     }
 
     /// `rowmill verify`.
@@ -197,7 +199,7 @@ impl Opened {
         if !yes && !confirmed(&format!("Forget pipeline {}: {what}? [y/N] ", self.pipeline.name)) {
             return self.refuse(vec![Problem::configuration("nothing was forgotten").fix("answer y, or add --yes")]);
         }
-        match rowmill_run::reset(&self.pipeline, drop_target).await {
+        match rowmill_run::reset(&self.pipeline, state_root().as_deref(), drop_target).await {
             Ok(reset) => {
                 let mut lines = vec![match reset.found {
                     true => format!("the progress of pipeline {} is forgotten", self.pipeline.name),
@@ -253,26 +255,6 @@ fn unusable(error: &rowmill_mysql::Error) -> bool {
             | E::LockTimeout { .. }
             | E::Target { .. }
     )
-}
-
-/// An error that ended a pipeline, in parts where it has them.
-fn stopped(error: &Error) -> Problem {
-    match error {
-        Error::StateMismatch { pipeline, folder, what, choices } => {
-            Problem::new(error.fault(), format!("the state of pipeline {pipeline} in {folder} can't be used"))
-                .found(what.as_str())
-                .fix(choices.as_str())
-        }
-        // What to do stands at the end of these.
-        Error::State(_) => {
-            let text = with_causes(error);
-            match text.rsplit_once("; ") {
-                Some((message, fix)) => Problem::new(error.fault(), message).fix(fix),
-                None => Problem::new(error.fault(), text),
-            }
-        }
-        _ => Problem::new(error.fault(), with_causes(error)),
-    }
 }
 
 fn confirmed(question: &str) -> bool {

@@ -7,6 +7,7 @@ use super::pipeline::Opened;
 use super::report;
 use crate::args::State;
 use crate::diagnostics::Exit;
+use crate::environment::state_root;
 
 impl Opened {
     /// `rowmill state`.
@@ -14,18 +15,18 @@ impl Opened {
         let name = &self.pipeline.name;
         match command {
             State::List { json } => {
-                let listing = rowmill_run::state_list(&self.pipeline).await;
+                let listing = rowmill_run::state_list(&self.pipeline, state_root().as_deref()).await;
                 self.told(listing, json, |listing| report::state(name, listing))
             }
             State::Export { dir, json } => {
-                let savepoint = rowmill_run::state_export(&self.pipeline, &dir).await;
+                let savepoint = rowmill_run::state_export(&self.pipeline, state_root().as_deref(), &dir).await;
                 self.told(savepoint, json, |savepoint| {
                     let wrote = report::savepoint("the state of", name, "was written into", savepoint);
                     format!("{wrote}\nmove the folder, then: rowmill state FILE import DIR")
                 })
             }
             State::Import { dir, json } => {
-                let savepoint = rowmill_run::state_import(&self.pipeline, &dir).await;
+                let savepoint = rowmill_run::state_import(&self.pipeline, state_root().as_deref(), &dir).await;
                 self.told(savepoint, json, |savepoint| {
                     let read = report::savepoint("the state of", name, "was read into", savepoint);
                     format!("{read}\n`rowmill run` goes on from it")

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use rowmill_change::{ChangeBatch, Op};
+use rowmill_change::{ChangeBatch, Op, TransactionStart};
 
 use super::{Images, TableRead, ZeroDates};
 use crate::charset::Charsets;
@@ -100,6 +100,7 @@ pub struct Decoder {
     ops: Vec<Op>,
     commit_time: Vec<i64>,
     ordinals: Vec<u32>,
+    transactions: Vec<TransactionStart>,
     bytes: usize,
 }
 
@@ -134,6 +135,7 @@ impl Decoder {
             ops: Vec::new(),
             commit_time: Vec::new(),
             ordinals: Vec::new(),
+            transactions: Vec::new(),
             bytes: 0,
             table,
         })
@@ -213,6 +215,16 @@ impl Decoder {
         }
         self.present_count = self.present.iter().filter(|&&p| p).count();
         Ok(())
+    }
+
+    /// The rows that are taken next are of the transaction that begins here.
+    pub(crate) fn begin_transaction(&mut self, file: &str, offset: u64) {
+        let last = self.transactions.last().filter(|last| *last.file == *file);
+        if last.is_some_and(|last| last.offset == offset) {
+            return;
+        }
+        let file = last.map_or_else(|| Arc::from(file), |last| Arc::clone(&last.file));
+        self.transactions.push(TransactionStart { row: self.ops.len() as u32, file, offset });
     }
 
     /// Numbers the rows that were taken since, on from `next`: their order among those of other tables.
@@ -399,6 +411,7 @@ impl Decoder {
             rows,
             commit_time: std::mem::take(&mut self.commit_time),
             ordinals: std::mem::take(&mut self.ordinals),
+            transactions: std::mem::take(&mut self.transactions),
         }))
     }
 }

@@ -1,11 +1,14 @@
 //! What relations are made from, and what their steps ask of each other along the way from a table.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::names::{Names, is_identifier};
 use super::{aggregate, is_step_id};
 use crate::problem::{Problem, child};
 use crate::{Relation, Sink, Source, StepKind, TABLE_TAG, Upstream, is_glob};
+
+/// Views are bound one inside of the other.
+const VIEWS_MAX: usize = 250;
 
 /// Checks the relations, each with those that it is made from.
 pub(super) fn check(relations: &[Relation], source: Option<&Source>, problems: &mut Vec<Problem>) {
@@ -15,23 +18,25 @@ pub(super) fn check(relations: &[Relation], source: Option<&Source>, problems: &
         let problem = Problem::configuration("steps for each table together with views").at("/steps");
         problems.push(problem.needed("one of the two").fix("make these steps a view"));
     }
+    if relations.len() > VIEWS_MAX {
+        let problem = Problem::configuration(format!("{} views", relations.len())).at("/views");
+        problems.push(problem.needed(format!("at most {VIEWS_MAX}")));
+        return;
+    }
+    // Those whose rows are results of aggregates.
+    let mut groups: HashSet<&str> = HashSet::new();
     for (index, relation) in relations.iter().enumerate() {
         name(relation, &relations[..index], source, problems);
-        from(relation, index, relations, problems);
-        let mut aggregated = is_made_of_groups(relation, &relations[..index]);
+        let mut aggregated = relation.from.names().iter().any(|(name, _)| groups.contains(name));
+        from(relation, index, relations, aggregated, problems);
+        if aggregated || relation.has_aggregate() {
+            groups.insert(&relation.name);
+        }
         for (index, step) in relation.steps.iter().enumerate() {
             kind(relation.step_pointer(index, step.kind.name()), &step.kind, aggregated, problems);
             aggregated |= matches!(step.kind, StepKind::Aggregate(_));
         }
     }
-}
-
-/// Whether what a relation is made from are the results of aggregates. `before`: what it can be made from.
-fn is_made_of_groups(relation: &Relation, before: &[Relation]) -> bool {
-    relation.from.names().into_iter().any(|(name, _)| {
-        let position = before.iter().position(|known| known.name == name);
-        position.is_some_and(|at| before[at].has_aggregate() || is_made_of_groups(&before[at], &before[..at]))
-    })
 }
 
 /// A step in words: `steps[2]`, `views.paid.steps[2]`.
@@ -85,7 +90,8 @@ pub fn called_like_a_table(name: &str) -> Problem {
         .needed("another name, since `from` names both views and tables")
 }
 
-fn from(relation: &Relation, index: usize, relations: &[Relation], problems: &mut Vec<Problem>) {
+/// `aggregated`: the rows are results of aggregates.
+fn from(relation: &Relation, index: usize, relations: &[Relation], aggregated: bool, problems: &mut Vec<Problem>) {
     let names = relation.from.names();
     let later = |name: &str| relations[index..].iter().any(|known| known.name == name);
     for (number, (name, at)) in names.iter().enumerate() {
@@ -127,7 +133,7 @@ fn from(relation: &Relation, index: usize, relations: &[Relation], problems: &mu
                 .fix("make the tables of the pattern a view of their own, if the others have its columns, too")
         })),
     }
-    if is_made_of_groups(relation, &relations[..index]) {
+    if aggregated {
         problems.push(
             Problem::configuration("a union of the results of an aggregate is not supported in this version")
                 .at(at("from"))

@@ -1,9 +1,11 @@
 //! Target tables, and what the way to each asks of it.
 
+use std::collections::HashMap;
+
 use super::names::{Names, is_table_name};
 use super::relations::place;
 use crate::problem::Problem;
-use crate::{Aggregate, Emit, Late, Mode, Relation, Sink, SinkTable, Source, StepKind, TABLE};
+use crate::{Aggregate, Emit, Late, Mode, Relation, Sink, SinkTable, Source, StepKind, TABLE, Upstream};
 
 /// Names and keys.
 pub(super) fn check(sink: &Sink, source: Option<&Source>, problems: &mut Vec<Problem>) {
@@ -11,6 +13,10 @@ pub(super) fn check(sink: &Sink, source: Option<&Source>, problems: &mut Vec<Pro
         problems.push(
             Problem::configuration("sink.tables is empty").at("/sink/tables").needed("at least one target table"),
         );
+    }
+    if sink.tables.len() > 1 && sink.tables.iter().any(SinkTable::is_for_each_table) {
+        let problem = Problem::configuration("a target for each table together with others").at("/sink/tables");
+        problems.push(problem.needed("one of the two"));
     }
     for (index, target) in sink.tables.iter().enumerate() {
         problems.extend(name(target, &sink.tables[..index], source));
@@ -32,13 +38,14 @@ fn name(target: &SinkTable, before: &[SinkTable], source: Option<&Source>) -> Op
         return Some(problem.needed("a table name of 1 to 64 characters"));
     }
     if !target.is_for_each_table() {
-        let named = table.contains(TABLE);
-        return (named || before.iter().any(|other| other.table == *table)).then(|| {
+        if table.contains(TABLE) {
+            return Some(Problem::configuration(format!("{TABLE} in the name of a target with from")).at_key(at()));
+        }
+        // Servers may keep names in lower case.
+        let folded = table.to_lowercase();
+        return before.iter().any(|other| other.table.to_lowercase() == folded).then(|| {
             let problem = Problem::configuration(format!("two targets are called {table}")).at_key(at());
-            match named {
-                true => Problem { message: format!("{TABLE} in the name of a target with from"), ..problem },
-                false => problem,
-            }
+            problem.needed("names that differ in more than case")
         });
     }
     let several = source.is_some_and(|source| source.tables.len() > 1);
@@ -53,9 +60,15 @@ fn name(target: &SinkTable, before: &[SinkTable], source: Option<&Source>) -> Op
 
 /// What each target asks of the relations that its rows come through.
 pub(super) fn check_paths(sink: &Sink, relations: &[Relation], problems: &mut Vec<Problem>) {
+    let each = relations.iter().any(|relation| relation.from == Upstream::EachTable);
+    if each != sink.tables.iter().any(SinkTable::is_for_each_table) {
+        let problem = Problem::configuration("relations and targets of different kinds").at("/sink");
+        problems.push(problem.needed("a target for each table with steps for each table, or views with sink.tables"));
+    }
     let has_state = relations.iter().any(Relation::has_aggregate);
+    let known = aggregates(relations);
     for target in &sink.tables {
-        let aggregates = aggregates(&target.from, relations);
+        let aggregates = known.get(target.from.as_str()).map(Vec::as_slice).unwrap_or_default();
         if aggregates.is_empty() && has_state && target.mode == Mode::Append {
             problems.push(
                 Problem::configuration("mode: append of plain rows beside aggregates")
@@ -64,20 +77,25 @@ pub(super) fn check_paths(sink: &Sink, relations: &[Relation], problems: &mut Ve
                     .fix("write mode: upsert, or put this target into a pipeline of its own"),
             );
         }
-        problems.extend(finality(target, &aggregates));
+        problems.extend(finality(target, aggregates));
     }
 }
 
-/// The aggregates that the rows of a relation have come through, with their places in words. A union has none.
-fn aggregates<'a>(name: &str, relations: &'a [Relation]) -> Vec<(String, &'a Aggregate)> {
-    let Some(at) = relations.iter().position(|relation| relation.name == name) else { return Vec::new() };
-    let relation = &relations[at];
-    let above = relation.from.names().into_iter().flat_map(|(name, _)| aggregates(name, &relations[..at]));
-    let own = relation.steps.iter().enumerate().filter_map(|(index, step)| match &step.kind {
-        StepKind::Aggregate(aggregate) => Some((place(relation, index), aggregate)),
-        _ => None,
-    });
-    above.chain(own).collect()
+/// The aggregates that the rows of each relation have come through, with their places in words. A union has none.
+fn aggregates(relations: &[Relation]) -> HashMap<&str, Vec<(String, &Aggregate)>> {
+    let mut all: HashMap<&str, Vec<(String, &Aggregate)>> = HashMap::new();
+    for relation in relations {
+        let mut passed = match &relation.from {
+            Upstream::One(name) => all.get(name.as_str()).cloned().unwrap_or_default(),
+            Upstream::EachTable | Upstream::Union { .. } => Vec::new(),
+        };
+        passed.extend(relation.steps.iter().enumerate().filter_map(|(index, step)| match &step.kind {
+            StepKind::Aggregate(aggregate) => Some((place(relation, index), aggregate)),
+            _ => None,
+        }));
+        all.insert(&relation.name, passed);
+    }
+    all
 }
 
 /// An append target gets only results that are final.

@@ -12,6 +12,7 @@ use crate::claim::{ensure_resumable, is_resumable};
 use crate::decide::{Action, POSITION_INTERVAL, decide};
 use crate::epoch::Close;
 use crate::error::Error;
+use crate::policy::may_pass;
 use crate::reconcile::Notes;
 use crate::start::stopped;
 use crate::status;
@@ -105,7 +106,7 @@ impl Copy {
                 batch = self.snapshot.next(), if reads => match batch {
                     Ok(None) => return Ok(Read::Complete),
                     Ok(Some(batch)) => self.add(worker, batch, notes).await?,
-                    Err(error) if error.is_transient() && is_resumable(&worker.plan) => {
+                    Err(error) if may_pass(&error) && is_resumable(&worker.plan) => {
                         tracing::warn!(%error, "the snapshot was interrupted; reading on when the source is back");
                         if !self.resume_when_back(worker).await? {
                             return Ok(Read::Stopped);
@@ -126,7 +127,14 @@ impl Copy {
             // Rows of a snapshot have no commit of their own; they are as of now.
             let commit_time = vec![worker.clock.micros(); rows];
             let position = &worker.handed;
-            let changes = Changes { rows: &batch.rows, ops: &ops, commit_time: &commit_time, ordinals: &[], position };
+            let changes = Changes {
+                rows: &batch.rows,
+                ops: &ops,
+                commit_time: &commit_time,
+                ordinals: &[],
+                transactions: &[],
+                position,
+            };
             let event = [(batch.table, changes)];
             let running = worker.bound.graph.absorb(&event, Progress::Copy);
             let written = meanwhile(running, &mut worker.committer, &mut worker.finished).await;
@@ -144,29 +152,33 @@ impl Copy {
     /// Resumes the snapshot as soon as the source answers again; false if told to stop before.
     async fn resume_when_back(&mut self, worker: &mut Worker) -> Result<bool, Error> {
         worker.publish();
+        worker.reporter.now.retries += 1;
+        ensure_resumable(&worker.plan)?;
+        let Some(snapshot) = worker.resume_snapshot(&self.done).await? else { return Ok(false) };
+        self.converge = Some(snapshot.converged_at().clone());
+        // The ranges are numbered anew.
+        self.done = snapshot.progress().clone();
+        self.snapshot = snapshot;
+        Ok(true)
+    }
+}
+
+impl Worker {
+    /// Reads what a snapshot lacks, as soon as the source answers; `None` if told to stop before.
+    pub(super) async fn resume_snapshot(&mut self, done: &SnapshotProgress) -> Result<Option<Box<AnySnapshot>>, Error> {
         let mut pause = Duration::from_millis(200);
         loop {
+            self.reporter.freshness.begin_snapshot(self.clock.micros());
+            match self.source.resume_snapshot(done.clone()).await {
+                Ok(snapshot) => return Ok(Some(snapshot)),
+                Err(error) if may_pass(&error) => tracing::warn!(%error, "the source is not back yet"),
+                Err(error) => return Err(error.into()),
+            }
+            self.reporter.now.retries += 1;
             tokio::select! {
                 biased;
-                () = stopped(&mut worker.stop) => return Ok(false),
-                () = tokio::time::sleep(pause) => {}
-            }
-            worker.reporter.now.retries += 1;
-            worker.reporter.freshness.begin_snapshot(worker.clock.micros());
-            ensure_resumable(&worker.plan)?;
-            match worker.source.resume_snapshot(self.done.clone()).await {
-                Ok(snapshot) => {
-                    self.converge = Some(snapshot.converged_at().clone());
-                    // The ranges are numbered anew.
-                    self.done = snapshot.progress().clone();
-                    self.snapshot = snapshot;
-                    return Ok(true);
-                }
-                Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, "the source is not back yet");
-                    pause = (pause * 2).min(POSITION_INTERVAL);
-                }
-                Err(error) => return Err(error.into()),
+                () = stopped(&mut self.stop) => return Ok(None),
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(POSITION_INTERVAL),
             }
         }
     }

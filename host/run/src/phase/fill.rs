@@ -6,6 +6,7 @@
 
 use super::{AnySnapshot, Next, Over, Phase, Publish};
 use crate::error::Error;
+use crate::policy::may_pass;
 use crate::start::stopped;
 use crate::status;
 use crate::worker::Worker;
@@ -40,7 +41,7 @@ impl Fill {
                 Ok(Some(batch)) => worker.fill(&batch, as_of).await?,
                 Ok(None) => break,
                 // Its rows can't be told from those that are missing; the state is filled anew.
-                Err(error) if error.is_transient() => return Err(Error::SnapshotInterrupted(error)),
+                Err(error) if may_pass(&error) => return Err(Error::SnapshotInterrupted(error)),
                 Err(error) => return Err(error.into()),
             }
             let done = worker.reporter.now.rows_in;
@@ -68,8 +69,14 @@ impl Worker {
             return Ok(());
         }
         let (ops, commit_time) = (vec![Op::Insert; rows], vec![as_of; rows]);
-        let changes =
-            Changes { rows: &batch.rows, ops: &ops, commit_time: &commit_time, ordinals: &[], position: &self.handed };
+        let changes = Changes {
+            rows: &batch.rows,
+            ops: &ops,
+            commit_time: &commit_time,
+            ordinals: &[],
+            transactions: &[],
+            position: &self.handed,
+        };
         let written = self.bound.graph.absorb(&[(batch.table, changes)], Progress::Fill).await?;
         self.filling.add_read(rows as u64, batch.rows.get_array_memory_size(), None);
         self.filling.add_output(written);

@@ -5,6 +5,7 @@ use std::time::Instant;
 use rowmill_change::{ChangeEvent, Position};
 
 use super::{AnyChanges, Next, Phase};
+use crate::checkpoint::Checkpointer;
 use crate::decide::{Action, Draining, Facts, POSITION_INTERVAL, decide};
 use crate::epoch::Filling;
 use crate::error::Error;
@@ -95,7 +96,7 @@ impl Worker {
         draining: Option<Draining>,
     ) -> Result<Turn, Error> {
         let facts = Facts {
-            position_due: self.position_due(converge.as_ref()),
+            position_due: self.position_due(converge.as_ref()) || self.checkpoint_wanted(),
             caught_up: converge.is_none() && self.goal.as_ref().is_some_and(|goal| self.handed.reached(goal)),
             draining,
             state: self.state_facts(),
@@ -133,6 +134,9 @@ impl Worker {
             () = stopped(&mut self.stop), if draining.is_none() => turn = Turn::Stop { interrupted: false },
             done = self.committer.finished() => { let (committed, about) = done?; self.note(&committed, &about); }
             done = Worker::checkpoint_committed(&mut self.checkpointer) => { done?; self.checkpointed(); }
+            command = self.commands.next(), if draining.is_none() => {
+                self.commands.note(command, self.checkpointer.is_some());
+            }
             event = changes.next(), if listens => match self.add_changes(event?).await {
                 Err(Error::Operator(rowmill_operators::Error::Interrupted)) if self.checkpointer.is_none() => {
                     turn = Turn::Stop { interrupted: true };
@@ -164,6 +168,12 @@ impl Worker {
             draining: None,
             state: None,
         }
+    }
+
+    /// Whether a checkpoint is asked for and can begin with the next epoch.
+    fn checkpoint_wanted(&self) -> bool {
+        let busy = self.checkpointer.as_ref().is_none_or(Checkpointer::is_busy);
+        !busy && self.commands.want_checkpoint()
     }
 
     /// Whether the position has to be stored, with rows or without.

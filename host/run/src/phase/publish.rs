@@ -67,11 +67,7 @@ impl Publish {
         if !worker.wait_idle().await? {
             return Ok(Next::End);
         }
-        worker.reporter.freshness.begin_snapshot(worker.clock.micros());
-        let snapshot = match worker.source.resume_snapshot(done).await {
-            Err(error) if error.is_transient() => return Err(Error::SnapshotInterrupted(error)),
-            snapshot => snapshot?,
-        };
+        let Some(snapshot) = worker.resume_snapshot(&done).await? else { return Ok(Next::End) };
         Ok(Phase::Copy(Box::new(Copy::resumed(snapshot, self.over))).into())
     }
 }

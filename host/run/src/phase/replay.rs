@@ -33,6 +33,9 @@ pub(crate) struct Replay {
     pub(crate) until: Position,
     /// What the target's progress says of the aggregates there.
     pub(crate) stored: Vec<AggregateProgress>,
+    /// The state is as it was when the snapshot was complete: windows that had closed by then are in it still, and
+    /// have been passed on.
+    pub(crate) pending: bool,
     /// For the phase after it.
     pub(crate) converge: Option<Position>,
     /// What is missing of the targets that no aggregate stands before: they were being copied.
@@ -41,13 +44,16 @@ pub(crate) struct Replay {
 
 impl Replay {
     pub(super) async fn run(self, worker: &mut Worker) -> Result<Next, Error> {
-        let Self { mut changes, from, until, stored, converge, copy } = self;
+        let Self { mut changes, from, until, stored, pending, converge, copy } = self;
         if from.order(&until).is_ne() {
             changes.set_until(Some(until.clone()))?;
         }
         match worker.checkpointer.is_some() {
             true => tracing::info!(%from, to = %until, "bringing the state up to the target"),
             false => tracing::info!(%from, to = %until, "passing over what the process before has written"),
+        }
+        if pending {
+            worker.bound.graph.close(Progress::Fill, &from).await?;
         }
         let mut at = from;
         let mut rows: u64 = 0;

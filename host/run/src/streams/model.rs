@@ -16,11 +16,12 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rowmill_change::{Position, Standing, Target};
 use rowmill_mysql::Error;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 pub(super) use self::target::Rows;
 pub(crate) use self::target::text;
 use super::Case;
+use crate::handle::{Control, Handle, handle};
 
 /// Lives that end before the work is done.
 const LIVES: u64 = 12;
@@ -62,7 +63,7 @@ pub(super) struct World {
     hurries: u32,
     /// This life ends by itself when it has everything.
     until_caught_up: bool,
-    stop: watch::Sender<bool>,
+    handle: Handle,
     killed: Arc<Notify>,
     /// By target.
     pub(super) rows: Vec<Rows>,
@@ -83,7 +84,7 @@ pub(super) struct Model(Arc<Mutex<World>>);
 
 /// What a life begins with.
 pub(super) struct Life {
-    pub(super) stop: watch::Receiver<bool>,
+    pub(super) control: Control,
     pub(super) killed: Arc<Notify>,
     pub(super) until_caught_up: bool,
     pub(super) found: Standing,
@@ -102,7 +103,7 @@ impl Model {
             passed: BTreeMap::new(),
             hurries: 0,
             until_caught_up: false,
-            stop: watch::channel(false).0,
+            handle: handle().0,
             killed: Arc::default(),
             rows: Vec::new(),
             standing: None,
@@ -138,7 +139,8 @@ impl Model {
         world.until_caught_up = until_caught_up;
         world.passed.clear();
         world.killed = Arc::default();
-        world.stop = watch::channel(false).0;
+        let (handle, control) = handle();
+        world.handle = handle;
         let mut found = world.standing.clone().unwrap_or_default();
         // The process before went on after this one looked. State is locked meanwhile, so not with aggregates.
         if looked_late
@@ -148,8 +150,8 @@ impl Model {
         {
             found = before.clone();
         }
-        let (stop, killed) = (world.stop.subscribe(), Arc::clone(&world.killed));
-        Life { stop, killed, until_caught_up, found, interval, piece }
+        let killed = Arc::clone(&world.killed);
+        Life { control, killed, until_caught_up, found, interval, piece }
     }
 
     /// Whether the target has everything.
@@ -210,7 +212,7 @@ impl World {
                 (true, false)
             }
             End::Stopped => {
-                self.stop.send_replace(true);
+                self.handle.stop();
                 (false, false)
             }
             End::SourceLost => (false, true),
@@ -225,7 +227,7 @@ impl World {
 
     fn stream_point(&self, at: usize) -> Point {
         match self.reached() {
-            _ if *self.stop.borrow() => Point::Drain,
+            _ if self.handle.is_stopping() => Point::Drain,
             Some(reached) if at < reached => Point::Replay,
             _ => Point::Follow,
         }

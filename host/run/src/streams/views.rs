@@ -3,7 +3,7 @@
 use super::account::*;
 use super::groups::{TTL_STEPS, first_spellings, while_they_live};
 use super::rows::*;
-use super::windows::{TUMBLE, check_windows_of};
+use super::windows::{TUMBLE, by_start, check_windows_of};
 use super::*;
 
 #[test]
@@ -71,6 +71,46 @@ fn targets_with_and_without_state_are_written_as_one() {
         let sizes = sizes.into_iter().map(|(rows, groups)| format!("{rows}|{groups}"));
         vec![few.collect(), sizes.collect(), short.collect(), sums.clone(), sums]
     });
+}
+
+/// Windows that go into a target and into another aggregate, those that had closed before the first start included.
+fn windows_into_two(emit: &str, only_closed: bool) {
+    let text = format!(
+        "
+pipeline: p
+source: {{ url: \"mysql://a@127.0.0.1/shop\", tables: [t0, t1, t2] }}
+views:
+  rows: {{ from: [t0, t1, t2], tag: kind }}
+  windows:
+    from: rows
+    steps:
+      - aggregate:
+          by: [g]
+          window: {{ tumble: 10s, on: at, lateness: 4s, idle: 5s, emit: {emit} }}
+          values: {{ a: count(*), c: sum(n) }}
+  starts:
+    from: windows
+    steps: [ {{ aggregate: {{ by: [window_start], values: {{ groups: count(*), a: sum(a), c: sum(c) }} }} }} ]
+sink:
+  url: \"mysql://a@127.0.0.1/mart\"
+  tables: {{ starts: {{ from: starts }}, windows: {{ from: windows }} }}
+"
+    );
+    let streams = Streams { pauses: true, ..Streams::spread(25 * SECOND) }.union();
+    check_targets(read(&text), &streams, |case| {
+        let account = Account::new(TUMBLE, 4 * SECOND, by_g).of(case);
+        vec![by_start(account.windows(only_closed)), account.lines(only_closed)]
+    });
+}
+
+#[test]
+fn windows_go_into_a_target_and_another_aggregate() {
+    windows_into_two("update", false);
+}
+
+#[test]
+fn windows_that_close_go_into_a_target_and_another_aggregate() {
+    windows_into_two("close", true);
 }
 
 /// Rows that move from one view of a table to another, both of one union.

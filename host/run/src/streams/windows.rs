@@ -185,7 +185,7 @@ fn distinct_values_of_closed_windows_are_forgotten() {
 }
 
 /// What an aggregate by `window_start` makes of windows.
-fn by_start(windows: Vec<(String, i64, i64, Vec<&Row>)>) -> Vec<String> {
+pub(super) fn by_start(windows: Vec<(String, i64, i64, Vec<&Row>)>) -> Vec<String> {
     let mut starts: BTreeMap<i64, (usize, usize, Vec<i64>)> = BTreeMap::new();
     for (_, start, _, rows) in windows {
         let known = starts.entry(start).or_default();

@@ -40,7 +40,7 @@ pub(crate) async fn absorb(
         let source = &bound.sources[batch.table];
         ensure_append_only(plan, batch, source)?;
         newest = newest.max(batch.commit_time.iter().max().copied());
-        rows += match source.leads_to_state {
+        rows += match bound.graph.has_state() {
             true => batch.ops.iter().filter(|op| **op != Op::UpdateBefore).count() as u64,
             false => batch.rows.num_rows() as u64,
         };
@@ -54,8 +54,8 @@ pub(crate) async fn absorb(
 /// The batches of an event, as the graph takes them.
 pub(crate) fn changes<'a>(batches: &'a [ChangeBatch], position: &'a Position) -> Vec<(usize, Changes<'a>)> {
     let changes = |batch: &'a ChangeBatch| {
-        let ChangeBatch { table, rows, ops, commit_time, ordinals } = batch;
-        (*table, Changes { rows, ops, commit_time, ordinals, position })
+        let ChangeBatch { table, rows, ops, commit_time, ordinals, transactions } = batch;
+        (*table, Changes { rows, ops, commit_time, ordinals, transactions, position })
     };
     batches.iter().map(changes).collect()
 }

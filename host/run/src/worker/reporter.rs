@@ -11,7 +11,7 @@ use crate::decide::DRAIN;
 use crate::error::{Error, with_causes};
 use crate::last_seen::LastSeen;
 use crate::start::Summary;
-use crate::status::{CheckpointStatus, Phase, Status};
+use crate::status::{Phase, Status};
 
 /// The last that was known, and who is told.
 pub(crate) struct Reporter {
@@ -78,6 +78,7 @@ impl Worker {
     /// Tells everything that is known.
     pub(crate) fn publish(&mut self) {
         let aggregates = self.aggregates();
+        let checkpoint = self.last_checkpoint();
         let Reporter { now, freshness, status, untold, .. } = &mut self.reporter;
         *untold = false;
         freshness.published(now, &self.clock);
@@ -85,8 +86,7 @@ impl Worker {
         now.aggregates = aggregates;
         if let Some(taken) = self.checkpointer.as_ref().and_then(|checkpointer| checkpointer.last.as_ref()) {
             now.state_bytes = taken.bytes;
-            now.checkpoint =
-                Some(CheckpointStatus { position: taken.position.to_string(), at: taken.at, took: taken.took });
+            now.checkpoint = checkpoint;
         }
         status.send_replace(now.clone());
     }

@@ -8,7 +8,7 @@ use crate::decide::StateFacts;
 use crate::epoch::Close;
 use crate::error::Error;
 use crate::progress;
-use crate::status::AggregateStatus;
+use crate::status::{AggregateStatus, CheckpointStatus};
 use rowmill_change::Position;
 
 /// What had its turn since the last wait.
@@ -37,12 +37,14 @@ impl Worker {
     /// Begins a checkpoint at the epoch that was just handed over, if it is time for one.
     pub(super) async fn begin_checkpoint_if_due(&mut self) -> Result<(), Error> {
         let Some(checkpointer) = &mut self.checkpointer else { return Ok(()) };
-        if checkpointer.is_due() || self.time_passed && !checkpointer.is_busy() {
+        let wanted = self.time_passed || self.commands.want_checkpoint();
+        if checkpointer.is_due() || wanted && !checkpointer.is_busy() {
             for aggregate in self.bound.graph.aggregates_mut() {
                 aggregate.sweep().await?;
             }
             let covered_by = self.reporter.now.epochs + 1;
             checkpointer.begin(&mut self.bound.graph, self.handed.clone(), covered_by, false);
+            self.commands.checkpoint_begins();
         }
         Ok(())
     }
@@ -68,7 +70,21 @@ impl Worker {
     /// The running checkpoint is in the store.
     pub(crate) fn checkpointed(&mut self) {
         self.time_passed = false;
+        self.answer_checkpoint();
         self.bound.graph.aggregates_mut().for_each(|a| a.end_checkpoint());
+    }
+
+    /// Whoever asked for the checkpoint that is in the store now hears so.
+    fn answer_checkpoint(&mut self) {
+        if let Some(taken) = self.last_checkpoint() {
+            self.commands.checkpoint_ends(&taken);
+        }
+    }
+
+    /// The newest checkpoint of this run.
+    pub(super) fn last_checkpoint(&self) -> Option<CheckpointStatus> {
+        let taken = self.checkpointer.as_ref()?.last.as_ref()?;
+        Some(CheckpointStatus { position: taken.position.to_string(), at: taken.at, took: taken.took })
     }
 
     /// Event time goes on where the source has nothing to say: a barrier, stored with its position.
@@ -86,6 +102,7 @@ impl Worker {
         if let Some(checkpointer) = &mut self.checkpointer {
             checkpointer.finish(&mut self.bound.graph, u64::MAX).await?;
         }
+        self.answer_checkpoint();
         self.start_commit(Close::Whole, Storing::Reached { converge }).await
     }
 
@@ -96,6 +113,8 @@ impl Worker {
         if checkpointer.last.as_ref().is_none_or(|last| last.position != self.handed) && self.filling.is_clean() {
             checkpointer.take(&mut self.bound.graph, self.handed.clone(), false).await?;
         }
+        self.commands.checkpoint_begins();
+        self.answer_checkpoint();
         Ok(())
     }
 

@@ -83,7 +83,7 @@ fn mistakes_are_shown_where_they_are() {
     );
     refused(
         &with("    logs: { from: logs, mode: append, existing: refuse, create: false }\n", ""),
-        "8:3: nothing reads the view logs; needed a target or another view that is made from it; fix: write it: sink: \
+        "9:3: nothing reads the view logs; needed a target or another view that is made from it; fix: write it: sink: \
          { tables: { logs: { from: logs } } }, or leave it out",
     );
 }

@@ -18,15 +18,23 @@ use super::{Model, Point};
 impl Case {
     /// Changes from the one with this number on, as the batches of an event.
     fn batches(&self, changes: Range<usize>, images: bool) -> Vec<ChangeBatch> {
-        let mut batches: Vec<(Vec<&Row>, Vec<Op>, Vec<i64>, Vec<u32>)> = vec![Default::default(); self.tables];
+        #[derive(Clone, Default)]
+        struct Part<'c> {
+            rows: Vec<&'c Row>,
+            ops: Vec<Op>,
+            commit_time: Vec<i64>,
+            ordinals: Vec<u32>,
+        }
+        let mut parts = vec![Part::default(); self.tables];
         let mut ordinals = 0..;
         for at in changes {
             let mut image = |row, op| {
-                let (rows, ops, commit_time, numbers) = &mut batches[table_of(row, self.tables)];
-                rows.push(row);
-                ops.push(op);
-                commit_time.push(when(at));
-                numbers.extend(ordinals.next());
+                let part = &mut parts[table_of(row, self.tables)];
+                part.rows.push(row);
+                part.ops.push(op);
+                part.commit_time.push(when(at));
+                // A source numbers rows where there are several tables.
+                part.ordinals.extend(ordinals.next().filter(|_| self.tables > 1));
             };
             match &self.changes[at] {
                 Change::Insert(row) => image(row, Op::Insert),
@@ -39,15 +47,16 @@ impl Case {
                 Change::Delete(row) => image(row, Op::Delete),
             }
         }
-        let batches = batches.into_iter().enumerate().filter(|(_, (rows, ..))| !rows.is_empty());
-        let batch = |(table, (rows, ops, commit_time, ordinals)): (usize, (Vec<&Row>, _, _, _))| ChangeBatch {
+        let parts = parts.into_iter().enumerate().filter(|(_, part)| !part.rows.is_empty());
+        let batch = |(table, part): (usize, Part<'_>)| ChangeBatch {
             table,
-            ops,
-            rows: batch(&rows),
-            commit_time,
-            ordinals,
+            ops: part.ops,
+            rows: batch(&part.rows),
+            commit_time: part.commit_time,
+            ordinals: part.ordinals,
+            transactions: Vec::new(),
         };
-        batches.map(batch).collect()
+        parts.map(batch).collect()
     }
 }
 
@@ -209,7 +218,7 @@ impl Changes {
             self.at += 1;
             // Time would pass while nothing more comes, which nobody expects.
             if !world.until_caught_up {
-                world.stop.send_replace(true);
+                world.handle.stop();
             }
             return Some(ChangeEvent::Position {
                 position: case.position(self.at),

@@ -102,7 +102,7 @@ impl Target for Model {
         Box::pin(async move {
             self.world().hurry_after_a_pause(&epoch);
             let point = match &epoch.progress {
-                _ if *self.world().stop.borrow() => Point::Drain,
+                _ if self.world().handle.is_stopping() => Point::Drain,
                 update if update.position.is_none() => Point::Publish,
                 update if update.snapshot.is_some() => Point::Copy,
                 _ => Point::Follow,
