@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rowmill_foreign::Printable;
-use rowmill_run::status::{Phase, Status};
+use rowmill_observe::{Phase, Status};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -271,7 +271,7 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
-    use rowmill_run::status::{AggregateStatus, CheckpointStatus, SearchStatus};
+    use rowmill_observe::{AggregateStatus, CheckpointStatus, SearchStatus};
 
     use super::*;
 

@@ -19,6 +19,6 @@ mod write;
 pub use error::Error;
 pub use graph::{Graph, Node, Progress, Written};
 pub use limits::wasm_limits;
-pub use status::{AggregateProgress, AggregateStatus, SearchStatus};
+pub use status::AggregateProgress;
 pub use stream::{Branch, Changes, Entry, Outlet, Stream};
 pub use write::{KeyPart, Writer};

@@ -3,10 +3,10 @@
 //! The state has no store, so all groups stay in memory.
 
 use crate::error::Error;
-use crate::status::StepMeter;
 use crate::worker::changes;
 use rowmill_bind::{Databases, Environment, bind};
 use rowmill_change::{ChangeBatch, Definition, Position};
+use rowmill_observe::StepMeter;
 use rowmill_operators::{Graph, Progress};
 use rowmill_plan::Plan;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot, watch};
 
-use crate::status::{CheckpointStatus, Status};
+use rowmill_observe::{CheckpointStatus, Status};
 
 /// Commands that wait for their turn; who gives more waits, too.
 const COMMANDS_WAITING: usize = 16;

@@ -44,7 +44,6 @@ mod reconcile;
 mod savepoint;
 mod servers;
 mod start;
-pub mod status;
 mod stored;
 #[cfg(test)]
 mod streams;

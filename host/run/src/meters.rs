@@ -1,6 +1,6 @@
 //! What the components' calls have cost, per function.
 
-use crate::status::StepMeter;
+use rowmill_observe::StepMeter;
 use rowmill_operators::Graph;
 use rowmill_operators::step::Used;
 

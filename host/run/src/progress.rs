@@ -4,7 +4,8 @@
 //! kept part can't be read stops the pipeline: to go on as if there were none would let late rows in. What is *shown* is
 //! for `status` while no process runs, and decides nothing.
 
-use rowmill_operators::{AggregateProgress, AggregateStatus};
+use rowmill_observe::AggregateStatus;
+use rowmill_operators::AggregateProgress;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;

@@ -11,7 +11,7 @@ use super::prepare::server_problem;
 use super::servers::endpoints;
 use crate::error::Error;
 use crate::progress;
-use crate::status::AggregateStatus;
+use rowmill_observe::AggregateStatus;
 use rowmill_plan::Plan;
 
 /// The stored progress and how far the source is ahead of it.

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use rowmill_bind::{CallView, ColumnView, PlanView, StateView, StepView};
 use rowmill_foreign::Printable;
+use rowmill_observe::AggregateStatus;
 use rowmill_plan::units::format_size;
-use rowmill_run::status::AggregateStatus;
 use rowmill_run::{Savepoint, StateListing, StoredStatus, VerifyReport};
 use serde::Serialize;
 

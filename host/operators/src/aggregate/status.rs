@@ -5,7 +5,8 @@ use arrow_array::TimestampMicrosecondArray;
 use super::Aggregate;
 use super::outsiders::Outsiders;
 use super::window::{Time, Windowing};
-use crate::status::{AggregateProgress, AggregateStatus};
+use crate::status::AggregateProgress;
+use rowmill_observe::AggregateStatus;
 
 /// Rows that are out are told to `verify` through the target's progress up to this number, 8 KiB of text.
 /// Above it, `verify` says that it can't compare.

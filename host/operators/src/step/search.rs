@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::error::Error;
-use crate::status::SearchStatus;
+use rowmill_observe::SearchStatus;
 
 /// CPU time that a batch may spend on attempts that fail: that of 50 loops under the default limits.
 /// Half of it would give up on a batch with a few dozen looping rows; twice of it is a pipeline that

@@ -15,8 +15,8 @@ use crate::error::Error;
 use crate::policy::may_pass;
 use crate::reconcile::Notes;
 use crate::start::stopped;
-use crate::status;
 use crate::worker::{Storing, Worker, meanwhile};
+use rowmill_observe as status;
 use rowmill_operators::{Changes, Progress};
 
 /// The snapshot goes into the target.

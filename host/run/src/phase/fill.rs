@@ -8,9 +8,9 @@ use super::{AnySnapshot, Next, Over, Phase, Publish};
 use crate::error::Error;
 use crate::policy::may_pass;
 use crate::start::stopped;
-use crate::status;
 use crate::worker::Worker;
 use rowmill_change::{Op, SnapshotBatch};
+use rowmill_observe as status;
 use rowmill_operators::{Changes, Progress};
 
 /// Rows of a snapshot between two looks at the memory.

@@ -10,8 +10,8 @@ use crate::decide::{Action, Draining, Facts, POSITION_INTERVAL, decide};
 use crate::epoch::Filling;
 use crate::error::Error;
 use crate::start::stopped;
-use crate::status;
 use crate::worker::{Absorbed, Storing, TELL_EVERY, Worker, absorb, meanwhile};
+use rowmill_observe as status;
 
 /// Changes are followed.
 pub(crate) struct Follow {

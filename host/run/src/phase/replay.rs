@@ -19,8 +19,8 @@ use rowmill_change::{ChangeBatch, ChangeEvent, Position};
 use super::{AnyChanges, Copy, Follow, Next, Phase};
 use crate::error::Error;
 use crate::start::stopped;
-use crate::status;
 use crate::worker::{Worker, changes};
+use rowmill_observe as status;
 use rowmill_operators::{AggregateProgress, Node, Progress};
 
 /// Changes that the target has come again.

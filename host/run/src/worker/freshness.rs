@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::Worker;
 use crate::clock::Clock;
-use crate::status::Status;
+use rowmill_observe::Status;
 
 /// Signs of an idle source are published at most this often.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);

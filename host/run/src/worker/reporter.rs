@@ -11,7 +11,7 @@ use crate::decide::DRAIN;
 use crate::error::{Error, with_causes};
 use crate::last_seen::LastSeen;
 use crate::start::Summary;
-use crate::status::{Phase, Status};
+use rowmill_observe::{Phase, Status};
 
 /// The last that was known, and who is told.
 pub(crate) struct Reporter {

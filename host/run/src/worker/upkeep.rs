@@ -8,8 +8,8 @@ use crate::decide::StateFacts;
 use crate::epoch::Close;
 use crate::error::Error;
 use crate::progress;
-use crate::status::{AggregateStatus, CheckpointStatus};
 use rowmill_change::Position;
+use rowmill_observe::{AggregateStatus, CheckpointStatus};
 
 /// What had its turn since the last wait.
 #[derive(Clone, Copy, Debug, Default)]
