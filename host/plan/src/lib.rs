@@ -28,7 +28,7 @@ mod validate;
 
 pub use aggregate::{Aggregate, AggregateCall, Collate, Emit, Late, Window, WindowShape};
 pub use call::{Arg, Call, ComponentRef};
-pub use limits::{AGGREGATE_MEMORY, Batch, Epoch, Limits, OnError};
+pub use limits::{AGGREGATE_MEMORY, BYTES, Batch, Epoch, Limits, MEMORY, OnError, PACE_MAX, ROWS};
 pub use plan::Plan;
 pub use problem::{Fault, Problem};
 pub use relation::{Relation, TABLE_TAG, Upstream, is_glob};

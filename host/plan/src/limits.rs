@@ -1,10 +1,20 @@
 //! What a component may use, what a failing row does, and when batches and epochs close.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::units;
+
+/// What [`Limits::memory`] can be: a page of linear memory at least, and what a 32-bit component can address at most.
+pub const MEMORY: RangeInclusive<u64> = 64 << 10..=4 << 30;
+/// How many rows a batch or an epoch can have.
+pub const ROWS: RangeInclusive<usize> = 1..=10_000_000;
+/// How many bytes.
+pub const BYTES: RangeInclusive<usize> = 1 << 10..=1 << 30;
+/// The longest [`Epoch::pace`]: positions without rows are stored as often.
+pub const PACE_MAX: Duration = Duration::from_secs(10);
 
 /// What a row that a component flags, or traps on, does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@
 //! has found a problem of its own at a place leaves out the one of a rule there.
 
 mod aggregate;
+mod limits;
 mod names;
 mod relations;
 mod targets;
@@ -27,12 +28,7 @@ pub fn validate(plan: &Plan) -> Vec<Problem> {
         let problem = Problem::configuration("the pipeline's name is none").at("/pipeline");
         problems.push(problem.found(format!("{:?}", plan.name)).needed("1 to 63 of a-z, 0-9 and -"));
     }
-    for (key, value) in [("rows", plan.batch.rows), ("bytes", plan.batch.bytes)] {
-        problems.extend((value == 0).then(|| Problem::configuration("an empty batch").at(format!("/batch/{key}"))));
-    }
-    for (key, value) in [("rows", plan.epoch.rows), ("bytes", plan.epoch.bytes)] {
-        problems.extend((value == 0).then(|| Problem::configuration("an empty epoch").at(format!("/epoch/{key}"))));
-    }
+    limits::check(plan, &mut problems);
     problems.extend(parts(Some(&plan.source), Some(&plan.relations), Some(&plan.sink)));
     problems
 }

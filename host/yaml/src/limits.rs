@@ -5,17 +5,11 @@ use std::time::Duration;
 use super::reader::{Fields, Need, Reader, need};
 use super::tree::{Data, Node};
 use rowmill_plan::units::{parse_duration, parse_size};
-use rowmill_plan::{Batch, Epoch, Limits, OnError};
+use rowmill_plan::{BYTES, Batch, Epoch, Limits, MEMORY, OnError, PACE_MAX, ROWS};
 
 const KEYS: &[&str] = &["memory", "cpu_base", "cpu_per_row", "wall", "output"];
 const SIZE: Need = need("a size in bytes, KiB, MiB or GiB", "64MiB");
 const DURATION: Need = need("a duration in us, ms, s or m", "100ms");
-/// A page of linear memory; less can't be given.
-const MEMORY_MIN: u64 = 64 << 10;
-/// What a 32-bit component can address.
-const MEMORY_MAX: u64 = 4 << 30;
-/// Positions without rows are stored as often.
-const PACE_MAX: Duration = Duration::from_secs(10);
 
 pub(super) fn on_error(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<OnError> {
     let choices = [("fail", OnError::Fail), ("skip", OnError::Skip)];
@@ -31,8 +25,7 @@ pub(super) fn limits(reader: &mut Reader<'_>, node: &Node, at: &str, base: Limit
     };
     if let Some((node, at)) = fields.get("memory") {
         let need = need("a size from 64KiB to 4GiB", "memory: 64MiB");
-        let range = MEMORY_MIN..=MEMORY_MAX;
-        let size = reader.parsed(node, &at, need, |text| parse_size(text).filter(|size| range.contains(size)));
+        let size = reader.parsed(node, &at, need, |text| parse_size(text).filter(|size| MEMORY.contains(size)));
         limits.memory = size.unwrap_or(limits.memory);
     }
     if let Some((node, at)) = fields.get("output") {
@@ -92,14 +85,12 @@ pub(super) fn epoch(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Ep
 fn rows_and_bytes(reader: &mut Reader<'_>, fields: &Fields<'_>, rows: usize, bytes: usize) -> Option<(usize, usize)> {
     let rows = fields.get("rows").map_or(Some(rows), |(node, at)| {
         let need = need("a number of rows from 1 to 10000000", "rows: 8192");
-        reader.parsed(node, &at, need, |text| text.parse().ok().filter(|rows| (1..=10_000_000).contains(rows)))
+        reader.parsed(node, &at, need, |text| text.parse().ok().filter(|rows| ROWS.contains(rows)))
     });
     let bytes = fields.get("bytes").map_or(Some(bytes), |(node, at)| {
         let need = need("a size from 1KiB to 1GiB", "bytes: 4MiB");
-        reader.parsed(node, &at, need, |text| {
-            let size = parse_size(text).filter(|size| (1 << 10..=1 << 30).contains(size))?;
-            usize::try_from(size).ok()
-        })
+        reader
+            .parsed(node, &at, need, |text| usize::try_from(parse_size(text)?).ok().filter(|size| BYTES.contains(size)))
     });
     Some((rows?, bytes?))
 }

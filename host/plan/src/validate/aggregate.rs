@@ -115,10 +115,16 @@ fn window(window: &Window, at: &str, problems: &mut Vec<Problem>) {
 }
 
 fn positive(duration: Duration, at: String, problems: &mut Vec<Problem>) -> bool {
-    if duration.is_zero() {
-        problems.push(Problem::configuration("a duration of 0").at(at).needed("a duration above 0"));
-    }
-    !duration.is_zero()
+    let problem = match duration.is_zero() {
+        true => Problem::configuration("a duration of 0").needed("a duration above 0"),
+        // As MySQL keeps times.
+        false if !duration.subsec_nanos().is_multiple_of(1_000) => {
+            Problem::configuration("a duration with a part of a microsecond").needed("whole microseconds")
+        }
+        false => return true,
+    };
+    problems.push(problem.at(at));
+    false
 }
 
 fn too_many(per_row: u128, at: String, finer: &str) -> Option<Problem> {

@@ -137,7 +137,7 @@ fn windows_cover_the_time_and_cost_little() {
     refused(&of(WindowShape::Session { gap: none }), &at("session"), "a duration of 0");
     refused(&of(WindowShape::Hop { size: HOUR, slide: none }), &at("hop/slide"), "a duration of 0");
     refused(&of(WindowShape::Hop { size: HOUR, slide: HOUR * 2 }), &at("hop/slide"), "a slide larger than the window");
-    let fine = WindowShape::Hop { size: HOUR, slide: HOUR / 1_001 };
+    let fine = WindowShape::Hop { size: HOUR, slide: HOUR / 1_200 };
     refused(&of(fine), &at("hop/slide"), "too many windows per row");
     let uneven = WindowShape::Cumulate { size: HOUR, step: HOUR / 4 + Duration::from_secs(1) };
     refused(&of(uneven), &at("cumulate/size"), "a size that is no multiple of step");
@@ -273,4 +273,22 @@ fn targets_ask_something_of_the_way_to_them() {
     let at = "/views/again/steps/0/aggregate/window";
     let plan = graph(vec![paid(), sums(), again], vec![target("a", "again")]);
     refused(&plan, at, "a window after another aggregate");
+}
+
+#[test]
+fn numbers_are_such_that_a_run_can_work_with_them() {
+    let with = |change: fn(&mut Plan)| {
+        let mut plan = plan(vec![step("s", StepKind::Filter(text("1")))]);
+        change(&mut plan);
+        plan
+    };
+    refused(&with(|plan| plan.batch.rows = 0), "/batch/rows", "0 rows in batch");
+    refused(&with(|plan| plan.epoch.bytes = 2 << 30), "/epoch/bytes", "2147483648 bytes in epoch");
+    refused(&with(|plan| plan.epoch.pace = Duration::from_secs(11)), "/epoch/pace", "a pace of 11s");
+    refused(&with(|plan| plan.limits.memory = 1), "/limits/memory", "1 bytes of memory");
+    let wall = |plan: &mut Plan| plan.relations[0].steps[0].limits.wall = Duration::ZERO;
+    refused(&with(wall), "/steps/0/limits/wall", "a limit of 0 for wall");
+    let odd = Duration::from_nanos(1_500);
+    let tumble = of(aggregate(&["id"], Some(window(WindowShape::Tumble { size: odd }))));
+    refused(&tumble, "/steps/0/aggregate/window/tumble", "a duration with a part of a microsecond");
 }
