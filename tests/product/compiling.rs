@@ -12,7 +12,7 @@ use crate::slow;
 
 fn engine() -> Engine {
     let compiler = Compiler::Worker(PathBuf::from(env!("CARGO_BIN_EXE_rowmill-tested")));
-    Engine::new(EngineOptions { cache: None, compiler }).unwrap()
+    Engine::new(EngineOptions { compiler, ..EngineOptions::default() }).unwrap()
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

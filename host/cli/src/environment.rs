@@ -23,7 +23,7 @@ pub(crate) fn environment() -> Result<Environment, Problem> {
 /// Components are compiled by workers, which are this program. It is named so that it is found whatever was
 /// done to its file: an upgrade may have replaced it.
 pub(crate) fn options(cache: Option<PathBuf>) -> EngineOptions {
-    EngineOptions { cache, compiler: Compiler::Worker(PathBuf::from("/proc/self/exe")) }
+    EngineOptions { cache, compiler: Compiler::Worker(PathBuf::from("/proc/self/exe")), instances: None }
 }
 
 /// Whether this process is to be a compile worker. That is no command: nobody types it.

@@ -94,7 +94,21 @@ impl Call {
 
     /// A fresh instance, nothing bound in it yet.
     pub(crate) async fn instance(&mut self) -> Result<Instance, Error> {
-        let instance = Instance::new(&self.component, self.site.clone(), &self.limits, self.quota.clone()).await?;
+        let pool = Arc::clone(self.component.pool());
+        let instance = loop {
+            let permit = match self.kind {
+                Kind::Aggregate => pool.permit_to_keep().await.ok_or_else(|| Error::NoRoom {
+                    site: self.site.clone(),
+                    found: format!("{} instances of aggregates in this process", pool.kept_max()),
+                })?,
+                _ => pool.permit().await,
+            };
+            let (site, quota) = (self.site.clone(), self.quota.clone());
+            match Instance::new(&self.component, site, &self.limits, quota, permit).await {
+                Err(Error::NoRoom { .. }) if pool.reclaim() => {}
+                made => break made?,
+            }
+        };
         self.meter.instances += 1;
         self.meter.cpu += instance.used().cpu;
         Ok(instance)

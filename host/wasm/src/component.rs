@@ -12,6 +12,7 @@ use crate::error::{Error, Site};
 use crate::instance::Instance;
 use crate::limits::Limits;
 use crate::log::Quota;
+use crate::pool::Pool;
 use crate::world::{self, GRANTED, World};
 
 /// The line of interface versions that this host speaks.
@@ -55,6 +56,7 @@ pub(crate) struct Inner {
     catalog: catalog::GuestIndices,
     rows: Option<row_function::GuestIndices>,
     aggregates: Option<aggregate_function::GuestIndices>,
+    pool: Arc<Pool>,
     description: OnceCell<Arc<Description>>,
 }
 
@@ -71,6 +73,7 @@ impl Component {
     pub(crate) fn new(
         engine: &wasmtime::Engine,
         linker: &Linker<World>,
+        pool: &Arc<Pool>,
         site: Arc<Site>,
         digest: String,
         size: u64,
@@ -112,6 +115,7 @@ impl Component {
             catalog,
             rows,
             aggregates,
+            pool: Arc::clone(pool),
             description: OnceCell::new(),
         })))
     }
@@ -158,7 +162,7 @@ impl Component {
             .get_or_try_init(|| async {
                 let site = self.0.site.clone();
                 let quota = Quota::new(site.clone(), limits.log_lines);
-                let mut instance = Instance::new(self, site, limits, quota).await?;
+                let mut instance = Instance::new(self, site, limits, quota, self.0.pool.permit().await).await?;
                 let found = instance.describe().await?;
                 let description =
                     described::description(found).map_err(|message| Error::wrong_answer(&self.0.site, &message))?;
@@ -171,7 +175,8 @@ impl Component {
     /// A fresh instance with a memory of its own.
     pub async fn instantiate(&self, identity: &Identity, limits: &Limits) -> Result<Instance, Error> {
         let site = self.site(identity, None);
-        Instance::new(self, site.clone(), limits, Quota::new(site, limits.log_lines)).await
+        let permit = self.0.pool.permit().await;
+        Instance::new(self, site.clone(), limits, Quota::new(site, limits.log_lines), permit).await
     }
 
     pub(crate) fn site(&self, identity: &Identity, function: Option<&str>) -> Arc<Site> {
@@ -181,6 +186,10 @@ impl Component {
             pipeline: Some(identity.pipeline.clone()),
             step: Some(identity.step.clone()),
         })
+    }
+
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.0.pool
     }
 
     pub(crate) fn pre(&self) -> &InstancePre<World> {

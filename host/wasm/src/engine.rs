@@ -26,6 +26,7 @@ use crate::compile::structure::{self, Refusal};
 use crate::compile::{Compiler, worker};
 use crate::component::Component;
 use crate::error::{Error, Site};
+use crate::pool::Pool;
 use crate::world::{self, World};
 
 /// The largest component that is loaded. A Python component has 18 MiB; compiling costs
@@ -51,6 +52,9 @@ pub struct EngineOptions {
     pub cache: Option<PathBuf>,
     /// Who compiles.
     pub compiler: Compiler,
+    /// How many instances there can be at once, of all pipelines; none: a thousand. Functions share them, and wait
+    /// where they are all in calls; aggregates keep theirs, and one that finds no room is refused.
+    pub instances: Option<u32>,
 }
 
 /// Compiles and loads components. Cloning gives another handle of the same engine.
@@ -62,6 +66,7 @@ struct Inner {
     linker: Linker<World>,
     cache: Option<Cache>,
     compiler: Compiler,
+    pool: Arc<Pool>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -73,7 +78,8 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// Sets up the engine and starts its tick, which ends with the last handle.
     pub fn new(options: EngineOptions) -> Result<Engine, Error> {
-        let engine = match wasmtime::Engine::new(&pooling()) {
+        let instances = options.instances.unwrap_or(POOL_INSTANCES);
+        let engine = match wasmtime::Engine::new(&pooling(instances)) {
             Ok(engine) => engine,
             Err(error) => {
                 tracing::warn!(
@@ -87,7 +93,8 @@ impl Engine {
         world::add_to_linker(&mut linker).map_err(|e| engine_error(&e))?;
         start_tick(&engine)?;
         let cache = options.cache.and_then(|folder| Cache::open(&folder, &engine));
-        Ok(Engine(Arc::new(Inner { engine, linker, cache, compiler: options.compiler })))
+        let pool = Arc::new(Pool::new(instances));
+        Ok(Engine(Arc::new(Inner { engine, linker, cache, compiler: options.compiler, pool })))
     }
 
     /// Checks, compiles (or finds compiled) and links a component. `name` is what error
@@ -111,7 +118,7 @@ impl Engine {
         ensure_component(&site, wasm)?;
         let digest = digest.map_or_else(|| hex(&Sha256::digest(wasm)), str::to_owned);
         let compiled = self.compiled(&site, &digest, wasm).await?;
-        Component::new(&self.0.engine, &self.0.linker, site, digest, size, compiled)
+        Component::new(&self.0.engine, &self.0.linker, &self.0.pool, site, digest, size, compiled)
     }
 
     /// The compiled component: from the cache, or made and put there. What takes long is done on
@@ -199,13 +206,13 @@ pub(crate) fn base() -> Config {
     config
 }
 
-fn pooling() -> Config {
+fn pooling(instances: u32) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(POOL_INSTANCES)
+    pool.total_component_instances(instances)
         .total_core_instances(POOL_CORE_INSTANCES)
         .total_memories(POOL_MEMORIES)
         .total_tables(POOL_CORE_INSTANCES)
-        .total_stacks(POOL_INSTANCES)
+        .total_stacks(instances)
         .max_core_instances_per_component(300)
         .max_memories_per_component(300)
         .max_tables_per_component(300)
@@ -271,7 +278,7 @@ mod tests {
             wasmtime::Engine::new(config).unwrap().precompile_compatibility_hash().hash(&mut hasher);
             hasher.finish()
         };
-        assert_eq!(hash(&base()), hash(&pooling()));
+        assert_eq!(hash(&base()), hash(&pooling(POOL_INSTANCES)));
         let mut other = base();
         other.epoch_interruption(false);
         assert_ne!(hash(&base()), hash(&other));

@@ -253,6 +253,16 @@ pub enum Error {
         /// What the guest wrote to stderr just before, such as a panic's message.
         output: Option<String>,
     },
+    /// There is no room for another instance.
+    #[error(
+        "{site}: no room for another instance: {found}; stop a pipeline of this process, or run some in another one"
+    )]
+    NoRoom {
+        /// Where.
+        site: Arc<Site>,
+        /// What takes the room.
+        found: String,
+    },
     /// A call on an aggregate whose instance ended with an earlier call.
     #[error("{site}: an earlier call ended its instance and all groups with it; renew it and restore their states")]
     Spent {
@@ -320,6 +330,7 @@ impl Error {
             | Error::NoFunction { site, .. }
             | Error::Kind { site, .. }
             | Error::Spent { site }
+            | Error::NoRoom { site, .. }
             | Error::Bind { site, .. }
             | Error::Call { site, .. }
             | Error::Trap { site, .. }
@@ -338,6 +349,7 @@ impl Error {
             | Error::TooLarge { .. }
             | Error::NoFunction { .. }
             | Error::Kind { .. }
+            | Error::NoRoom { .. }
             | Error::Bind { .. } => Fault::Configuration,
             Error::Compile { .. }
             | Error::Structure { .. }

@@ -1,10 +1,11 @@
 //! A function bound to arguments: what the dataflow calls.
 //!
-//! It owns all that binding took, so that after a trap, a timeout or a dropped call the
-//! next [`Function::run`] makes a fresh instance and binds again. Functions are pure, so
+//! It owns all that binding took, so that after a trap, a timeout or a dropped call, or when its instance was
+//! given to another function ([`crate::pool`]), the next [`Function::run`] makes a fresh one and binds again. Functions are pure, so
 //! that instance computes what the lost one would have.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::binding::{self, Argument, Signature};
@@ -16,12 +17,13 @@ use crate::error::Error;
 use crate::input::Input;
 use crate::lift::{Output, lift};
 use crate::limits::{Limits, Meter};
+use crate::pool::Slot;
 
 /// A scalar, filter or table function bound to arguments and a configuration.
 pub struct Function {
     call: Call,
     signature: Signature,
-    live: Option<Live>,
+    slot: Arc<Slot>,
 }
 
 // Without the configuration, which may hold secrets.
@@ -50,7 +52,10 @@ impl Function {
     ) -> Result<Function, Error> {
         let mut call = Call::new(component, identity, limits, function, args, config, false).await?;
         let (live, signature) = fresh(&mut call).await?;
-        Ok(Function { call, signature, live: Some(live) })
+        let pool = call.component.pool();
+        let slot = pool.slot();
+        pool.put_back(&slot, live);
+        Ok(Function { call, signature, slot })
     }
 
     /// What it reads and gives.
@@ -86,12 +91,12 @@ impl Function {
     /// Bytes of memory that its instance holds now; 0 without one.
     #[must_use]
     pub fn memory(&self) -> u64 {
-        self.live.as_ref().map_or(0, |live| live.0.memory())
+        self.slot.look(|live| live.0.memory()).unwrap_or(0)
     }
 
-    /// Drops the instance, whose memory never shrinks; the next run makes a fresh one.
+    /// Gives the instance back, whose memory never shrinks; the next run makes a fresh one.
     pub fn recycle(&mut self) {
-        self.live = None;
+        self.slot.clear();
     }
 
     /// Runs it on a batch.
@@ -103,14 +108,16 @@ impl Function {
         let rows = self.call.ensure_fits(&self.signature, input)?;
         let made = self.call.made(&self.signature, input)?;
         let columns = self.call.lower(&self.signature, made.as_deref().unwrap_or(input.columns), input)?;
-        let mut live = match self.live.take() {
+        let mut live = match self.slot.take() {
             Some(live) => live,
             // Boxed: this future is then as small as the call's.
             None => Box::pin(self.again()).await?,
         };
         let (instance, bound) = &mut *live;
         let answer = instance.run(*bound, types::Batch { rows, columns: &columns }).await;
-        self.live = self.call.settle(live, input.rows);
+        if let Some(live) = self.call.settle(live, input.rows) {
+            self.call.component.pool().put_back(&self.slot, live);
+        }
         let answer = answer?.map_err(|message| self.call.refused(message))?;
         self.call.received(&answer.columns);
         let table = self.call.kind == Kind::Table;

@@ -22,6 +22,7 @@ use crate::component::Component;
 use crate::error::{Error, Limit, Site};
 use crate::limits::Limits;
 use crate::log::Quota;
+use crate::pool::Permit;
 use crate::world::World;
 
 /// An instance: a memory of its own, the limits, and the interfaces found in it.
@@ -31,6 +32,7 @@ pub struct Instance {
     /// Boxed: it is taken out and put back at each call.
     live: Option<Box<Live>>,
     used: Used,
+    _permit: Permit,
 }
 
 struct Live {
@@ -83,6 +85,7 @@ impl Instance {
         site: Arc<Site>,
         limits: &Limits,
         quota: Quota,
+        permit: Permit,
     ) -> Result<Instance, Error> {
         let pre = component.pre();
         let mut store = Store::new(pre.engine(), World::new(site.clone(), limits, quota));
@@ -107,7 +110,12 @@ impl Instance {
                 limits: limits.clone(),
                 used: used(&store),
                 live: Some(Box::new(Live { store, budget, catalog, rows, aggregates })),
+                _permit: permit,
             }),
+            // A component of many modules takes more than one place of the pool.
+            Err(Broken::Failed(error)) if error.is::<wasmtime::PoolConcurrencyLimitError>() => {
+                Err(Error::NoRoom { site, found: line(&error.to_string()).into_owned() })
+            }
             Err(broken) => Err(explain(&site, limits, 0, &store, broken)),
         }
     }

@@ -39,6 +39,7 @@ mod limits;
 mod log;
 mod lower;
 mod memory;
+mod pool;
 mod states;
 mod widen;
 mod world;

@@ -12,6 +12,7 @@ mod kernels;
 mod limits;
 mod load;
 mod lost_groups;
+mod pool;
 mod random;
 mod round_trip;
 mod sandbox;

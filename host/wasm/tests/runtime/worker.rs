@@ -9,7 +9,7 @@ use crate::guests::wasm;
 
 async fn load(program: &Path) -> Error {
     let compiler = Compiler::Worker(program.to_owned());
-    let engine = Engine::new(EngineOptions { cache: None, compiler }).expect("an engine");
+    let engine = Engine::new(EngineOptions { compiler, ..EngineOptions::default() }).expect("an engine");
     engine.load("honest", &wasm("honest")).await.expect_err("no worker")
 }
 
