@@ -12,6 +12,7 @@ mod gtid;
 mod history;
 pub(crate) mod ignored;
 mod mark;
+mod marks;
 pub(crate) mod names;
 mod query;
 mod reconnect;

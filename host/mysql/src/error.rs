@@ -9,8 +9,13 @@
 //! and has no `source()`: a reporter that prints the chain prints each of them once. What comes from a
 //! server is printed without control characters and cut where it is very long.
 
+mod driver;
+
 use rowmill_change::{Position, TableName};
 use rowmill_foreign::{Parts, Printable, line};
+
+pub use crate::problem::Problem;
+pub(crate) use driver::{describe, is_transient};
 
 /// The ways to a target that holds what the source says and nothing from before.
 pub const ANEW: &str = "make the target anew: `rowmill run FILE --rebuild`, or `rowmill reset FILE --drop-target` and then `rowmill run FILE`";
@@ -27,46 +32,6 @@ pub enum Fault {
     Server,
     /// A mistake in this program.
     Internal,
-}
-
-/// One finding of a check: what is wrong, and the statement or setting that mends it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// What it is about: "setting binlog_format", "table `shop`.`orders`".
-    pub subject: String,
-    /// What was found.
-    pub found: String,
-    /// What is needed.
-    pub needed: String,
-    /// What to type to mend it.
-    pub fix: String,
-}
-
-impl Problem {
-    /// Makes a problem from its four texts, whose control characters are escaped.
-    pub fn new(
-        subject: impl Into<String>,
-        found: impl Into<String>,
-        needed: impl Into<String>,
-        fix: impl Into<String>,
-    ) -> Problem {
-        let one_line = |text: String| line(&text).into_owned();
-        // A statement to type may have several lines.
-        let lines =
-            |text: String| text.split('\n').map(|part| Printable(part).to_string()).collect::<Vec<_>>().join("\n");
-        Problem {
-            subject: one_line(subject.into()),
-            found: one_line(found.into()),
-            needed: one_line(needed.into()),
-            fix: lines(fix.into()),
-        }
-    }
-}
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: found {}, needed {}; {}", self.subject, self.found, self.needed, self.fix)
-    }
 }
 
 /// An error of a source or a target.
@@ -284,16 +249,6 @@ fn at(position: &Option<Position>) -> String {
     position.as_ref().map(|p| format!(" at {p}")).unwrap_or_default()
 }
 
-/// The driver's error in one line, the server's with its number.
-pub(crate) fn describe(error: &mysql_async::Error) -> String {
-    match error {
-        mysql_async::Error::Server(e) => format!("server error {}: {}", e.code, line(&e.message)),
-        // Without the driver's words for the layers that it came through.
-        mysql_async::Error::Io(mysql_async::IoError::Io(e)) => line(&e.to_string()).into_owned(),
-        other => line(&other.to_string()).into_owned(),
-    }
-}
-
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.parts().fmt(f)
@@ -304,7 +259,6 @@ impl Error {
     /// What it says.
     pub fn parts(&self) -> Parts {
         let new = |message: String| Parts::new(message);
-        let key_of = |key: &Option<String>| key.as_ref().map(|key| format!(" (key {})", line(key))).unwrap_or_default();
         match self {
             Error::Address { message } => {
                 new(format!("server address: {}", line(message))).needed("mysql://user:password@host:port/database")
@@ -319,6 +273,45 @@ impl Error {
                 .fix("see the keys tls and tls_ca of source and sink (ssl-mode and ssl-ca in the address)"),
             Error::Sql { doing, cause } => new(format!("while {doing}: {}", describe(cause))),
             Error::Denied { doing, reason, fix } => new(format!("while {doing}: {}", line(reason))).fix(line(fix)),
+            Error::TableMissing { table } => new(format!("table {table} does not exist")),
+            Error::UnsupportedType { table, column, found } => {
+                new(format!("column {} of table {table} has a type that is not supported", Printable(column)))
+                    .found(line(found))
+                    .fix("drop the column from the table, or leave the table out")
+            }
+            Error::Value { table, column, message } => {
+                new(format!("column {} of table {table}: {}", Printable(column), line(message)))
+            }
+            Error::Disconnected { server, reason } => {
+                new(format!("the connection to server {server} ended: {}", line(reason)))
+            }
+            Error::LockTimeout { attempts } => {
+                new(format!("tables are in use by another session: no lock after {attempts} attempts"))
+                    .fix("end long transactions on them and start again")
+            }
+            Error::Internal { message } => new(format!("internal error: {}", line(message))),
+            Error::IdentityChanged { .. }
+            | Error::PositionGone { .. }
+            | Error::HistoryChanged { .. }
+            | Error::SchemaChanged { .. }
+            | Error::UnclearStatement { .. }
+            | Error::RowImage { .. }
+            | Error::UnsupportedEvent { .. }
+            | Error::Malformed { .. }
+            | Error::Incident { .. } => self.of_log().unwrap_or_default(),
+            Error::Fenced { .. }
+            | Error::Rejected { .. }
+            | Error::Conflict { .. }
+            | Error::NotAnInsert { .. }
+            | Error::Target { .. }
+            | Error::ProgressLost { .. } => self.of_target().unwrap_or_default(),
+        }
+    }
+
+    /// What an error of the binary log says.
+    fn of_log(&self) -> Option<Parts> {
+        let new = |message: String| Parts::new(message);
+        Some(match self {
             Error::IdentityChanged { found, expected } => {
                 new("the source is another server than the one that the stored position belongs to".to_owned())
                     .found(line(found))
@@ -361,15 +354,6 @@ impl Error {
                 "set {setting} = {needed} in every session that writes the table, and start over with `rowmill run \
                  FILE --rebuild`"
             )),
-            Error::TableMissing { table } => new(format!("table {table} does not exist")),
-            Error::UnsupportedType { table, column, found } => {
-                new(format!("column {} of table {table} has a type that is not supported", Printable(column)))
-                    .found(line(found))
-                    .fix("drop the column from the table, or leave the table out")
-            }
-            Error::Value { table, column, message } => {
-                new(format!("column {} of table {table}: {}", Printable(column), line(message)))
-            }
             Error::UnsupportedEvent { event, position, fix } => {
                 new(format!("binary log at {position}: {} is not supported", line(event))).fix(fix.as_str())
             }
@@ -379,13 +363,15 @@ impl Error {
                 line(message)
             ))
             .fix(ANEW),
-            Error::Disconnected { server, reason } => {
-                new(format!("the connection to server {server} ended: {}", line(reason)))
-            }
-            Error::LockTimeout { attempts } => {
-                new(format!("tables are in use by another session: no lock after {attempts} attempts"))
-                    .fix("end long transactions on them and start again")
-            }
+            _ => return None,
+        })
+    }
+
+    /// What an error of the target says.
+    fn of_target(&self) -> Option<Parts> {
+        let new = |message: String| Parts::new(message);
+        let key_of = |key: &Option<String>| key.as_ref().map(|key| format!(" (key {})", line(key))).unwrap_or_default();
+        Some(match self {
             Error::Fenced { pipeline, other } => new(format!(
                 "pipeline '{pipeline}' was taken over by another process: {}; this one stops and has written nothing \
                  since",
@@ -412,8 +398,8 @@ impl Error {
             Error::ProgressLost { pipeline, message } => {
                 new(format!("the progress of pipeline '{pipeline}' in the target {}", line(message)))
             }
-            Error::Internal { message } => new(format!("internal error: {}", line(message))),
-        }
+            _ => return None,
+        })
     }
 
     /// True if the same attempt may succeed later: the network, a restart, a lock.
@@ -475,29 +461,6 @@ impl Error {
             }
             other => other,
         }
-    }
-}
-
-/// True if the driver's error is the world's and not the statement's.
-pub(crate) fn is_transient(error: &mysql_async::Error) -> bool {
-    use mysql_async::{DriverError, Error as E, IoError};
-    match error {
-        E::Io(IoError::Io(_)) => true,
-        E::Io(IoError::Tls(_)) => false,
-        E::Driver(DriverError::ConnectionClosed | DriverError::PoolDisconnected) => true,
-        E::Server(e) => matches!(
-            e.code,
-            // too many connections, shutdown, out of resources, aborted network reads and writes
-            1040 | 1041 | 1053 | 1077 | 1078 | 1079 | 1152 | 1158
-                ..=1161 | 1184 | 1203
-                // lock wait, deadlock, lock-wait in NOWAIT form
-                | 1205 | 1213 | 3572
-                // query interrupted, connection killed, idle time-out
-                | 1317 | 1927 | 4031
-                // read-only while a failover is going on; server gone
-                | 1290 | 1836 | 2006 | 2013
-        ),
-        _ => false,
     }
 }
 

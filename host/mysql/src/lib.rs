@@ -20,6 +20,7 @@ pub mod error;
 mod liveness;
 pub mod position;
 pub mod preflight;
+mod problem;
 pub mod sink;
 pub mod snapshot;
 mod statement;

@@ -180,14 +180,8 @@ impl Start {
             false => Over::OwnRows,
         };
         let handed = replay.as_ref().map_or(&from, |(_, target)| target).clone();
-        let reporter = Reporter {
-            status: control.status.clone(),
-            now: Status { pipeline: self.plan.name.clone(), ..Status::default() },
-            freshness: Freshness::stored(standing.age_seconds, &clock),
-            last_seen: LastSeen::open(self.last_seen, &standing, clock.clone()),
-            commits_before: standing.commits,
-            untold: false,
-        };
+        let last_seen = LastSeen::open(self.last_seen, &standing, clock.clone());
+        let reporter = reporter(&self.plan, control, &standing, last_seen, &clock);
         let checkpointer = begins.is_some().then(|| {
             let (pipeline, incarnation) = (self.plan.name.clone(), standing.incarnation.clone());
             let about = About { pipeline, incarnation, plan_digest: self.digests.now };
@@ -222,6 +216,17 @@ impl Start {
         let replay = replay.map(|(from, until)| Again { from, until, stored, pending });
         let phase = first_phase(opened, replay, standing.converge_until, over, fills);
         Ok(Some((worker, phase)))
+    }
+}
+
+fn reporter(plan: &Plan, control: &Control, standing: &Standing, last_seen: LastSeen, clock: &Clock) -> Reporter {
+    Reporter {
+        status: control.status.clone(),
+        now: Status { pipeline: plan.name.clone(), ..Status::default() },
+        freshness: Freshness::stored(standing.age_seconds, clock),
+        last_seen,
+        commits_before: standing.commits,
+        untold: false,
     }
 }
 

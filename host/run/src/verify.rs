@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rowmill_change::{ChangeEvent, Holds, Op, Position};
+use rowmill_mysql::Conn;
 use rowmill_mysql::binlog::{self, ChangesOptions, Images};
 use rowmill_mysql::sink::{self, TargetHolds};
 use rowmill_mysql::snapshot::{Snapshot, begin_consistent_read, scan};
@@ -173,26 +174,37 @@ pub async fn verify(plan: &Plan, environment: &Environment) -> Result<VerifyRepo
         }
     }
     aggregates::expect(&mut prepared.bound.graph, &aggregates, &position, &mut comparisons).await?;
-    for mut comparison in comparisons {
-        let definition = comparison.definition().clone();
-        let mut rows_target = 0;
-        scan(&mut target, &definition, plan.batch.rows, |rows| {
-            rows_target += rows.num_rows() as u64;
-            comparison.found(rows)
-        })
-        .await?;
-        report.rows_target += rows_target;
-        let (differing, rows_expected) = (report.differing, report.rows_expected);
-        comparison.finish(&mut report, DIFFERENCES_SHOWN)?;
-        report.targets.push(TargetReport {
-            table: definition.name.to_string(),
-            rows_expected: report.rows_expected - rows_expected,
-            rows_target,
-            differing: report.differing - differing,
-        });
+    for comparison in comparisons {
+        compare(&mut target, comparison, plan.batch.rows, &mut report).await?;
     }
     drop(scratch);
     Ok(report)
+}
+
+/// Reads a target and compares it with what it should hold. `rows`: at once.
+async fn compare(
+    target: &mut Conn,
+    mut comparison: Comparison,
+    rows: usize,
+    report: &mut VerifyReport,
+) -> Result<(), Error> {
+    let definition = comparison.definition().clone();
+    let mut rows_target = 0;
+    scan(target, &definition, rows, |rows| {
+        rows_target += rows.num_rows() as u64;
+        comparison.found(rows)
+    })
+    .await?;
+    report.rows_target += rows_target;
+    let (differing, rows_expected) = (report.differing, report.rows_expected);
+    comparison.finish(report, DIFFERENCES_SHOWN)?;
+    report.targets.push(TargetReport {
+        table: definition.name.to_string(),
+        rows_expected: report.rows_expected - rows_expected,
+        rows_target,
+        differing: report.differing - differing,
+    });
+    Ok(())
 }
 
 /// Results that depend on more than the row can't be computed from rows.

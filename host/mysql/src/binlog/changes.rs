@@ -421,10 +421,12 @@ impl Changes {
         let allowed = self.until.as_ref().map_or(u64::MAX, |until| until.rows_before(&self.file, transaction));
         if !event.is_done() && room > 0 && allowed > 0 {
             let rows_max = decoder.rows() + room;
-            decoder.begin_transaction(&self.file, transaction.start);
+            let (marks, rows) = decoder.marks();
+            marks.begin_transaction(rows, &self.file, transaction.start);
             transaction.rows += decoder.take_changes(event, allowed, rows_max, self.options.batch_bytes)?;
             if several {
-                decoder.number(&mut self.ordinal);
+                let (marks, rows) = decoder.marks();
+                marks.number(rows, &mut self.ordinal);
             }
         }
         if event.is_done() {

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use rowmill_change::{ChangeBatch, Op, TransactionStart};
+use rowmill_change::{ChangeBatch, Op};
 
+use super::marks::Marks;
 use super::{Images, TableRead, ZeroDates};
 use crate::charset::Charsets;
 use crate::column::{Bad, Bytes, Column, WireType};
@@ -99,8 +100,7 @@ pub struct Decoder {
     key_cells: [Vec<(usize, usize)>; 2],
     ops: Vec<Op>,
     commit_time: Vec<i64>,
-    ordinals: Vec<u32>,
-    transactions: Vec<TransactionStart>,
+    marks: Marks,
     bytes: usize,
 }
 
@@ -134,8 +134,7 @@ impl Decoder {
             columns,
             ops: Vec::new(),
             commit_time: Vec::new(),
-            ordinals: Vec::new(),
-            transactions: Vec::new(),
+            marks: Marks::default(),
             bytes: 0,
             table,
         })
@@ -217,21 +216,9 @@ impl Decoder {
         Ok(())
     }
 
-    /// The rows that are taken next are of the transaction that begins here.
-    pub(crate) fn begin_transaction(&mut self, file: &str, offset: u64) {
-        let last = self.transactions.last().filter(|last| *last.file == *file);
-        if last.is_some_and(|last| last.offset == offset) {
-            return;
-        }
-        let file = last.map_or_else(|| Arc::from(file), |last| Arc::clone(&last.file));
-        self.transactions.push(TransactionStart { row: self.ops.len() as u32, file, offset });
-    }
-
-    /// Numbers the rows that were taken since, on from `next`: their order among those of other tables.
-    pub(crate) fn number(&mut self, next: &mut u32) {
-        let taken = self.ops.len() - self.ordinals.len();
-        self.ordinals.extend((*next..).take(taken));
-        *next += taken as u32;
+    /// Notes which rows are which of the event.
+    pub(crate) fn marks(&mut self) -> (&mut Marks, usize) {
+        (&mut self.marks, self.ops.len())
     }
 
     /// Passes over up to `limit` row changes; returns how many there were.
@@ -405,13 +392,14 @@ impl Decoder {
             Error::malformed(format!("rows of table {} do not fit its stored definition: {e}", self.table.def.name))
         })?;
         self.bytes = 0;
+        let Marks { ordinals, transactions } = std::mem::take(&mut self.marks);
         Ok(Some(ChangeBatch {
             table: index,
             ops: std::mem::take(&mut self.ops),
             rows,
             commit_time: std::mem::take(&mut self.commit_time),
-            ordinals: std::mem::take(&mut self.ordinals),
-            transactions: std::mem::take(&mut self.transactions),
+            ordinals,
+            transactions,
         }))
     }
 }
