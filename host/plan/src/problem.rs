@@ -56,6 +56,9 @@ pub struct Problem {
     pub span: Option<Range<usize>>,
     /// Who has to act.
     pub fault: Fault,
+    /// It may be gone at the next attempt, without anybody doing anything.
+    #[serde(skip)]
+    pub passes: bool,
     /// A short lower-case sentence that names the thing.
     pub message: String,
     /// What is there.
@@ -78,6 +81,7 @@ impl Problem {
             inner: None,
             span: None,
             fault,
+            passes: false,
             message: message.into(),
             found: None,
             needed: None,

@@ -117,8 +117,11 @@ fn upstream(from: &Upstream, bound: &Bound) -> serde_json::Value {
         Upstream::EachTable => json!("each"),
         Upstream::One(name) => json!(["one", meant(name, bound)]),
         Upstream::Union { branches, tag } => {
-            let tag = tag.as_deref().filter(|tag| *tag != TABLE_TAG);
-            let branch = |name: &String| json!([tag.map(|_| name), meant(name, bound), is_glob(name)]);
+            let Some(tag) = tag.as_deref().filter(|tag| *tag != TABLE_TAG) else {
+                let tables: Vec<_> = branches.iter().filter_map(|name| bound.meant.get(name)).flatten().collect();
+                return json!(["union", tables.iter().map(ToString::to_string).collect::<Vec<_>>()]);
+            };
+            let branch = |name: &String| json!([name, meant(name, bound), is_glob(name)]);
             json!(["union", tag, branches.iter().map(branch).collect::<Vec<_>>()])
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rowmill_foreign::Parts;
+use rowmill_foreign::{Parts, line};
 use rowmill_plan::problem::{Fault, Problem};
 
 /// Why a pipeline could not start, or stopped. What can be done about it: [`policy`](crate::policy()).
@@ -80,12 +80,15 @@ impl Error {
     pub fn parts(&self) -> Parts {
         match self {
             Self::Plan(problems) => match &problems[..] {
-                [problem] => Parts {
-                    message: problem.message.clone(),
-                    found: problem.found.clone(),
-                    needed: problem.needed.clone(),
-                    fix: problem.fix.clone(),
-                },
+                [problem] => {
+                    let shown = |text: &Option<String>| text.as_ref().map(|text| line(text).into_owned());
+                    Parts {
+                        message: line(&problem.message).into_owned(),
+                        found: shown(&problem.found),
+                        needed: shown(&problem.needed),
+                        fix: shown(&problem.fix),
+                    }
+                }
                 _ => Parts::new(format!("{} problems in the plan", problems.len())),
             },
             Self::Operator(error) => error.parts(),
@@ -119,10 +122,14 @@ impl Error {
     /// The same as a problem, its causes in the message.
     pub fn problem(&self) -> Problem {
         let Parts { message, found, needed, fix } = self.parts();
-        // What the parts say is not said again as a cause.
-        let whole = self.to_string();
-        let causes = causes(self).into_iter().filter(|cause| !whole.contains(cause));
-        let message = causes.fold(message, |message, cause| format!("{message}: {cause}"));
+        // What was said is not said again as a cause.
+        let (mut said, mut message) = (self.to_string(), message);
+        for cause in causes(self) {
+            if !said.contains(&cause) {
+                said = format!("{said}: {cause}");
+                message = format!("{message}: {cause}");
+            }
+        }
         let problem = Problem::new(self.fault(), message);
         Problem { found, needed, fix, ..problem }
     }

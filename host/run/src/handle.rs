@@ -5,6 +5,7 @@
 //! control goes with it, and whoever still waits for an answer hears so.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot, watch};
 
@@ -19,6 +20,7 @@ pub struct Handle {
     stop: watch::Sender<bool>,
     commands: mpsc::Sender<Command>,
     status: watch::Receiver<Status>,
+    stateless: Arc<AtomicBool>,
 }
 
 /// The other end of a [`Handle`], for [`run`](crate::run).
@@ -27,6 +29,8 @@ pub struct Control {
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) status: watch::Sender<Status>,
     commands: Arc<Mutex<mpsc::Receiver<Command>>>,
+    /// There is nothing to take a checkpoint of.
+    stateless: Arc<AtomicBool>,
 }
 
 /// What a pipeline is told to do, with where the answer goes.
@@ -52,8 +56,10 @@ pub fn handle() -> (Handle, Control) {
     let (stop, stopped) = watch::channel(false);
     let (status, shown) = watch::channel(Status::default());
     let (commands, given) = mpsc::channel(COMMANDS_WAITING);
-    let control = Control { stop: stopped, status, commands: Arc::new(Mutex::new(given)) };
-    (Handle { stop, commands, status: shown }, control)
+    let stateless: Arc<AtomicBool> = Arc::default();
+    let commands_given = Arc::new(Mutex::new(given));
+    let control = Control { stop: stopped, status, commands: commands_given, stateless: Arc::clone(&stateless) };
+    (Handle { stop, commands, status: shown, stateless }, control)
 }
 
 impl Handle {
@@ -74,6 +80,9 @@ impl Handle {
     ///
     /// [`Refused`], if there is no state, or the run ends before.
     pub async fn checkpoint(&self) -> Result<CheckpointStatus, Refused> {
+        if self.stateless.load(Ordering::SeqCst) {
+            return Err(Refused::NoState);
+        }
         let (answer, answered) = oneshot::channel();
         self.commands.send(Command::Checkpoint(answer)).await.map_err(|_| Refused::Ended)?;
         answered.await.unwrap_or(Err(Refused::Ended))
@@ -91,6 +100,15 @@ impl Handle {
 }
 
 impl Control {
+    /// The pipeline has no state: commands about it are answered at once, those that were given before included.
+    pub(crate) async fn has_no_state(&self) {
+        self.stateless.store(true, Ordering::SeqCst);
+        let mut commands = self.commands().await;
+        while let Ok(command) = commands.given.try_recv() {
+            commands.note(command, false);
+        }
+    }
+
     /// The commands, for one worker at a time.
     pub(crate) async fn commands(&self) -> Commands {
         Commands { given: Arc::clone(&self.commands).lock_owned().await, asked: Vec::new(), begun: Vec::new() }

@@ -26,10 +26,12 @@ pub enum Policy {
 pub fn policy(error: &Error) -> Policy {
     match error {
         Error::SnapshotInterrupted(_) => Policy::Retry,
+        Error::Plan(problems) if !problems.is_empty() && problems.iter().all(|problem| problem.passes) => Policy::Retry,
         Error::MySql(cause) => of_server(cause).unwrap_or_else(|| asked(error)),
         Error::State(cause) | Error::Operator(rowmill_operators::Error::State(cause)) if cause.is_transient() => {
             Policy::Retry
         }
+        Error::State(rowmill_state::Error::Damaged { .. } | rowmill_state::Error::Version { .. }) => asked(error),
         Error::StateMismatch { .. } | Error::StateUnreadable { .. } | Error::Progress { .. } => asked(error),
         Error::Plan(_)
         | Error::Operator(_)
@@ -88,6 +90,10 @@ mod tests {
         assert_eq!(policy(&changed.into()), Policy::Ask(rowmill_mysql::ANEW.to_owned()));
         let unreadable = Error::StateUnreadable { found: "format 9".to_owned(), needed: None };
         assert!(matches!(policy(&unreadable), Policy::Ask(choices) if choices.contains("--rebuild")));
+        let down = crate::prepare::server_problem(&gone(), "/sink/url");
+        let wrong = rowmill_plan::problem::Problem::configuration("x");
+        assert_eq!(policy(&Error::Plan(vec![down.clone()])), Policy::Retry);
+        assert_eq!(policy(&Error::Plan(vec![wrong, down])), Policy::Stop(Fault::Configuration));
         assert_eq!(policy(&Error::internal("x")), Policy::Stop(Fault::Internal));
         let flagged = rowmill_operators::Error::Interrupted;
         assert_eq!(policy(&flagged.into()), Policy::Stop(Fault::Internal));

@@ -10,6 +10,7 @@ use rowmill_mysql::{ANEW, Endpoint, Flavor, TableDef, TableSource};
 use super::digest::{Digests, difference};
 use super::manifest::Manifest;
 use crate::error::{Error, fault};
+use crate::policy::may_pass;
 use crate::servers::{changes_options, endpoints, snapshot_options};
 use rowmill_bind::{Bound, Databases, Environment, PlanView, bind};
 use rowmill_foreign::Parts;
@@ -240,7 +241,8 @@ pub(crate) fn server_problem(error: &rowmill_mysql::Error, pointer: &str) -> Pro
         other => fault(other),
     };
     let Parts { message, found, needed, fix } = error.parts();
-    Problem { found, needed, fix, ..Problem::new(fault, message).at(pointer) }
+    let passes = may_pass(error);
+    Problem { found, needed, fix, passes, ..Problem::new(fault, message).at(pointer) }
 }
 
 fn finding_problem(finding: &rowmill_mysql::Problem, pointer: &str) -> Problem {

@@ -67,6 +67,9 @@ pub async fn run(
     if options.rebuild.is_some() {
         ensure_rebuildable(&plan)?;
     }
+    if !plan.has_aggregates() {
+        control.has_no_state().await;
+    }
     let mut stop = control.stop.clone();
     let mut pause = Duration::from_millis(200);
     loop {
@@ -176,7 +179,7 @@ async fn open_state(plan: &Plan, root: Option<&Path>, rebuild: bool) -> Result<S
     let opening = tokio::task::spawn_blocking(move || {
         let open = || Store::open(&folder, rowmill_state::Options::default());
         match open() {
-            Err(error @ rowmill_state::Error::Damaged { .. }) if rebuild => {
+            Err(error @ (rowmill_state::Error::Damaged { .. } | rowmill_state::Error::Version { .. })) if rebuild => {
                 tracing::warn!(%error, "the state is made anew");
                 rowmill_state::remove(&folder).and_then(|()| open())
             }

@@ -105,7 +105,7 @@ impl Call {
             };
             let (site, quota) = (self.site.clone(), self.quota.clone());
             match Instance::new(&self.component, site, &self.limits, quota, permit).await {
-                Err(Error::NoRoom { .. }) if pool.reclaim() => {}
+                Err(Error::NoRoom { .. }) if pool.make_room().await => {}
                 made => break made?,
             }
         };

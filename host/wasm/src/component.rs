@@ -162,7 +162,7 @@ impl Component {
             .get_or_try_init(|| async {
                 let site = self.0.site.clone();
                 let quota = Quota::new(site.clone(), limits.log_lines);
-                let mut instance = Instance::new(self, site, limits, quota, self.0.pool.permit().await).await?;
+                let mut instance = self.instance(&site, limits, &quota).await?;
                 let found = instance.describe().await?;
                 let description =
                     described::description(found).map_err(|message| Error::wrong_answer(&self.0.site, &message))?;
@@ -175,8 +175,20 @@ impl Component {
     /// A fresh instance with a memory of its own.
     pub async fn instantiate(&self, identity: &Identity, limits: &Limits) -> Result<Instance, Error> {
         let site = self.site(identity, None);
-        let permit = self.0.pool.permit().await;
-        Instance::new(self, site.clone(), limits, Quota::new(site, limits.log_lines), permit).await
+        let quota = Quota::new(site.clone(), limits.log_lines);
+        self.instance(&site, limits, &quota).await
+    }
+
+    /// An instance that is soon given back.
+    async fn instance(&self, site: &Arc<Site>, limits: &Limits, quota: &Quota) -> Result<Instance, Error> {
+        let pool = &self.0.pool;
+        loop {
+            let made = Instance::new(self, site.clone(), limits, quota.clone(), pool.permit().await).await;
+            match made {
+                Err(Error::NoRoom { .. }) if pool.make_room().await => {}
+                made => return made,
+            }
+        }
     }
 
     pub(crate) fn site(&self, identity: &Identity, function: Option<&str>) -> Arc<Site> {

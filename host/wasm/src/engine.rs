@@ -78,7 +78,7 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// Sets up the engine and starts its tick, which ends with the last handle.
     pub fn new(options: EngineOptions) -> Result<Engine, Error> {
-        let instances = options.instances.unwrap_or(POOL_INSTANCES);
+        let instances = options.instances.unwrap_or(POOL_INSTANCES).max(2);
         let engine = match wasmtime::Engine::new(&pooling(instances)) {
             Ok(engine) => engine,
             Err(error) => {
@@ -209,9 +209,9 @@ pub(crate) fn base() -> Config {
 fn pooling(instances: u32) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .total_core_instances(POOL_CORE_INSTANCES)
-        .total_memories(POOL_MEMORIES)
-        .total_tables(POOL_CORE_INSTANCES)
+        .total_core_instances(POOL_CORE_INSTANCES.max(instances.saturating_mul(10)))
+        .total_memories(POOL_MEMORIES.max(instances.saturating_mul(2)))
+        .total_tables(POOL_CORE_INSTANCES.max(instances.saturating_mul(10)))
         .total_stacks(instances)
         .max_core_instances_per_component(300)
         .max_memories_per_component(300)

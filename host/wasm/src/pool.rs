@@ -17,7 +17,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::call::Live;
 
@@ -26,7 +26,10 @@ const FUNCTIONS_SHARE: usize = 16;
 
 /// The instances of an engine.
 pub(crate) struct Pool {
+    instances: usize,
     permits: Arc<Semaphore>,
+    /// Told when an instance is gone.
+    released: Arc<Notify>,
     /// Calls so far, as a time.
     clock: AtomicU64,
     waiting: AtomicUsize,
@@ -45,8 +48,9 @@ pub(crate) struct Slot {
 /// The right to have an instance; goes with it.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
     kept: Option<Arc<Pool>>,
+    released: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Pool {
@@ -60,15 +64,19 @@ impl Drop for Permit {
         if let Some(pool) = &self.kept {
             pool.kept.fetch_sub(1, Ordering::SeqCst);
         }
+        self.permit = None;
+        self.released.notify_waiters();
     }
 }
 
 impl Pool {
     /// Of so many instances, at least two.
     pub(crate) fn new(instances: u32) -> Pool {
-        let instances = (instances as usize).max(2);
+        let instances = instances as usize;
         Pool {
+            instances,
             permits: Arc::new(Semaphore::new(instances)),
+            released: Arc::default(),
             clock: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
             slots: Mutex::new(Vec::new()),
@@ -86,7 +94,7 @@ impl Pool {
     pub(crate) async fn permit(self: &Arc<Self>) -> Permit {
         loop {
             if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-                return Permit { _permit: Some(permit), kept: None };
+                return Permit { permit: Some(permit), kept: None, released: Arc::clone(&self.released) };
             }
             if self.reclaim() {
                 continue;
@@ -97,7 +105,7 @@ impl Pool {
             }
             // The semaphore is never closed.
             if let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await {
-                return Permit { _permit: Some(permit), kept: None };
+                return Permit { permit: Some(permit), kept: None, released: Arc::clone(&self.released) };
             }
         }
     }
@@ -107,8 +115,9 @@ impl Pool {
         let count = |kept: usize| (kept < self.kept_max).then_some(kept + 1);
         self.kept.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count).ok()?;
         // From here on it is counted back when it is dropped, also while it waits.
-        let mut permit = Permit { _permit: None, kept: Some(Arc::clone(self)) };
-        permit._permit = self.permit().await._permit.take();
+        let released = Arc::clone(&self.released);
+        let mut permit = Permit { permit: None, kept: Some(Arc::clone(self)), released };
+        permit.permit = self.permit().await.permit.take();
         Some(permit)
     }
 
@@ -116,18 +125,44 @@ impl Pool {
     pub(crate) fn reclaim(&self) -> bool {
         let mut slots = locked(&self.slots);
         slots.retain(|slot| slot.strong_count() > 0);
-        let mut idle: Vec<Arc<Slot>> = slots.iter().filter_map(Weak::upgrade).collect();
+        let idle = slots.iter().filter_map(Weak::upgrade);
+        // Others go on meanwhile: each time is read once.
+        let mut idle: Vec<(u64, Arc<Slot>)> = idle.map(|slot| (slot.used.load(Ordering::Relaxed), slot)).collect();
         drop(slots);
-        idle.sort_by_key(|slot| slot.used.load(Ordering::Relaxed));
-        let taken = idle.iter().find_map(|slot| locked(&slot.live).take());
+        idle.sort_by_key(|(used, _)| *used);
+        let taken = idle.iter().find_map(|(_, slot)| slot.take());
         // Dropped without the lock: that frees a memory.
         taken.is_some()
+    }
+
+    /// Makes room where the engine has none although there was a permit: a component of many modules takes more than
+    /// one place. Waits for the end of a call if nothing is idle; false if all that there is is kept.
+    pub(crate) async fn make_room(&self) -> bool {
+        if self.reclaim() {
+            return true;
+        }
+        let released = self.released.notified();
+        let mut released = std::pin::pin!(released);
+        released.as_mut().enable();
+        let _waiting = Waiting::new(&self.waiting);
+        if self.reclaim() {
+            return true;
+        }
+        if self.instances - self.permits.available_permits() <= self.kept.load(Ordering::SeqCst) {
+            return false;
+        }
+        released.await;
+        true
     }
 
     /// A place for a function's instance.
     pub(crate) fn slot(&self) -> Arc<Slot> {
         let slot = Arc::new(Slot::default());
-        locked(&self.slots).push(Arc::downgrade(&slot));
+        let mut slots = locked(&self.slots);
+        if slots.len() == slots.capacity() {
+            slots.retain(|slot| slot.strong_count() > 0);
+        }
+        slots.push(Arc::downgrade(&slot));
         slot
     }
 

@@ -69,6 +69,9 @@ fn not_of_the_window(column: &str, at: String) -> Option<Problem> {
 
 fn window(window: &Window, at: &str, problems: &mut Vec<Problem>) {
     Names::default().take(&window.on, child(at, "on"), problems);
+    if !window.lateness.is_zero() {
+        positive(window.lateness, child(at, "lateness"), problems);
+    }
     if let Some(idle) = window.idle {
         positive(idle, child(at, "idle"), problems);
     }

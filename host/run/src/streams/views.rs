@@ -74,7 +74,7 @@ fn targets_with_and_without_state_are_written_as_one() {
 }
 
 /// Windows that go into a target and into another aggregate, those that had closed before the first start included.
-fn windows_into_two(emit: &str, only_closed: bool) {
+fn windows_into_two(window: &str, spread: i64, shape: Shape, only_closed: bool) {
     let text = format!(
         "
 pipeline: p
@@ -86,7 +86,7 @@ views:
     steps:
       - aggregate:
           by: [g]
-          window: {{ tumble: 10s, on: at, lateness: 4s, idle: 5s, emit: {emit} }}
+          window: {{ {window}, on: at, lateness: 4s, idle: 5s }}
           values: {{ a: count(*), c: sum(n) }}
   starts:
     from: windows
@@ -96,21 +96,32 @@ sink:
   tables: {{ starts: {{ from: starts }}, windows: {{ from: windows }} }}
 "
     );
-    let streams = Streams { pauses: true, ..Streams::spread(25 * SECOND) }.union();
+    let streams = Streams { pauses: true, ..Streams::spread(spread) }.union();
     check_targets(read(&text), &streams, |case| {
-        let account = Account::new(TUMBLE, 4 * SECOND, by_g).of(case);
+        let account = Account::new(shape, 4 * SECOND, by_g).of(case);
         vec![by_start(account.windows(only_closed)), account.lines(only_closed)]
     });
 }
 
 #[test]
 fn windows_go_into_a_target_and_another_aggregate() {
-    windows_into_two("update", false);
+    windows_into_two("tumble: 10s", 25 * SECOND, TUMBLE, false);
 }
 
 #[test]
 fn windows_that_close_go_into_a_target_and_another_aggregate() {
-    windows_into_two("close", true);
+    windows_into_two("tumble: 10s, emit: close", 25 * SECOND, TUMBLE, true);
+}
+
+#[test]
+fn sessions_go_into_a_target_and_another_aggregate() {
+    windows_into_two("session: 3s", 12 * SECOND, Shape::Session(3 * SECOND), false);
+}
+
+#[test]
+fn hopping_windows_that_close_go_into_a_target_and_another_aggregate() {
+    let shape = Shape::Hop(10 * SECOND, 4 * SECOND);
+    windows_into_two("hop: { size: 10s, slide: 4s }, emit: close", 25 * SECOND, shape, true);
 }
 
 /// Rows that move from one view of a table to another, both of one union.

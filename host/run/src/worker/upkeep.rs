@@ -113,7 +113,10 @@ impl Worker {
         if checkpointer.last.as_ref().is_none_or(|last| last.position != self.handed) && self.filling.is_clean() {
             checkpointer.take(&mut self.bound.graph, self.handed.clone(), false).await?;
         }
-        self.commands.checkpoint_begins();
+        // Only one of where the pipeline ends is what was asked for.
+        if checkpointer.last.as_ref().is_some_and(|last| last.position == self.handed) {
+            self.commands.checkpoint_begins();
+        }
         self.answer_checkpoint();
         Ok(())
     }
