@@ -170,14 +170,7 @@ impl Graph {
             let changelog = aggregate.finish(emission(&output.tree, progress)).await?;
             let Some(Changelog { rows, ops }) = changelog else { continue };
             let commit_time = vec![0; ops.len()];
-            let changes = Changes {
-                rows: &rows,
-                ops: &ops,
-                commit_time: &commit_time,
-                ordinals: &[],
-                transactions: &[],
-                position,
-            };
+            let changes = Changes::without_event(&rows, &ops, &commit_time, position);
             let mut passed = Passed::default();
             output.run(&changes, demand, &mut passed).await?;
             let Passed { parts, writes, skipped } = passed;
@@ -208,14 +201,7 @@ impl Graph {
                     later.aggregate.make_room().await?;
                 }
                 let (ops, commit_time) = (vec![Op::Insert; rows.num_rows()], vec![0; rows.num_rows()]);
-                let changes = Changes {
-                    rows: &rows,
-                    ops: &ops,
-                    commit_time: &commit_time,
-                    ordinals: &[],
-                    transactions: &[],
-                    position,
-                };
+                let changes = Changes::without_event(&rows, &ops, &commit_time, position);
                 let mut passed = Passed::default();
                 let demand = Demand { state: true, writes: false, counted: false };
                 self.nodes[node].output.run(&changes, demand, &mut passed).await?;
@@ -248,8 +234,7 @@ impl Graph {
         };
         let Some(rows) = aggregate.next_groups(cursor).await? else { return Ok(None) };
         let (ops, commit_time) = (vec![op; rows.num_rows()], vec![0; rows.num_rows()]);
-        let changes =
-            Changes { rows: &rows, ops: &ops, commit_time: &commit_time, ordinals: &[], transactions: &[], position };
+        let changes = Changes::without_event(&rows, &ops, &commit_time, position);
         let mut passed = Passed::default();
         output.run(&changes, Demand { state: false, writes: true, counted: false }, &mut passed).await?;
         let Passed { writes, skipped, .. } = passed;

@@ -133,6 +133,13 @@ struct Pass<'p, 'a> {
 /// Boxed: the compiler can't see through the borrows of a nested future that is spawned.
 type Running<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
+impl<'a> Changes<'a> {
+    /// Rows that no event of a source brought: of a snapshot, or of an aggregate's groups.
+    pub fn without_event(rows: &'a RecordBatch, ops: &'a [Op], commit_time: &'a [i64], position: &'a Position) -> Self {
+        Self { rows, ops, commit_time, ordinals: &[], transactions: &[], position }
+    }
+}
+
 impl Changes<'_> {
     /// Where the transaction of a row begins, as text; after the batch where that is not known.
     fn transaction(&self, row: u32) -> String {

@@ -249,14 +249,7 @@ fn results(steps: &str, rows: &[Row]) -> String {
         let rows = batch(&rows.iter().collect::<Vec<_>>());
         let (ops, times) = (vec![Op::Insert; rows.num_rows()], vec![0; rows.num_rows()]);
         let position = Position::new("binlog.000001", 4);
-        let changes = Changes {
-            rows: &rows,
-            ops: &ops,
-            commit_time: &times,
-            ordinals: &[],
-            transactions: &[],
-            position: &position,
-        };
+        let changes = Changes::without_event(&rows, &ops, &times, &position);
         let mut writes = graph.absorb(&[(0, changes)], Progress::Live).await.unwrap().writes;
         writes.extend(graph.close(Progress::Live, &position).await.unwrap().writes);
         let rows = &writes[0].rows;

@@ -254,8 +254,7 @@ async fn expect(
     let ops = vec![Op::Insert; rows.num_rows()];
     let commit_time = vec![0; rows.num_rows()];
     let batch = || {
-        let changes =
-            Changes { rows, ops: &ops, commit_time: &commit_time, ordinals: &[], transactions: &[], position };
+        let changes = Changes::without_event(rows, &ops, &commit_time, position);
         [(table, changes)]
     };
     let graph = &mut prepared.bound.graph;

@@ -127,14 +127,7 @@ impl Copy {
             // Rows of a snapshot have no commit of their own; they are as of now.
             let commit_time = vec![worker.clock.micros(); rows];
             let position = &worker.handed;
-            let changes = Changes {
-                rows: &batch.rows,
-                ops: &ops,
-                commit_time: &commit_time,
-                ordinals: &[],
-                transactions: &[],
-                position,
-            };
+            let changes = Changes::without_event(&batch.rows, &ops, &commit_time, position);
             let event = [(batch.table, changes)];
             let running = worker.bound.graph.absorb(&event, Progress::Copy);
             let written = meanwhile(running, &mut worker.committer, &mut worker.finished).await;

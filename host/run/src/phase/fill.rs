@@ -69,14 +69,7 @@ impl Worker {
             return Ok(());
         }
         let (ops, commit_time) = (vec![Op::Insert; rows], vec![as_of; rows]);
-        let changes = Changes {
-            rows: &batch.rows,
-            ops: &ops,
-            commit_time: &commit_time,
-            ordinals: &[],
-            transactions: &[],
-            position: &self.handed,
-        };
+        let changes = Changes::without_event(&batch.rows, &ops, &commit_time, &self.handed);
         let written = self.bound.graph.absorb(&[(batch.table, changes)], Progress::Fill).await?;
         self.filling.add_read(rows as u64, batch.rows.get_array_memory_size(), None);
         self.filling.add_output(written);
