@@ -101,6 +101,7 @@ impl<'s> Workspace<'s> {
         command.env("SOURCE_ADDRESS", format!("127.0.0.1:{}/{}", self.source.port(), self.source_db));
         command.env("META", &self.meta);
         command.env("XDG_STATE_HOME", self.folder.path().join("state"));
+        command.env("XDG_RUNTIME_DIR", self.folder.path());
         command.stdin(Stdio::null());
         command
     }

@@ -56,7 +56,26 @@ fn what_a_component_counts_and_what_is_tried_again_is_served() {
         workspace.source_sql("INSERT INTO t VALUES (3, 3)");
         workspace.wait("the third row", || value(&scrape(&address), seen) == Some(3.0));
         workspace.wait("retries", || value(&scrape(&address), retries) >= Some(1.0));
+        let status = workspace.run(&["status", "pipeline.yaml"]).stdout;
+        assert!(status.contains("running             streaming; since it started 3 rows in"), "{status}");
+        assert!(status.contains("./hostile.wasm#count: ") && status.contains("; seen 3\n"), "{status}");
+        let running_json = || {
+            let json = workspace.run(&["status", "pipeline.yaml", "--json"]).stdout;
+            let mut json: serde_json::Value = serde_json::from_str(&json).unwrap();
+            json["running"].take()
+        };
+        let json = running_json();
+        assert_eq!(json["steps"][0]["counters"]["seen"], 3, "{json}");
+
+        // A process that was overtaken is not asked, though it listens: here its progress says so.
+        let meta = workspace.meta();
+        workspace.target_sql(&format!("UPDATE {meta}.progress SET fence = fence + 1"));
+        assert_eq!(running_json(), serde_json::Value::Null);
+        workspace.target_sql(&format!("UPDATE {meta}.progress SET fence = fence - 1"));
+        assert_eq!(running_json()["steps"][0]["counters"]["seen"], 3);
+
         assert_eq!(running.stop(), Some(0), "{}", workspace.log_text());
+        assert_eq!(running_json(), serde_json::Value::Null);
         workspace.verify();
     }
 }

@@ -1,29 +1,25 @@
 //! Binding an aggregate step: the key, the window, and per value a function with its accumulators.
-//!
-//! What the calls read beside columns (arguments that are expressions, filters) becomes *hidden
-//! columns*, appended to the step's input by components before a group is looked up.
+
+mod accumulators;
+mod text;
+mod value;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use arrow_schema::{DataType, Field, TimeUnit};
-use rowmill_wasm::{Argument, Identity, Kind};
-use serde_json::{Map as JsonMap, Value};
-use std::sync::Arc;
-
-use super::aggregate_text::{self, ArgKind, CallText};
-use super::call::{Binder, Request, Texts, ensure_facts, literal_argument, types, udf, wrong_name};
-use super::columns::{Column, Columns, Origin};
-use super::show::{CallView, StateView};
-use super::under;
 use rowmill_operators::aggregate::keys::Keys;
 use rowmill_operators::aggregate::window::{Windowing, range};
-use rowmill_operators::aggregate::{Aggregate, ArgSource, Call, Groups, Pairs, Parts};
-use rowmill_operators::step::{Map, MapPart};
-use rowmill_operators::wasm_limits;
+use rowmill_operators::aggregate::{Aggregate, Groups, Parts};
+use rowmill_operators::step::Map;
 use rowmill_plan::problem::{Problem, child};
 use rowmill_plan::type_name;
-use rowmill_plan::{AggregateCall, Collate, WindowShape};
+use rowmill_plan::{Collate, WindowShape};
+
+use super::call::{Binder, wrong_name};
+use super::columns::{Column, Columns, Origin};
+use super::show::StateView;
+use super::under;
+use value::Hidden;
 
 /// What is around the step.
 pub(super) struct Surroundings {
@@ -46,14 +42,6 @@ pub(super) struct BoundAggregate {
     pub(super) view: StateView,
 }
 
-/// The step's input with the hidden columns, in the making.
-struct Hidden {
-    columns: Columns,
-    parts: Vec<MapPart>,
-    /// Expressions that are arguments: hidden column, text, pointer of the call, first byte in its text.
-    texts: Vec<(String, String, String, usize)>,
-}
-
 impl Binder<'_> {
     pub(super) async fn aggregate(
         &mut self,
@@ -64,84 +52,34 @@ impl Binder<'_> {
         let pointer = self.pointer.clone();
         let mut problems = Vec::new();
         let by = positions(&step.by, columns, &child(&pointer, "by"), &mut problems);
-        let window = step.window.as_ref().and_then(|window| {
-            let at = under(&pointer, &["window", "on"]);
-            match columns.find(&window.on, &at).and_then(|on| event_time(&columns.0[on], &at).map(|()| on)) {
-                Ok(on) => Some((on, window)),
-                Err(problem) => {
-                    problems.push(problem);
-                    None
-                }
-            }
-        });
-        if step.ttl.is_some() && !surroundings.first {
-            problems.push(
-                Problem::configuration("a time to live needs the commit times of the source's changes")
-                    .at(child(&pointer, "ttl"))
-                    .found("an aggregate before this one")
-                    .fix("leave ttl out"),
-            );
-        }
-        if step.ttl.is_some() && surroundings.feeds {
-            problems.push(
-                Problem::configuration(
-                    "what is forgotten after a time to live can't be taken out of the aggregate after it",
-                )
-                .at(child(&pointer, "ttl"))
-                .found("an aggregate after this one")
-                .fix("leave ttl out, or write the groups into a table and aggregate that with another pipeline"),
-            );
-        }
+        let window = window(step, columns, &pointer, &mut problems);
+        problems.extend(forgetting(step, surroundings, &pointer));
         let keys = keys(step, &by, window.map(|(_, window)| &window.shape), columns, &pointer, &mut problems);
-        let mut hidden = Hidden { columns: columns.clone(), parts: Vec::new(), texts: Vec::new() };
-        let mut requests = Vec::new();
-        for (name, value) in &step.values {
-            let at = under(&pointer, &["values", name]);
-            match self.value(name, value, &at, &mut hidden).await {
-                Ok(request) => requests.push((name, value, request)),
+        let mut hidden = Hidden::over(columns);
+        let offered = self.values(step, &mut hidden, columns).await.unwrap_or_else(|found| {
+            problems.extend(found);
+            Vec::new()
+        });
+        let Some(keys) = keys.filter(|_| problems.is_empty()) else { return Err(problems) };
+        let mut calls = Vec::new();
+        let mut states = Vec::new();
+        let mut results = Vec::new();
+        for offered in offered {
+            let name = offered.name;
+            match self.accumulators(offered, &hidden.columns, step, surroundings).await {
+                Ok((call, field)) => {
+                    let state = &call.signature().state;
+                    states.push((name.to_owned(), state.version, state.fields.clone()));
+                    results.push((name, field));
+                    calls.push(call);
+                }
                 Err(found) => problems.extend(found),
             }
-        }
-        if let Err(found) = self.expressions(&mut hidden, columns).await {
-            problems.extend(found);
-        }
-        let mut calls = Vec::new();
-        let mut results = Vec::new();
-        let mut states = Vec::new();
-        if problems.is_empty() {
-            for (name, value, (request, filter)) in requests {
-                match self.accumulators(name, value, request.with(&hidden.columns), filter, step, surroundings).await {
-                    Ok((call, field)) => {
-                        let at_call = call.signature();
-                        states.push((name.clone(), at_call.state.version, at_call.state.fields.clone()));
-                        results.push(field);
-                        calls.push(call);
-                    }
-                    Err(found) => problems.extend(found),
-                }
-            }
-        }
-        let Some(keys) = keys.filter(|_| problems.is_empty()) else { return Err(problems) };
-        let mut after = Columns(Vec::new());
-        for &column in &by {
-            let field = key_field(&columns.0[column].field, step.collate);
-            problems.extend(after.append(field, Origin::Group(after.0.len()), &pointer).err());
-        }
-        if let Some((on, window)) = window {
-            for name in rowmill_plan::WINDOW_COLUMNS {
-                let field = window_field(name, &columns.0[on].field, &window.shape);
-                problems.extend(after.append(field, Origin::Group(after.0.len()), &pointer).err());
-            }
-        }
-        let key: Vec<String> = after.0.iter().map(|column| column.field.name().clone()).collect();
-        for ((name, _), field) in step.values.iter().zip(results) {
-            let at = under(&pointer, &["values", name]);
-            problems.extend(wrong_name(name, &at));
-            problems.extend(after.append(field.with_name(name), Origin::Computed, &at).err());
         }
         if !problems.is_empty() {
             return Err(problems);
         }
+        let (key, after) = output(step, &by, window, columns, results, &pointer)?;
         let view = StateView::new(&key, states, step);
         let memory = usize::try_from(self.step.limits.memory).unwrap_or(usize::MAX);
         let width = hidden.columns.0.len();
@@ -161,251 +99,78 @@ impl Binder<'_> {
             Aggregate::new(parts).map_err(|error| vec![Problem::configuration(error.to_string()).at(&pointer)])?;
         Ok(BoundAggregate { aggregate, columns: after, key, view })
     }
+}
 
-    /// What a value's function is offered, and the hidden column of its filter.
-    async fn value(
-        &mut self,
-        name: &str,
-        value: &AggregateCall,
-        at: &str,
-        hidden: &mut Hidden,
-    ) -> Result<(Offer, Option<usize>), Vec<Problem>> {
-        let filter = match &value.filter {
-            None => None,
-            Some(call) => {
-                let filter = self.condition(call, &child(at, "where"), &hidden.columns).await?;
-                let column = hidden.columns.0.len();
-                let field = Field::new(format!("where {name}"), DataType::Boolean, true);
-                hidden.columns.0.push(Column { field: Arc::new(field), origin: Origin::Computed });
-                hidden.parts.push(MapPart { call: filter.call, columns: vec![column] });
-                Some(column)
-            }
-        };
-        let offer = match &value.call {
-            rowmill_plan::Call::Udf { .. } => {
-                let request = udf(&value.call, Kind::Aggregate, &hidden.columns, at)?;
-                Offer::Request(request)
-            }
-            rowmill_plan::Call::Expression(text) => {
-                let parsed = aggregate_text::parse(text).map_err(|error| {
-                    vec![Problem::configuration(error.message).at(at).within(error.start..error.end)]
-                })?;
-                self.parsed(parsed, text, at, hidden)?
-            }
-        };
-        Ok((offer, filter))
+/// The column of event time, with the window over it.
+fn window<'a>(
+    step: &'a rowmill_plan::Aggregate,
+    columns: &Columns,
+    pointer: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<(usize, &'a rowmill_plan::Window)> {
+    let window = step.window.as_ref()?;
+    let at = under(pointer, &["window", "on"]);
+    match columns.find(&window.on, &at).and_then(|on| event_time(&columns.0[on], &at).map(|()| on)) {
+        Ok(on) => Some((on, window)),
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
     }
+}
 
-    /// A call text: its arguments are columns, literals, or hidden columns to be.
-    fn parsed(&mut self, parsed: CallText, text: &str, at: &str, hidden: &mut Hidden) -> Result<Offer, Vec<Problem>> {
-        let mut args = Vec::new();
-        let mut problems = Vec::new();
-        for arg in &parsed.args {
-            let span = arg.start..arg.end;
-            match &arg.kind {
-                ArgKind::Star => {}
-                ArgKind::Column(name) => match hidden.columns.find(name, at) {
-                    Ok(_) => args.push(ArgOffer::Column(name.clone())),
-                    Err(problem) => problems.push(problem.within(span)),
-                },
-                ArgKind::Literal(value) => args.push(ArgOffer::Literal(value.clone())),
-                ArgKind::Expression(expression) => {
-                    let name = format!("{expression} #{}", hidden.texts.len());
-                    hidden.texts.push((name.clone(), expression.clone(), at.to_owned(), arg.start));
-                    args.push(ArgOffer::Column(name));
-                }
-            }
-        }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let spans = parsed.args.iter().filter(|arg| !matches!(arg.kind, ArgKind::Star)).map(|arg| arg.start..arg.end);
-        Ok(Offer::Text {
-            function: parsed.function,
-            distinct: parsed.distinct,
-            args,
-            spans: spans.collect(),
-            whole: 0..text.len(),
-            at: at.to_owned(),
-        })
-    }
-
-    /// Computes the arguments that are expressions, all in one call.
-    async fn expressions(&mut self, hidden: &mut Hidden, columns: &Columns) -> Result<(), Vec<Problem>> {
-        if hidden.texts.is_empty() {
-            return Ok(());
-        }
-        let texts = hidden.texts.iter().map(|(name, text, ..)| (name.clone(), Value::String(text.clone())));
-        let places = hidden.texts.iter().map(|(name, _, at, start)| (name.clone(), at.clone(), *start)).collect();
-        let request = super::call::expression(
-            "map",
-            Kind::Scalar,
-            JsonMap::from_iter(texts),
-            columns,
-            self.pointer.clone(),
-            Texts::Hidden(places),
+/// Why groups can't be forgotten after a time, where the step asks for it.
+fn forgetting(step: &rowmill_plan::Aggregate, surroundings: &Surroundings, pointer: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if step.ttl.is_some() && !surroundings.first {
+        problems.push(
+            Problem::configuration("a time to live needs the commit times of the source's changes")
+                .at(child(pointer, "ttl"))
+                .found("an aggregate before this one")
+                .fix("leave ttl out"),
         );
-        let call = self.bind(request).await?;
-        let first = hidden.columns.0.len();
-        for ((name, ..), field) in hidden.texts.iter().zip(call.results()) {
-            let field = Arc::new(field.clone().with_name(name));
-            hidden.columns.0.push(Column { field, origin: Origin::Computed });
-        }
-        let columns = (first..hidden.columns.0.len()).collect();
-        hidden.parts.push(MapPart { call, columns });
-        Ok(())
     }
-
-    /// Binds a value's function.
-    async fn accumulators(
-        &mut self,
-        name: &str,
-        value: &AggregateCall,
-        request: Result<(Request, bool), Vec<Problem>>,
-        filter: Option<usize>,
-        step: &rowmill_plan::Aggregate,
-        surroundings: &Surroundings,
-    ) -> Result<(Call, Field), Vec<Problem>> {
-        let (request, text_distinct) = request?;
-        let distinct = value.distinct || text_distinct;
-        let at = |problem: Problem| vec![problem.at(&request.pointer)];
-        let (component, function) = self.function(&request).await?;
-        let shown = format!("{}#{function}", component.name());
-        let identity = Identity { pipeline: self.plan.name.clone(), step: self.step.id.clone() };
-        let limits = wasm_limits(self.step.limits);
-        // `distinct` compares what the function reads, and of columns that are NOT NULL `count` reads nothing.
-        let mut arguments = request.arguments.clone();
-        arguments.iter_mut().filter(|_| distinct).for_each(|argument| argument.field.set_nullable(true));
-        let bound =
-            rowmill_wasm::Aggregate::bind(&component, &identity, &limits, &function, &arguments, &request.config);
-        let bound = bound.await.map_err(|error| match error.place() {
-            Some(place) => vec![request.locate(place, &error.message())],
-            None => at(Problem::component(error.to_string())),
-        })?;
-        let signature = bound.signature();
-        let [result] = &signature.call.results[..] else {
-            let found = types(&signature.call.results);
-            let message = format!("{shown} has several results, a column takes one");
-            return Err(at(Problem::configuration(message).found(found)));
-        };
-        ensure_facts(&shown, &signature.call.results, &request.pointer)?;
-        if !signature.call.facts.is_empty() {
-            let message = format!("{shown} asks for facts about rows, which an aggregate can't give");
-            return Err(at(Problem::component(message)));
-        }
-        if surroundings.retracts && !signature.retract {
-            let message = format!("{shown} can't take rows out again, but rows of this source are updated and deleted");
-            return Err(at(Problem::configuration(message)
-                .found("a function without the ability to retract")
-                .needed("a function that retracts; its docs name the exact variant (`rowmill udf inspect`)")
-                .fix("or say `append_only: true` in the source, if its rows are never updated nor deleted")));
-        }
-        let sessions = matches!(step.window, Some(rowmill_plan::Window { shape: WindowShape::Session { .. }, .. }));
-        if sessions && !signature.merge {
-            let message = format!("{shown} can't merge states, which sessions are made of");
-            return Err(at(Problem::configuration(message).fix("use a tumble, hop or cumulate window")));
-        }
-        if sessions && distinct {
-            return Err(at(Problem::configuration(
-                "`distinct` is not possible with sessions, whose rows join and part",
+    if step.ttl.is_some() && surroundings.feeds {
+        problems.push(
+            Problem::configuration(
+                "what is forgotten after a time to live can't be taken out of the aggregate after it",
             )
-            .fix("use count_distinct, or a tumble, hop or cumulate window")));
-        }
-        if step.ttl.is_some() && distinct {
-            return Err(at(Problem::configuration("`distinct` is not possible with a time to live")
-                .fix("use count_distinct, whose state is forgotten with its group")));
-        }
-        let reads: Vec<usize> = signature.call.reads.clone();
-        if distinct && reads.is_empty() {
-            return Err(at(Problem::configuration(format!("`distinct` needs an argument, {shown} reads none"))));
-        }
-        let mut sources = Vec::new();
-        for &read in &reads {
-            match request.sources.get(read) {
-                Some((Some(column), cast)) => sources.push(ArgSource { column: *column, cast: cast.clone() }),
-                _ => {
-                    let message = format!("{shown} reads argument {read}, which is not a column");
-                    return Err(at(Problem::component(message)));
-                }
-            }
-        }
-        let fields: Vec<&Field> = reads.iter().map(|&read| &request.arguments[read].field).collect();
-        let pairs = match distinct {
-            false => None,
-            true => {
-                let store = format!("{}/distinct/{name}", surroundings.name);
-                let pairs = Pairs::new(store, &fields);
-                Some(pairs.map_err(|(_, message)| at(Problem::configuration(format!("distinct: {message}"))))?)
-            }
-        };
-        self.calls.push(CallView::new(&shown, component.digest(), &signature.call, &self.step.limits));
-        let field = result.clone();
-        let call = Call::new(shown, self.step.id.clone(), name.to_owned(), bound, sources, filter, pairs);
-        Ok((call.map_err(|error| at(Problem::component(error.to_string())))?, field))
+            .at(child(pointer, "ttl"))
+            .found("an aggregate after this one")
+            .fix("leave ttl out, or write the groups into a table and aggregate that with another pipeline"),
+        );
     }
+    problems
 }
 
-/// A value's function and arguments, before the hidden columns are known.
-enum Offer {
-    Request(Request),
-    Text {
-        function: String,
-        distinct: bool,
-        args: Vec<ArgOffer>,
-        /// Of the arguments, and of the call.
-        spans: Vec<std::ops::Range<usize>>,
-        whole: std::ops::Range<usize>,
-        at: String,
-    },
-}
-
-enum ArgOffer {
-    /// Also a hidden one.
-    Column(String),
-    Literal(Value),
-}
-
-impl Offer {
-    /// The request, and whether its text says `distinct`.
-    fn with(self, columns: &Columns) -> Result<(Request, bool), Vec<Problem>> {
-        let (function, distinct, args, spans, whole, at) = match self {
-            Self::Request(request) => return Ok((request, false)),
-            Self::Text { function, distinct, args, spans, whole, at } => (function, distinct, args, spans, whole, at),
-        };
-        let mut arguments = Vec::new();
-        let mut sources = Vec::new();
-        for (n, (arg, span)) in args.iter().zip(&spans).enumerate() {
-            match arg {
-                ArgOffer::Column(name) => {
-                    let column = columns.find(name, &at).map_err(|problem| vec![problem])?;
-                    arguments.push(Argument { field: columns.0[column].field.as_ref().clone(), literal: None });
-                    sources.push((Some(column), None));
-                }
-                ArgOffer::Literal(value) => {
-                    let argument = literal_argument(n, value).ok_or_else(|| {
-                        vec![
-                            Problem::configuration("a literal is null, a boolean, a number or a string")
-                                .at(&at)
-                                .within(span.clone()),
-                        ]
-                    })?;
-                    arguments.push(argument);
-                    sources.push((None, None));
-                }
-            }
-        }
-        let request = Request {
-            component: rowmill_plan::ComponentRef::Std("stats".to_owned()),
-            function: Some(function),
-            kind: Kind::Aggregate,
-            arguments,
-            sources,
-            config: Value::Object(JsonMap::new()),
-            pointer: at,
-            texts: Texts::Call { whole, spans },
-        };
-        Ok((request, distinct))
+/// The columns of the groups' key, and all columns of the groups: the key, the window's times, the values.
+fn output(
+    step: &rowmill_plan::Aggregate,
+    by: &[usize],
+    window: Option<(usize, &rowmill_plan::Window)>,
+    columns: &Columns,
+    results: Vec<(&str, Field)>,
+    pointer: &str,
+) -> Result<(Vec<String>, Columns), Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut after = Columns(Vec::new());
+    for &column in by {
+        let field = key_field(&columns.0[column].field, step.collate);
+        problems.extend(after.append(field, Origin::Group(after.0.len()), pointer).err());
     }
+    if let Some((on, window)) = window {
+        for name in rowmill_plan::WINDOW_COLUMNS {
+            let field = window_field(name, &columns.0[on].field, &window.shape);
+            problems.extend(after.append(field, Origin::Group(after.0.len()), pointer).err());
+        }
+    }
+    let key = after.0.iter().map(|column| column.field.name().clone()).collect();
+    for (name, field) in results {
+        let at = under(pointer, &["values", name]);
+        problems.extend(wrong_name(name, &at));
+        problems.extend(after.append(field.with_name(name), Origin::Computed, &at).err());
+    }
+    if problems.is_empty() { Ok((key, after)) } else { Err(problems) }
 }
 
 fn positions(names: &[String], columns: &Columns, pointer: &str, problems: &mut Vec<Problem>) -> Vec<usize> {
@@ -492,9 +257,4 @@ fn window_field(name: &str, on: &Field, shape: &WindowShape) -> Field {
     let mysql_type = if fsp == 0 { kind.to_owned() } else { format!("{kind}({fsp})") };
     let facts = [("fsp".to_owned(), fsp.to_string()), ("mysql-type".to_owned(), mysql_type)];
     Field::new(name, data_type, false).with_metadata(facts.into_iter().collect::<HashMap<_, _>>())
-}
-
-/// A duration for people.
-pub(super) fn shown(duration: Duration) -> String {
-    rowmill_plan::units::format_duration(duration)
 }

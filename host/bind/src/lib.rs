@@ -5,7 +5,6 @@
 //! after a restart and holds nothing that must survive.
 
 mod aggregate;
-mod aggregate_text;
 mod call;
 mod columns;
 mod components;

@@ -5,10 +5,10 @@ use rowmill_change::TargetTable;
 use rowmill_wasm::Signature;
 use serde::Serialize;
 
-use super::aggregate::shown;
 use super::columns::Columns;
 use super::{Bound, BoundTarget};
 use rowmill_plan::problem::Problem;
+use rowmill_plan::units::format_duration;
 use rowmill_plan::{Aggregate, Emit, Late, Limits, Step, Upstream, WindowShape};
 
 /// A plan bound to its tables and components.
@@ -137,14 +137,18 @@ impl StateView {
         };
         let window = step.window.as_ref().map(|window| {
             let shape = match window.shape {
-                WindowShape::Tumble { size } => format!("tumble {}", shown(size)),
-                WindowShape::Hop { size, slide } => format!("hop {} every {}", shown(size), shown(slide)),
-                WindowShape::Cumulate { size, step } => format!("cumulate {} by {}", shown(size), shown(step)),
-                WindowShape::Session { gap } => format!("session with a gap of {}", shown(gap)),
+                WindowShape::Tumble { size } => format!("tumble {}", format_duration(size)),
+                WindowShape::Hop { size, slide } => {
+                    format!("hop {} every {}", format_duration(size), format_duration(slide))
+                }
+                WindowShape::Cumulate { size, step } => {
+                    format!("cumulate {} by {}", format_duration(size), format_duration(step))
+                }
+                WindowShape::Session { gap } => format!("session with a gap of {}", format_duration(gap)),
             };
             let late = if window.late == Late::Drop { "dropped" } else { "applied" };
             let emit = if window.emit == Emit::Update { "on every change" } else { "when it closes" };
-            let lateness = shown(window.lateness);
+            let lateness = format_duration(window.lateness);
             format!("{shape} on {}, {lateness} late at most, later rows {late}, written {emit}", window.on)
         });
         Self { key: key.to_vec(), window, values: states.into_iter().map(value).collect() }

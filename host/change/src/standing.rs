@@ -7,6 +7,8 @@ use crate::{Position, SnapshotProgress};
 pub struct Standing {
     /// Random, made at the first start: two pipelines of the same name differ in it.
     pub incarnation: String,
+    /// Raised by each start; what an older process writes is refused.
+    pub fence: u64,
     /// Where the stream is; never moves backwards.
     pub position: Option<Position>,
     /// What is done of the snapshot; `None` if there is none or it is complete.

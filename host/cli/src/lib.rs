@@ -9,6 +9,7 @@ mod log;
 mod metrics;
 mod output;
 mod signal;
+mod socket;
 mod template;
 mod terminal;
 mod udf;

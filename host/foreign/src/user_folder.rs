@@ -9,6 +9,8 @@ pub enum UserFolder {
     Cache,
     /// It outlives the process: `$XDG_STATE_HOME`, else `~/.local/state`.
     State,
+    /// It is gone when the user is: `$XDG_RUNTIME_DIR`, which has no other place.
+    Runtime,
 }
 
 impl UserFolder {
@@ -21,11 +23,12 @@ impl UserFolder {
 
     fn among(self, variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
         let (name, below_home) = match self {
-            Self::Cache => ("XDG_CACHE_HOME", ".cache"),
-            Self::State => ("XDG_STATE_HOME", ".local/state"),
+            Self::Cache => ("XDG_CACHE_HOME", Some(".cache")),
+            Self::State => ("XDG_STATE_HOME", Some(".local/state")),
+            Self::Runtime => ("XDG_RUNTIME_DIR", None),
         };
         let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());
-        let base = absolute(name).or_else(|| absolute("HOME").map(|home| home.join(below_home)))?;
+        let base = absolute(name).or_else(|| Some(absolute("HOME")?.join(below_home?)))?;
         Some(base.join("rowmill"))
     }
 }
@@ -38,7 +41,7 @@ mod tests {
     fn the_variable_counts_if_it_is_an_absolute_path() {
         let folder = |kind: UserFolder, state: &str, home: &str| {
             let variable = |name: &str| match name {
-                "XDG_STATE_HOME" => Some(PathBuf::from(state)),
+                "XDG_STATE_HOME" | "XDG_RUNTIME_DIR" => Some(PathBuf::from(state)),
                 "HOME" => Some(PathBuf::from(home)),
                 _ => None,
             };
@@ -49,5 +52,7 @@ mod tests {
         assert_eq!(folder(UserFolder::State, "", "/h").as_deref(), Some("/h/.local/state/rowmill"));
         assert_eq!(folder(UserFolder::Cache, "/s", "/h").as_deref(), Some("/h/.cache/rowmill"));
         assert_eq!(folder(UserFolder::Cache, "/s", ""), None);
+        assert_eq!(folder(UserFolder::Runtime, "/s", "/h").as_deref(), Some("/s/rowmill"));
+        assert_eq!(folder(UserFolder::Runtime, "", "/h"), None);
     }
 }

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 pub use crate::connection::Conn;
 
 use crate::error::{Doing, Error, Result, describe};
-use crate::liveness::{PATIENCE, Session, Watch};
+use crate::liveness::{PATIENCE, Watch};
+use crate::process_list::{Session, Sought};
 
 /// How long a connection may take to be made. Servers on the same network answer in
 /// milliseconds; twice as long only delays the message that nobody is there.
@@ -253,7 +254,7 @@ impl Endpoint {
             Ok(session) => session?,
             Err(_) => return Err(self.classify(no_answer())),
         };
-        Ok(conn.watched(Watch::new(self.clone(), session)))
+        Ok(conn.watched(Watch::new(Sought { endpoint: self.clone(), session })))
     }
 
     /// Every name is right under verify-ca, and a well-known authority signs for anybody: together they

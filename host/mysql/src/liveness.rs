@@ -29,8 +29,8 @@
 //! comes too late; the look-up waits for the transaction's end and sees which.
 
 mod pulse;
-mod session;
 
+use std::fmt::Debug;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -40,12 +40,9 @@ use mysql_async::IoError;
 use rowmill_foreign::line;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::connection::Conn;
-use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 
 pub(crate) use pulse::Pulse;
-pub(crate) use session::{Session, Standing};
 
 /// How much silence makes a connection suspicious. Half of it would ask about statements that are merely
 /// slow; twice as long, and the end of a connection would be noticed only after more than a minute.
@@ -56,11 +53,40 @@ const LOOK_MAX: Duration = Duration::from_secs(15);
 
 type DriverResult<T> = std::result::Result<T, mysql_async::Error>;
 
+/// What a session was found to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It runs a statement, and is in this state.
+    Runs(String),
+    /// It waits for its client: for a command, or for bytes to be taken or to come.
+    Waits(String),
+    /// It is not there.
+    Gone,
+}
+
+/// A second connection's view of the session that is watched over. Futures are boxed, since that connection is of the
+/// type that waits in here.
+pub(crate) trait Lookout: Debug + Send + Sync {
+    /// The session's number.
+    fn session(&self) -> u64;
+
+    /// Host and port, for messages.
+    fn server(&self) -> String;
+
+    /// How much silence is suspicious.
+    fn patience(&self) -> Duration;
+
+    /// Looks the session up.
+    fn look(&self) -> Pin<Box<dyn Future<Output = Result<Standing>> + Send + '_>>;
+
+    /// Ends it on the server.
+    fn end(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+}
+
 /// Watches over the waits for one connection.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    endpoint: Endpoint,
-    session: Session,
+    lookout: Box<dyn Lookout>,
     pulse: Pulse,
     given_up: AtomicBool,
 }
@@ -74,8 +100,8 @@ enum Waited<T, O> {
 }
 
 impl Watch {
-    pub(crate) fn new(endpoint: Endpoint, session: Session) -> Watch {
-        Watch { endpoint, session, pulse: Pulse::default(), given_up: AtomicBool::new(false) }
+    pub(crate) fn new(lookout: impl Lookout + 'static) -> Watch {
+        Watch { lookout: Box::new(lookout), pulse: Pulse::default(), given_up: AtomicBool::new(false) }
     }
 
     /// The connection was found dead. Nobody may wait for it again.
@@ -86,7 +112,7 @@ impl Watch {
     /// How long a session must stay silent after it was found to wait: time enough for a lost packet to be
     /// sent again several times.
     fn grace(&self) -> Duration {
-        self.endpoint.patience() / 6
+        self.lookout.patience() / 6
     }
 
     /// Waits for an answer of the connection; an error of a lost connection when there will be none.
@@ -100,7 +126,7 @@ impl Watch {
         loop {
             // The end of tokio's budget looks like a byte. It is over only when the task has yielded.
             tokio::task::consume_budget().await;
-            match self.wait(work.as_mut(), sleep(self.endpoint.patience())).await {
+            match self.wait(work.as_mut(), sleep(self.lookout.patience())).await {
                 Waited::Answered(done) => return done,
                 Waited::Moved => {
                     heard = Instant::now();
@@ -120,13 +146,13 @@ impl Watch {
                 Ok(Standing::Runs(state)) => {
                     let (silent_s, state) = (heard.elapsed().as_secs(), line(&state).into_owned());
                     tracing::warn!(
-                        server = %self.endpoint.server(), session = self.session.id, silent_s, state,
+                        server = %self.lookout.server(), session = self.lookout.session(), silent_s, state,
                         "no answer yet: the server is running the statement, waiting on"
                     );
                     continue;
                 }
-                Ok(Standing::Waits(how)) => format!("the server's session {} is {how}", self.session.id),
-                Ok(Standing::Gone) => format!("the server has no session {} of ours any more", self.session.id),
+                Ok(Standing::Waits(how)) => format!("the server's session {} is {how}", self.lookout.session()),
+                Ok(Standing::Gone) => format!("the server has no session {} of ours any more", self.lookout.session()),
                 Err(error) => return Err(self.give_up(heard, &format!("no second connection is possible: {error}"))),
             };
             match self.wait(work.as_mut(), sleep(self.grace())).await {
@@ -160,27 +186,17 @@ impl Watch {
         .await
     }
 
-    /// Looks the session up. Boxed, since its own connection is of the type that waits in here.
-    fn look(&self) -> Pin<Box<dyn Future<Output = Result<Standing>> + Send + '_>> {
-        Box::pin(async {
-            let look = async {
-                let mut conn = self.endpoint.connect_bare().await?;
-                self.session.find(&mut conn).await
-            };
-            timeout(LOOK_MAX, look).await.unwrap_or_else(|_| {
-                let reason = format!("no answer within {} s", LOOK_MAX.as_secs());
-                Err(Error::Unreachable { server: self.endpoint.server(), reason })
-            })
+    /// Looks the session up.
+    async fn look(&self) -> Result<Standing> {
+        timeout(LOOK_MAX, self.lookout.look()).await.unwrap_or_else(|_| {
+            let reason = format!("no answer within {} s", LOOK_MAX.as_secs());
+            Err(Error::Unreachable { server: self.lookout.server(), reason })
         })
     }
 
     /// Ends the session on the server, beside everything else and as far as that can be done.
     pub(crate) fn end_session(&self) {
-        let (endpoint, session) = (self.endpoint.clone(), self.session.clone());
-        let end = async move {
-            let mut conn: Conn = endpoint.connect_bare().await?;
-            session.end(&mut conn).await
-        };
+        let end = self.lookout.end();
         tokio::spawn(async move {
             if let Ok(Err(error)) = timeout(LOOK_MAX, end).await {
                 tracing::debug!(%error, "a lost session could not be ended on the server");
@@ -190,8 +206,8 @@ impl Watch {
 
     fn give_up(&self, heard: Instant, reason: &str) -> mysql_async::Error {
         self.given_up.store(true, Ordering::Relaxed);
-        let (server, silent_s) = (self.endpoint.server(), heard.elapsed().as_secs());
-        tracing::warn!(server, session = self.session.id, silent_s, reason, "the connection is given up");
+        let (server, silent_s) = (self.lookout.server(), heard.elapsed().as_secs());
+        tracing::warn!(server, session = self.lookout.session(), silent_s, reason, "the connection is given up");
         let text = format!("no answer of server {server} for {silent_s} s, and {reason}");
         mysql_async::Error::Io(IoError::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text)))
     }

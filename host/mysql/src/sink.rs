@@ -27,6 +27,7 @@
 mod check;
 mod claim;
 mod collate;
+mod columns;
 mod commit;
 mod compact;
 mod create;
@@ -62,11 +63,6 @@ use compact::Keys;
 use rowmill_change::{Committed, Epoch, Position, TableName, TargetTable};
 use session::Session;
 use shape::Shape;
-
-/// Appends a text as a literal.
-pub(crate) fn encode_literal(text: &str, out: &mut Vec<u8>) {
-    encode::text(text.as_bytes(), encode::Style::Literal, out);
-}
 
 #[cfg(doc)]
 use crate::error::Error;

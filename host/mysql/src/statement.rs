@@ -21,6 +21,7 @@ use std::fmt;
 use rowmill_change::{SqlType, TableName};
 
 use crate::error::{Error, Result};
+use crate::escape::{self, Style};
 
 /// One SQL statement, or a part of one.
 #[derive(Clone, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl Statement {
 
     /// Appends a text as a literal.
     pub(crate) fn literal(mut self, value: &str) -> Statement {
-        crate::sink::encode_literal(value, self.0.to_mut());
+        escape::text(value.as_bytes(), Style::Literal, self.0.to_mut());
         self
     }
 

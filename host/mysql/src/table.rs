@@ -5,6 +5,7 @@
 //! how another one deviates from it.
 
 mod data;
+mod difference;
 mod pattern;
 mod read;
 
@@ -119,80 +120,6 @@ impl TableDef {
             unique_keys: self.unique_keys.iter().filter_map(unique).collect(),
             ..self.clone()
         }
-    }
-
-    /// How `other` differs from this definition in what matters for reading rows, in words;
-    /// `None` if it does not. Defaults and visibility may change freely.
-    pub fn difference(&self, other: &TableDef) -> Option<String> {
-        for (i, column) in self.columns.iter().enumerate() {
-            let Some(now) = other.columns.get(i) else {
-                return Some(format!("column '{}' is gone", column.name));
-            };
-            if now.name != column.name {
-                return Some(if other.columns.iter().any(|c| c.name == column.name) {
-                    format!("column {} is now '{}' instead of '{}'", i + 1, now.name, column.name)
-                } else if self.columns.iter().any(|c| c.name == now.name) {
-                    format!("column '{}' is gone", column.name)
-                } else {
-                    format!("column '{}' is gone or was renamed to '{}'", column.name, now.name)
-                });
-            }
-            if now.mysql_type != column.mysql_type {
-                return Some(format!(
-                    "column '{}' was {} and is now {}",
-                    column.name, column.mysql_type, now.mysql_type
-                ));
-            }
-            if now.collation != column.collation {
-                return Some(format!(
-                    "the collation of column '{}' was {} and is now {}",
-                    column.name,
-                    column.collation.as_deref().unwrap_or("none"),
-                    now.collation.as_deref().unwrap_or("none")
-                ));
-            }
-            if now.data != column.data {
-                return Some(match &now.data {
-                    // Its text says all of such a type.
-                    ColumnData::Enum { .. } | ColumnData::Set { .. } => format!(
-                        "the type of column '{}' is written as before, but this version reads its labels differently \
-                         than the one that kept the definition",
-                        column.name
-                    ),
-                    // MariaDB's JSON is a LONGTEXT with a check.
-                    _ => format!(
-                        "column '{}' is {} as before, but its values are of another kind now, such as JSON",
-                        column.name, column.mysql_type
-                    ),
-                });
-            }
-            if now.nullable != column.nullable {
-                let null = |n: bool| if n { "NULL" } else { "NOT NULL" };
-                return Some(format!(
-                    "column '{}' was {} and is now {}",
-                    column.name,
-                    null(column.nullable),
-                    null(now.nullable)
-                ));
-            }
-            if now.generated != column.generated {
-                return Some(format!("how column '{}' is generated changed", column.name));
-            }
-        }
-        if let Some(new) = other.columns.get(self.columns.len()) {
-            return Some(format!("column '{}' is new", new.name));
-        }
-        if self.primary_key != other.primary_key {
-            let names = |t: &TableDef| {
-                let names: Vec<&str> = t.primary_key.iter().map(|&i| t.columns[i].name.as_str()).collect();
-                format!("({})", names.join(", "))
-            };
-            return Some(format!("the primary key was {} and is now {}", names(self), names(other)));
-        }
-        if self.row_key() != other.row_key() {
-            return Some("the unique key by which its rows are told apart is another one now".to_owned());
-        }
-        None
     }
 }
 

@@ -4,7 +4,8 @@
 //! caller of the library show it.
 
 mod prometheus;
+mod seconds;
 mod status;
 
 pub use prometheus::prometheus;
-pub use status::{AggregateStatus, CheckpointStatus, Phase, SearchStatus, Status, StepMeter};
+pub use status::{AggregateStatus, CheckpointStatus, Claim, Phase, SearchStatus, Status, StepMeter};

@@ -3,7 +3,9 @@
 //! The runtime publishes a [`Status`] through a `tokio::sync::watch` channel, at most a few
 //! times a second and at every change of phase; the live line, the log line and `/metrics` read
 //! the latest one. Counters count since the process started and never go down; what a restart
-//! keeps is in the target's progress table, not here. Nothing in it is secret.
+//! keeps is in the target's progress table, not here. Nothing in it is secret. As JSON, durations are
+//! seconds and moments are seconds since 1970, as in `/metrics`.
+//! As JSON, durations are seconds, and moments seconds since 1970.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -14,7 +16,7 @@ use serde::{Deserialize, Serialize};
 const SIGN_LATE: Duration = Duration::from_secs(10);
 
 /// What the pipeline is busy with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Preflight, binding, claiming the progress.
@@ -55,10 +57,12 @@ impl Phase {
 }
 
 /// The state of one pipeline at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// The pipeline's name.
     pub pipeline: String,
+    /// Which claim of the target's progress this process runs under; `None` before it has one.
+    pub claim: Option<Claim>,
     /// What it is busy with.
     pub phase: Phase,
     /// Rows and row changes read from the source.
@@ -70,11 +74,13 @@ pub struct Status {
     /// Rows left out because of `on_error: skip`.
     pub skipped: u64,
     /// The target shows the source as of this moment; `None` until the snapshot is complete.
+    #[serde(rename = "as_of_timestamp_seconds", with = "crate::seconds::optional_moment")]
     pub as_of: Option<SystemTime>,
     /// All that was heard of the source is in the target.
     pub caught_up: bool,
     /// Since when the source has been listened to without a sign of it; `None` while nobody listens,
     /// because the target is slow or the pipeline has not got that far.
+    #[serde(rename = "silent_since_timestamp_seconds", with = "crate::seconds::optional_moment")]
     pub silent_since: Option<SystemTime>,
     /// Committed epochs.
     pub epochs: u64,
@@ -123,19 +129,30 @@ fn age(moment: SystemTime) -> Duration {
     SystemTime::now().duration_since(moment).unwrap_or_default()
 }
 
+/// What tells two processes of one pipeline apart: a start raises the fence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Of the progress, made at its first start.
+    pub incarnation: String,
+    /// Raised by each start.
+    pub fence: u64,
+}
+
 /// A checkpoint.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointStatus {
     /// What it covers.
     pub position: String,
     /// When it was in the store.
+    #[serde(rename = "timestamp_seconds", with = "crate::seconds::moment")]
     pub at: SystemTime,
     /// From its barrier to the store.
+    #[serde(rename = "took_seconds", with = "crate::seconds::duration")]
     pub took: Duration,
 }
 
 /// How far the search for the failing rows of a batch is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SearchStatus {
     /// The step's id.
     pub step: String,
@@ -150,6 +167,7 @@ pub struct SearchStatus {
     /// Calls that failed, on one row or on several.
     pub failed_attempts: u64,
     /// CPU time spent on them.
+    #[serde(rename = "cpu_seconds", with = "crate::seconds::duration")]
     pub cpu: Duration,
 }
 
@@ -180,7 +198,7 @@ pub struct AggregateStatus {
 }
 
 /// What one call of a component has cost since the process started.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepMeter {
     /// The step's id.
     pub step: String,
@@ -191,8 +209,10 @@ pub struct StepMeter {
     /// Rows given to them.
     pub rows: u64,
     /// CPU time.
+    #[serde(rename = "cpu_seconds", with = "crate::seconds::duration")]
     pub cpu: Duration,
     /// Elapsed time.
+    #[serde(rename = "wall_seconds", with = "crate::seconds::duration")]
     pub wall: Duration,
     /// Largest linear memory seen, in bytes.
     pub memory_peak: u64,
@@ -222,6 +242,27 @@ mod tests {
         assert!(status(ago(40), true).lag() >= Some(Duration::from_secs(40)));
         let ahead = SystemTime::now() + Duration::from_secs(60);
         assert_eq!(status(Some(ahead), false).lag(), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_status_is_the_same_after_a_way_through_json() {
+        let moment = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_250);
+        let step = StepMeter { cpu: Duration::from_micros(1_500), ..StepMeter::default() };
+        let status = Status {
+            claim: Some(Claim { incarnation: "a1".to_owned(), fence: 7 }),
+            phase: Phase::Snapshot { done: 1, total: 2 },
+            as_of: Some(moment),
+            checkpoint: Some(CheckpointStatus { position: String::new(), at: moment, took: Duration::from_secs(2) }),
+            steps: vec![StepMeter { wall: Duration::from_millis(1), ..step.clone() }],
+            ..Status::default()
+        };
+        let json = serde_json::to_string(&status).expect("plain data");
+        assert!(json.contains("\"cpu_seconds\":0.0015") && json.contains("\"as_of_timestamp_seconds\":1700000000.25"));
+        assert_eq!(serde_json::from_str::<Status>(&json).expect("the same"), status);
+        // Not by a number that is no duration.
+        for wrong in ["-1.0", "1e300", "\"1\""] {
+            assert!(serde_json::from_str::<Status>(&json.replace("0.0015", wrong)).is_err(), "{wrong}");
+        }
     }
 
     #[test]

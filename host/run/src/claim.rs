@@ -220,9 +220,10 @@ impl Start {
 }
 
 fn reporter(plan: &Plan, control: &Control, standing: &Standing, last_seen: LastSeen, clock: &Clock) -> Reporter {
+    let claim = rowmill_observe::Claim { incarnation: standing.incarnation.clone(), fence: standing.fence };
     Reporter {
         status: control.status.clone(),
-        now: Status { pipeline: plan.name.clone(), ..Status::default() },
+        now: Status { pipeline: plan.name.clone(), claim: Some(claim), ..Status::default() },
         freshness: Freshness::stored(standing.age_seconds, clock),
         last_seen,
         commits_before: standing.commits,

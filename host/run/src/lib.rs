@@ -60,7 +60,7 @@ pub use manifest::state_folder;
 pub use policy::{Policy, policy};
 pub use savepoint::{CheckpointListing, Savepoint, StateListing, state_export, state_import, state_list};
 pub use start::{Rebuild, RunOptions, Summary, run};
-pub use stored::{StoredStatus, reset, stored_status};
+pub use stored::{StoredStatus, progress_name, reset, stored_status};
 pub use verify::{Difference, DifferenceKind, VerifyReport, verify};
 
 /// Everything that [`run`] looks at before it moves a row, without changing anything. Answers the

@@ -6,6 +6,7 @@ use rowmill_mysql::preflight::unread_tables;
 use rowmill_mysql::sink::{self, Progress, Reset, Sink, TargetNames};
 use rowmill_mysql::{binlog, endpoint};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use super::prepare::server_problem;
 use super::servers::endpoints;
@@ -40,6 +41,15 @@ pub struct StoredStatus {
     /// The phase that the stored progress is in: `not started`, `snapshot`, `converging`, `streaming`,
     /// `rebuilding`.
     pub phase: &'static str,
+}
+
+/// 16 hex digits that name the progress row of a plan, for what belongs to it outside of the target: of the sink's
+/// host, its port, the schema of the progress, and the pipeline.
+pub fn progress_name(plan: &Plan) -> Result<String, Error> {
+    let (_, options) = endpoints(plan).map_err(Error::Plan)?;
+    let (host, port) = (options.endpoint.host(), options.endpoint.port());
+    let digest = Sha256::digest(format!("{host}\0{port}\0{}\0{}", options.meta, options.pipeline));
+    Ok(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Reads the stored progress; asks the source where it is.

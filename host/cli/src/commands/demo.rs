@@ -104,15 +104,37 @@ async fn play(kind: Option<Kind>, seconds: u64, terminal: &Terminal) -> anyhow::
 
     say("\n4. The pipelines stop, and every target is compared with its source");
     pipelines.iter().for_each(|running| running.handle.stop());
-    let mut equal = true;
-    let mut plans = Vec::new();
+    let ended = ended(pipelines).await?;
+    let _ = shown.await;
+    let equal = compare(&ended, &server, &environment).await?;
+    say(match equal {
+        true => {
+            "\nEverything arrived. The server is gone; examples/ has the pipelines, `rowmill udf new` starts a component."
+        }
+        false => "\nTargets differ from their sources: this is a bug in rowmill.",
+    });
+    Ok(equal)
+}
+
+/// Waits for the pipelines to stop.
+async fn ended(pipelines: Vec<Running>) -> anyhow::Result<Vec<(&'static Example, Arc<Plan>, Summary)>> {
+    let mut ended = Vec::new();
     for running in pipelines {
         let summary = running.task.await?.map_err(|error| anyhow::anyhow!(with_causes(&error)))?;
-        plans.push((running.example, running.plan, summary));
+        ended.push((running.example, running.plan, summary));
     }
-    let _ = shown.await;
-    for (example, plan, summary) in &plans {
-        equal &= verify(plan, &environment).await?;
+    Ok(ended)
+}
+
+/// Compares each target with its source, and shows some rows.
+async fn compare(
+    ended: &[(&'static Example, Arc<Plan>, Summary)],
+    server: &Server,
+    environment: &Environment,
+) -> anyhow::Result<bool> {
+    let mut equal = true;
+    for (example, plan, summary) in ended {
+        equal &= verify(plan, environment).await?;
         let count = server.sql(&format!("SELECT COUNT(*) FROM mart.{}", example.target))?;
         say(&format!(
             "   {:<16} {} rows; {} changes read, {} rows written, {} deleted",
@@ -129,12 +151,6 @@ async fn play(kind: Option<Kind>, seconds: u64, terminal: &Terminal) -> anyhow::
             say(&format!("   {}", row.replace('\t', "  ")));
         }
     }
-    say(match equal {
-        true => {
-            "\nEverything arrived. The server is gone; examples/ has the pipelines, `rowmill udf new` starts a component."
-        }
-        false => "\nTargets differ from their sources: this is a bug in rowmill.",
-    });
     Ok(equal)
 }
 
@@ -226,7 +242,8 @@ async fn keep_changing(server: Arc<Server>, until: Instant, stopped: watch::Rece
 }
 
 async fn verify(plan: &Plan, environment: &Environment) -> anyhow::Result<bool> {
-    let report = match rowmill_run::verify(plan, environment).await {
+    // Boxed, since futures within futures are more than the compiler looks through.
+    let report = match Box::pin(rowmill_run::verify(plan, environment)).await {
         Ok(report) => report,
         Err(Error::Plan(problems)) => bail!("verify {}: {}", plan.name, problems[0]),
         Err(error) => bail!("verify {}: {}", plan.name, with_causes(&error)),

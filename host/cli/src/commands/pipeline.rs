@@ -8,6 +8,7 @@ use rowmill_bind::Environment;
 use rowmill_change::TableName;
 use rowmill_foreign::Printable;
 use rowmill_mysql::sink::{Kept, Why};
+use rowmill_observe::Claim;
 use rowmill_plan::Plan;
 use rowmill_plan::problem::{Fault, Problem};
 use rowmill_run::{Error, Rebuild, RunOptions};
@@ -20,7 +21,7 @@ use crate::environment::state_root;
 use crate::metrics::Metrics;
 use crate::output::Form;
 use crate::terminal::Terminal;
-use crate::{environment, live, output, signal};
+use crate::{environment, live, output, signal, socket};
 
 /// A pipeline file that was read, and where its problems are printed.
 pub(super) struct Opened {
@@ -96,11 +97,15 @@ impl Opened {
             let terminal = terminal.clone();
             tokio::spawn(async move { live::show(&terminal, vec![watcher]).await })
         };
+        let asked = tokio::spawn(socket::serve(Arc::clone(&self.pipeline), handle.clone()));
         let How { until_caught_up, rebuild } = how;
         signal::on_stop(move || handle.stop());
         let options = RunOptions { until_caught_up, rebuild };
         let result = rowmill_run::run(Arc::clone(&self.pipeline), environment, options, control).await;
         let _ = shown.await;
+        // Its file goes with it.
+        asked.abort();
+        let _ = asked.await;
         match result {
             Ok(summary) => {
                 tracing::info!(
@@ -132,7 +137,8 @@ impl Opened {
                     targets => vec![(plan.views.len(), "view"), (targets, "target")],
                 };
                 let counts = counts.into_iter().chain([(steps, "step")]);
-                let counts: Vec<String> = counts.map(|(count, of)| format!("{count} {of}{}", plural(count))).collect();
+                let counts: Vec<String> =
+                    counts.map(|(count, of)| format!("{count} {of}{}", report::plural(count))).collect();
                 report::print(&format!("pipeline {} can run: {}", plan.pipeline, counts.join(", ")))
             }
             Err(error) => self.failed(error),
@@ -154,10 +160,21 @@ impl Opened {
 
     /// `rowmill status`.
     pub(super) async fn status(&self, json: bool) -> Exit {
-        match rowmill_run::stored_status(&self.pipeline).await {
-            Ok(status) if json => report::json(&report::status_json(&status, self.state_folder().as_deref())),
-            Ok(status) => report::print(&report::status(&status, self.state_folder().as_deref())),
-            Err(error) => self.failed(error),
+        let status = match rowmill_run::stored_status(&self.pipeline).await {
+            Ok(status) => status,
+            Err(error) => return self.failed(error),
+        };
+        let running = match &status.progress {
+            None => None,
+            Some(progress) => {
+                let claim = Claim { incarnation: progress.incarnation.clone(), fence: progress.fence };
+                socket::running(&self.pipeline, &claim).await
+            }
+        };
+        let folder = self.state_folder();
+        match json {
+            true => report::json(&report::status_json(&status, running.as_ref(), folder.as_deref())),
+            false => report::print(&report::status(&status, running.as_ref(), folder.as_deref())),
         }
     }
 
@@ -265,8 +282,4 @@ fn confirmed(question: &str) -> bool {
     let mut answer = String::new();
     let _ = std::io::stdin().lock().read_line(&mut answer);
     matches!(answer.trim(), "y" | "Y" | "yes")
-}
-
-pub(super) fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }

@@ -3,17 +3,18 @@
 //! Names, types, positions and reasons come from files, components and servers; anybody can have
 //! written them into the target's progress. Each is shown through [`Printable`].
 
+mod running;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
 use rowmill_bind::{CallView, ColumnView, PlanView, StateView, StepView};
 use rowmill_foreign::Printable;
-use rowmill_observe::AggregateStatus;
+use rowmill_observe::{AggregateStatus, Status};
 use rowmill_plan::units::format_size;
 use rowmill_run::{Savepoint, StateListing, StoredStatus, VerifyReport};
 use serde::Serialize;
 
-use super::pipeline::plural;
 use crate::diagnostics::Exit;
 use crate::live::grouped;
 use crate::output::{self, Form};
@@ -125,9 +126,14 @@ fn columns(out: &mut String, columns: &[ColumnView], known: &[ColumnView]) {
     }
 }
 
-/// `rowmill status` for programs.
-pub(super) fn status_json(status: &StoredStatus, state_folder: Option<&Path>) -> serde_json::Value {
+/// `rowmill status` for programs. `running`: what the process that holds the pipeline says of itself.
+pub(super) fn status_json(
+    status: &StoredStatus,
+    running: Option<&Status>,
+    state_folder: Option<&Path>,
+) -> serde_json::Value {
     let mut value = serde_json::to_value(status).unwrap_or_default();
+    value["running"] = serde_json::to_value(running).unwrap_or_default();
     if let Some(folder) = state_folder {
         value["state_folder"] = folder.display().to_string().into();
     }
@@ -135,7 +141,7 @@ pub(super) fn status_json(status: &StoredStatus, state_folder: Option<&Path>) ->
 }
 
 /// `rowmill status` for people. `state_folder`: of a plan with aggregates.
-pub(super) fn status(status: &StoredStatus, state_folder: Option<&Path>) -> String {
+pub(super) fn status(status: &StoredStatus, running: Option<&Status>, state_folder: Option<&Path>) -> String {
     let mut out = format!("pipeline {}: {}", Printable(&status.pipeline), status.phase);
     let mut line = |name: &str, value: String| {
         let _ = write!(out, "\n  {:<20}{}", Printable(name).to_string(), Printable(&value));
@@ -162,6 +168,9 @@ pub(super) fn status(status: &StoredStatus, state_folder: Option<&Path>) -> Stri
         if let Some(stopped) = &progress.stopped {
             line("stopped at", format!("{} UTC: {}", stopped.at, stopped.reason));
         }
+    }
+    for (name, text) in running.map(running::lines).unwrap_or_default() {
+        line(&name, text);
     }
     if let Some(folder) = state_folder {
         let missing = if folder.is_dir() { "" } else { " (not there on this machine)" };
@@ -242,6 +251,11 @@ pub(super) fn savepoint(what: &str, pipeline: &str, did: &str, savepoint: &Savep
         grouped(savepoint.entries),
         size(savepoint.bytes)
     )
+}
+
+/// The end of a counted noun.
+pub(super) fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 /// Bytes for people: rounded up to KiB, or to MiB from one on.

@@ -36,31 +36,49 @@ pub(super) async fn check(
         });
         return Ok(None);
     };
-    // Who has rights on single columns only is told of those alone, as if the table had no others, and is refused
-    // the first statement. Who may write the table is told of all columns, and is refused the second.
-    let names = def.columns.iter().map(|column| column.name.as_str());
-    let whole = Statement::new("SHOW CREATE TABLE ").table(name);
-    let columns = Statement::new("SELECT ").list(", ", names, Statement::name).text(" FROM ").table(name);
-    for statement in [whole, columns.text(" LIMIT 0")] {
-        if let Err(mysql_async::Error::Server(e)) = conn.query_drop(statement).await {
-            problems.push(Problem::new(
-                subject.clone(),
-                format!("server error {}: {}", e.code, line(&e.message)),
-                "SELECT on all of its columns",
-                format!("GRANT SELECT ON {name} TO the user"),
-            ));
-            break;
-        }
-    }
+    problems.extend(unreadable_columns(conn, &def).await);
     let fold = |name: &TableName| if settings.folds_names() { folded(name) } else { name.clone() };
     if let Some(pattern) = Ignored::new(&options.ignore_statements, fold).find(&fold(name)) {
         problems.push(Problem::new(
-            subject.clone(),
+            subject,
             format!("statements that change tables of '{}.{}' are ignored", pattern.schema, pattern.name),
             "tables whose changes are all seen",
             "leave the table out, or take the pattern out of source.ignore_statements (mysql.* is always in it)",
         ));
     }
+    problems.extend(unfit(&def));
+    if !settings.logs_cascades() && !options.allow_unlogged_cascades {
+        problems.extend(cascades(conn, flavor, name).await?);
+    }
+    Ok(Some(def))
+}
+
+/// What keeps this user from reading all of a table's columns.
+async fn unreadable_columns(conn: &mut Conn, def: &TableDef) -> Option<Problem> {
+    // Who has rights on single columns only is told of those alone, as if the table had no others, and is refused
+    // the first statement. Who may write the table is told of all columns, and is refused the second.
+    let name = &def.name;
+    let names = def.columns.iter().map(|column| column.name.as_str());
+    let whole = Statement::new("SHOW CREATE TABLE ").table(name);
+    let columns = Statement::new("SELECT ").list(", ", names, Statement::name).text(" FROM ").table(name);
+    for statement in [whole, columns.text(" LIMIT 0")] {
+        if let Err(mysql_async::Error::Server(e)) = conn.query_drop(statement).await {
+            return Some(Problem::new(
+                format!("table {name}"),
+                format!("server error {}: {}", e.code, line(&e.message)),
+                "SELECT on all of its columns",
+                format!("GRANT SELECT ON {name} TO the user"),
+            ));
+        }
+    }
+    None
+}
+
+/// What keeps a table of this definition from being read, whoever asks.
+fn unfit(def: &TableDef) -> Vec<Problem> {
+    let name = &def.name;
+    let subject = format!("table {name}");
+    let mut problems = Vec::new();
     if !def.engine.eq_ignore_ascii_case("InnoDB") {
         problems.push(Problem::new(
             subject.clone(),
@@ -88,27 +106,30 @@ pub(super) async fn check(
             "leave the table out, or change the column's type",
         ));
     }
-    if !settings.logs_cascades() && !options.allow_unlogged_cascades {
-        let cascades: Vec<(String, String)> = conn
-            .exec(
-                "SELECT CONSTRAINT_NAME, CONCAT('ON DELETE ', DELETE_RULE, ' ON UPDATE ', UPDATE_RULE) \
-                 FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = ? \
-                 AND (DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') \
-                 OR UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT'))",
-                (&name.schema, &name.name),
-            )
-            .await
-            .doing("reading foreign keys")?;
-        for (constraint, rule) in cascades {
-            problems.push(Problem::new(
-                format!("foreign key {constraint} of {subject}"),
-                format!("{rule}: {flavor} does not log the rows that it changes"),
-                "no cascade on a table that is read",
-                "set source.allow_unlogged_cascades: true if the parent's keys never change, or drop the cascade",
-            ));
-        }
-    }
-    Ok(Some(def))
+    problems
+}
+
+/// The foreign keys by which rows change without an event.
+async fn cascades(conn: &mut Conn, flavor: Flavor, name: &TableName) -> Result<Vec<Problem>> {
+    let cascades: Vec<(String, String)> = conn
+        .exec(
+            "SELECT CONSTRAINT_NAME, CONCAT('ON DELETE ', DELETE_RULE, ' ON UPDATE ', UPDATE_RULE) \
+             FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = ? \
+             AND (DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') \
+             OR UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT'))",
+            (&name.schema, &name.name),
+        )
+        .await
+        .doing("reading foreign keys")?;
+    let problem = |(constraint, rule): (String, String)| {
+        Problem::new(
+            format!("foreign key {constraint} of table {name}"),
+            format!("{rule}: {flavor} does not log the rows that it changes"),
+            "no cascade on a table that is read",
+            "set source.allow_unlogged_cascades: true if the parent's keys never change, or drop the cascade",
+        )
+    };
+    Ok(cascades.into_iter().map(problem).collect())
 }
 
 /// Finds text columns whose character set cannot be decoded.

@@ -171,31 +171,36 @@ async fn check_target(
     check_key(conn, target, &def, grants, problems).await?;
     // Whether it holds rows is only asked of a table that could be written to.
     if held == Held::Nothing && target.options.existing == Existing::Refuse && problems.len() == start {
-        let row = conn.query_first::<u8>(Statement::new("SELECT 1 FROM ").table(&target.table).text(" LIMIT 1")).await;
-        match row {
-            Ok(None) => {}
-            Ok(Some(_)) => problems.push(Problem::new(
-                &subject,
-                "rows",
-                "an empty table at a first start",
-                match target.options.mode {
-                    Mode::Upsert => format!(
-                        "write `existing: keep` into the sink to write into it, reconcile it with the source: `rowmill \
-                         run FILE --rebuild`, or empty it: DELETE FROM {}",
-                        target.table
-                    ),
-                    Mode::Append => format!(
-                        "write `existing: keep` into the sink to append to it, or empty it: DELETE FROM {}",
-                        target.table
-                    ),
-                },
-            )),
-            // A missing right to read is reported with the privileges.
-            Err(mysql_async::Error::Server(e)) if matches!(e.code, 1142 | 1143) => {}
-            Err(e) => return Err(e).doing("looking whether the target holds rows"),
-        }
+        problems.extend(holds_rows(conn, target).await?);
     }
     Ok(())
+}
+
+/// Refuses rows that are there before the first start.
+async fn holds_rows(conn: &mut Conn, target: &TargetTable) -> Result<Option<Problem>> {
+    let row = conn.query_first::<u8>(Statement::new("SELECT 1 FROM ").table(&target.table).text(" LIMIT 1")).await;
+    match row {
+        Ok(None) => Ok(None),
+        Ok(Some(_)) => Ok(Some(Problem::new(
+            format!("table {}", target.table),
+            "rows",
+            "an empty table at a first start",
+            match target.options.mode {
+                Mode::Upsert => format!(
+                    "write `existing: keep` into the sink to write into it, reconcile it with the source: `rowmill \
+                     run FILE --rebuild`, or empty it: DELETE FROM {}",
+                    target.table
+                ),
+                Mode::Append => format!(
+                    "write `existing: keep` into the sink to append to it, or empty it: DELETE FROM {}",
+                    target.table
+                ),
+            },
+        ))),
+        // A missing right to read is reported with the privileges.
+        Err(mysql_async::Error::Server(e)) if matches!(e.code, 1142 | 1143) => Ok(None),
+        Err(e) => Err(e).doing("looking whether the target holds rows"),
+    }
 }
 
 /// The progress speaks of rows in a table that is not there any more: an empty one would lack them.
@@ -311,6 +316,12 @@ fn check_columns(
             ));
         }
     }
+    problems.extend(unfilled(target, def));
+}
+
+/// Columns that the pipeline doesn't write, and that no row can do without.
+fn unfilled(target: &TargetTable, def: &TableDef) -> Vec<Problem> {
+    let mut problems = Vec::new();
     for i in unwritten(target, def) {
         let column = &def.columns[i];
         if !column.nullable && column.default.is_none() && !column.auto_increment {
@@ -326,6 +337,7 @@ fn check_columns(
             ));
         }
     }
+    problems
 }
 
 /// What was found and what is needed, where a column of the key would take two keys for the same.

@@ -280,33 +280,38 @@ fn column_type(field: &Field, dialect: &Dialect, key: bool, room: u64) -> std::r
             }
             Some(parsed @ SqlType::Year(_)) => plain(kept(&parsed), 1),
             Some(parsed) => plain(kept(&parsed), 30),
-            None => plain(
-                match other {
-                    DataType::Int8 => Statement::new("TINYINT"),
-                    DataType::Int16 => Statement::new("SMALLINT"),
-                    DataType::Int32 => Statement::new("INT"),
-                    DataType::Int64 => Statement::new("BIGINT"),
-                    DataType::UInt8 => Statement::new("TINYINT UNSIGNED"),
-                    DataType::UInt16 => Statement::new("SMALLINT UNSIGNED"),
-                    DataType::UInt32 => Statement::new("INT UNSIGNED"),
-                    DataType::UInt64 => Statement::new("BIGINT UNSIGNED"),
-                    DataType::Float32 => Statement::new("FLOAT"),
-                    DataType::Float64 => Statement::new("DOUBLE"),
-                    DataType::Decimal128(p, s) | DataType::Decimal256(p, s) if *p <= 65 && (0..=30).contains(s) => {
-                        Statement::new("DECIMAL(").number(*p).text(",").number(*s).text(")")
-                    }
-                    other => {
-                        return Err(Problem::new(
-                            subject(),
-                            format!("type {other}"),
-                            "a type that MySQL has (a decimal of at most 65 digits, 30 of them after the point)",
-                            "convert it with CAST in a map step",
-                        ));
-                    }
-                },
-                30,
-            ),
+            None => match type_of(other) {
+                Some(statement) => plain(statement, 30),
+                None => {
+                    return Err(Problem::new(
+                        subject(),
+                        format!("type {other}"),
+                        "a type that MySQL has (a decimal of at most 65 digits, 30 of them after the point)",
+                        "convert it with CAST in a map step",
+                    ));
+                }
+            },
         },
+    })
+}
+
+/// The type for numbers that no column of a source was.
+fn type_of(data_type: &DataType) -> Option<Statement> {
+    Some(match data_type {
+        DataType::Int8 => Statement::new("TINYINT"),
+        DataType::Int16 => Statement::new("SMALLINT"),
+        DataType::Int32 => Statement::new("INT"),
+        DataType::Int64 => Statement::new("BIGINT"),
+        DataType::UInt8 => Statement::new("TINYINT UNSIGNED"),
+        DataType::UInt16 => Statement::new("SMALLINT UNSIGNED"),
+        DataType::UInt32 => Statement::new("INT UNSIGNED"),
+        DataType::UInt64 => Statement::new("BIGINT UNSIGNED"),
+        DataType::Float32 => Statement::new("FLOAT"),
+        DataType::Float64 => Statement::new("DOUBLE"),
+        DataType::Decimal128(p, s) | DataType::Decimal256(p, s) if *p <= 65 && (0..=30).contains(s) => {
+            Statement::new("DECIMAL(").number(*p).text(",").number(*s).text(")")
+        }
+        _ => return None,
     })
 }
 

@@ -5,9 +5,10 @@
 //! is NULL matches nothing, which is right: without a hashed key the target's columns are NOT NULL.
 
 use super::compact::Delete;
-use super::encode::{Style, Unwritable, write_hash};
+use super::encode::{Unwritable, write_hash};
 use super::shape::Shape;
 use super::upsert::Job;
+use crate::escape::Style;
 use crate::statement::Statement;
 
 /// Keys per statement. Above 1,000 MariaDB turns an IN list into a subquery, and MySQL's range

@@ -15,24 +15,15 @@ mod number;
 mod rule;
 mod time;
 
-use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use rowmill_change::KEY_HASH_BYTES;
 use sha2::{Digest, Sha256};
 
-pub(super) use cell::{Cells, text};
+pub(super) use cell::Cells;
 pub(super) use rule::Limits;
 pub(super) use rule::Rule;
 
 use super::compact::At;
-
-/// Which text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
-    /// A field of `LOAD DATA` with tabs, newlines and backslash escapes.
-    Load,
-    /// A literal in a statement. The session keeps backslash escapes on.
-    Literal,
-}
+use crate::escape::Style;
 
 /// A value that cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,38 +34,6 @@ pub(super) struct Unwritable {
     pub(super) at: At,
     /// What is wrong.
     pub(super) message: String,
-}
-
-/// The columns of one write, ready to be written row by row.
-#[derive(Debug)]
-pub(super) struct Columns {
-    /// One per column of the target's schema, for its rows.
-    pub(super) rows: Vec<Cells>,
-    /// One per key column without ordinality, for its events.
-    pub(super) keys: Vec<Cells>,
-}
-
-impl Columns {
-    pub(super) fn new(
-        rows: &RecordBatch,
-        keys: &[ArrayRef],
-        columns: &[super::shape::ColumnShape],
-        event_key: &[usize],
-    ) -> Result<Columns, String> {
-        if rows.num_columns() != columns.len() || keys.len() != event_key.len() {
-            return Err(format!("{} columns arrived, {} are written", rows.num_columns(), columns.len()));
-        }
-        let named = |i: usize| move |e: String| format!("column {}: {e}", columns[i].name);
-        let row = |(i, array): (usize, &ArrayRef)| columns[i].room.cells(array).map_err(named(i));
-        let key = |(array, &i): (&ArrayRef, &usize)| {
-            let rule = Rule::to_compare(array.data_type(), &columns[i].data);
-            Cells::new(array, &columns[i].data, rule, false).map_err(named(i))
-        };
-        Ok(Columns {
-            rows: rows.columns().iter().enumerate().map(row).collect::<Result<_, _>>()?,
-            keys: keys.iter().zip(event_key).map(key).collect::<Result<_, _>>()?,
-        })
-    }
 }
 
 /// Writes the cells of one row, separated.

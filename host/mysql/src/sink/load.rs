@@ -13,10 +13,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use futures_util::StreamExt;
 
-use super::encode::{Style, Unwritable};
+use super::encode::Unwritable;
 use super::shape::Shape;
 use super::upsert::Job;
 use crate::endpoint::Conn;
+use crate::escape::Style;
 
 /// Bytes per chunk. Each is one packet; encoding one takes a few milliseconds, for which it keeps
 /// its worker thread. Halving it costs packets, doubling it delays other tasks.

@@ -66,6 +66,7 @@ impl Progress {
     pub fn standing(&self) -> Standing {
         Standing {
             incarnation: self.incarnation.clone(),
+            fence: self.fence,
             position: self.position.clone(),
             snapshot: self.snapshot.clone(),
             converge_until: self.converge_until.clone(),

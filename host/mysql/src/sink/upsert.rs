@@ -2,10 +2,12 @@
 
 use rowmill_change::Write;
 
+use super::columns::Columns;
 use super::compact::{Compacted, Keys, compact};
-use super::encode::{Columns, Style, Unwritable, describe_key, write_hash, write_row};
+use super::encode::{Unwritable, describe_key, write_hash, write_row};
 use super::shape::Shape;
 use crate::error::{Error, Result};
+use crate::escape::Style;
 use crate::statement::Statement;
 
 /// Rows per statement. A tenth of it costs half of the speed; ten times as many gain little.

@@ -9,7 +9,8 @@ use arrow_array::{Array, BinaryArray, BooleanArray, PrimitiveArray, StringArray}
 use arrow_schema::{DataType, TimeUnit};
 
 use super::rule::Rule;
-use super::{Style, number, time};
+use super::{number, time};
+use crate::escape::{Style, text};
 use crate::table::ColumnData;
 
 /// The values of one column, and which of them it holds.
@@ -223,46 +224,6 @@ fn quoted(
     write(out)?;
     out.push(b'\'');
     Ok(())
-}
-
-/// For each byte the letter that stands for it after a backslash; 0 for bytes that stand for themselves.
-const fn escapes(style: Style) -> [u8; 256] {
-    let mut table = [0; 256];
-    table[b'\\' as usize] = b'\\';
-    table[0] = b'0';
-    match style {
-        Style::Load => {
-            table[b'\t' as usize] = b't';
-            table[b'\n' as usize] = b'n';
-        }
-        Style::Literal => table[b'\'' as usize] = b'\'',
-    }
-    table
-}
-
-const LOAD: [u8; 256] = escapes(Style::Load);
-const LITERAL: [u8; 256] = escapes(Style::Literal);
-
-/// Appends text, escaped. Runs without anything to escape are copied whole.
-#[inline]
-pub(in super::super) fn text(value: &[u8], style: Style, out: &mut Vec<u8>) {
-    let table = match style {
-        Style::Load => &LOAD,
-        Style::Literal => {
-            out.push(b'\'');
-            &LITERAL
-        }
-    };
-    let mut rest = value;
-    while let Some(i) = rest.iter().position(|&b| table[usize::from(b)] != 0) {
-        out.extend_from_slice(&rest[..i]);
-        out.extend_from_slice(&[b'\\', table[usize::from(rest[i])]]);
-        rest = &rest[i + 1..];
-    }
-    out.extend_from_slice(rest);
-    if style == Style::Literal {
-        out.push(b'\'');
-    }
 }
 
 fn binary(value: &[u8], style: Style, out: &mut Vec<u8>) {

@@ -1,6 +1,6 @@
 //! Numbers and bytes as text.
 
-use super::Style;
+use crate::escape::Style;
 
 /// Appends an integer.
 #[inline]

@@ -4,10 +4,15 @@
 //! its number *and* by the address that the server saw it come from: after a restart of the server, or
 //! behind a name that now means another one, the number may be somebody else's.
 
+use std::pin::Pin;
+use std::time::Duration;
+
 use mysql_async::Row;
 
 use crate::connection::Conn;
+use crate::endpoint::Endpoint;
 use crate::error::{Doing, Error, Result};
+use crate::liveness::{Lookout, Standing};
 use crate::statement::Statement;
 
 const DOING: &str = "looking a session up in the process list";
@@ -16,19 +21,8 @@ const DOING: &str = "looking a session up in the process list";
 /// the proxy's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Session {
-    pub(crate) id: u64,
+    id: u64,
     host: String,
-}
-
-/// What a session was found to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It runs a statement, and is in this state.
-    Runs(String),
-    /// It waits for its client: for a command, or for bytes to be taken or to come.
-    Waits(String),
-    /// It is not there.
-    Gone,
 }
 
 impl Session {
@@ -41,13 +35,13 @@ impl Session {
     }
 
     /// Asks on another connection.
-    pub(crate) async fn find(&self, conn: &mut Conn) -> Result<Standing> {
+    async fn find(&self, conn: &mut Conn) -> Result<Standing> {
         let found = listed(conn, self.id).await?.filter(|found| found.session == *self);
         Ok(found.map_or(Standing::Gone, |found| standing(&found.command, &found.state)))
     }
 
     /// Ends it, if it is still there.
-    pub(crate) async fn end(&self, conn: &mut Conn) -> Result<()> {
+    async fn end(&self, conn: &mut Conn) -> Result<()> {
         if self.find(conn).await? == Standing::Gone {
             return Ok(());
         }
@@ -56,6 +50,42 @@ impl Session {
             Err(mysql_async::Error::Server(e)) if e.code == 1094 => Ok(()),
             ended => ended.doing("ending a lost session"),
         }
+    }
+}
+
+/// A session that is looked for from another connection to the same server.
+#[derive(Debug)]
+pub(crate) struct Sought {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) session: Session,
+}
+
+impl Lookout for Sought {
+    fn session(&self) -> u64 {
+        self.session.id
+    }
+
+    fn server(&self) -> String {
+        self.endpoint.server()
+    }
+
+    fn patience(&self) -> Duration {
+        self.endpoint.patience()
+    }
+
+    fn look(&self) -> Pin<Box<dyn Future<Output = Result<Standing>> + Send + '_>> {
+        Box::pin(async {
+            let mut conn = self.endpoint.connect_bare().await?;
+            self.session.find(&mut conn).await
+        })
+    }
+
+    fn end(&self) -> Pin<Box<dyn Future<Output = Result<()>> + Send>> {
+        let (endpoint, session) = (self.endpoint.clone(), self.session.clone());
+        Box::pin(async move {
+            let mut conn = endpoint.connect_bare().await?;
+            session.end(&mut conn).await
+        })
     }
 }
 
