@@ -51,6 +51,8 @@ pub(crate) fn measure(report: &mut Report, kind: Kind, runtime: &Runtime) {
     for (name, cost) in [("pace 0", &at_once), ("pace 10ms", &paced)] {
         report.note(SECTION, format!("{name}: the writer / the writer alone"), cost.writer / bare, "x");
         report.note(SECTION, format!("{name}: commits in the target"), cost.commits, "commits");
+        let per_commit = cost.statements / cost.commits;
+        report.note(SECTION, format!("{name}: statements in the target for each of them"), per_commit, "statements");
         report.note(SECTION, format!("{name}: CPU of the process"), cost.process, "s");
         report.note(SECTION, format!("{name}: CPU of the target"), cost.target, "s");
         report.note(SECTION, format!("{name}: CPU of the source"), cost.source, "s");
@@ -76,6 +78,8 @@ struct Cost {
     target: f64,
     source: f64,
     commits: f64,
+    /// Those that write, begin and commit.
+    statements: f64,
 }
 
 impl Servers {
@@ -108,11 +112,12 @@ impl Servers {
     fn follow(&self, runtime: &Runtime, pace: &str) -> Cost {
         let (_files, running) = self.running(pace);
         let pids = [running.id(), self.target.pid().unwrap(), self.source.pid().unwrap()];
-        let (before, commits) = (pids.map(cpu), self.commits(pace));
+        let (before, commits, statements) = (pids.map(cpu), self.commits(pace), self.statements());
         let writer = runtime.block_on(self.write());
         self.wait_for_equal(pace);
         let [process, target, source] = [0, 1, 2].map(|at| cpu(pids[at]) - before[at]);
-        Cost { writer, process, target, source, commits: self.commits(pace) - commits }
+        let (commits, statements) = (self.commits(pace) - commits, self.statements() - statements);
+        Cost { writer, process, target, source, commits, statements }
     }
 
     /// ms from the answer to a commit until another connection sees the row, while others write.
@@ -168,6 +173,12 @@ impl Servers {
     fn commits(&self, pace: &str) -> f64 {
         let query = format!("SELECT commits FROM rowmill.progress WHERE pipeline = 'small-{pace}'");
         self.target.sql(&query).unwrap().trim().parse().unwrap()
+    }
+
+    fn statements(&self) -> f64 {
+        const NAMES: &str = "'Com_begin', 'Com_update', 'Com_insert', 'Com_delete', 'Com_load', 'Com_commit'";
+        let found = self.target.sql(&format!("SHOW GLOBAL STATUS WHERE Variable_name IN ({NAMES})")).unwrap();
+        found.lines().map(|line| line.rsplit('\t').next().unwrap().parse::<f64>().unwrap()).sum()
     }
 
     fn wait_for_equal(&self, pace: &str) {

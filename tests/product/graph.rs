@@ -1,8 +1,10 @@
 //! One pipeline with views and several targets: all of them are written as one, and every command knows each.
 
-use rowmill_devserver::Kind;
+use std::process::Stdio;
 
-use crate::harness::{PAIRS, Pair, Workspace, shared};
+use rowmill_devserver::{Hang, Kind, Proxy};
+
+use crate::harness::{PAIRS, Pair, Running, Workspace, shared};
 
 /// Eight targets from two views over three tables, one of the views with state.
 const PIPELINE: &str = r#"
@@ -107,71 +109,55 @@ fn change(workspace: &Workspace<'_>, round: usize) {
     ));
 }
 
-/// A table that is locked by a session of its own until this is dropped.
-struct Locked<'w, 's> {
-    workspace: &'w Workspace<'s>,
-    holder: Option<std::thread::JoinHandle<()>>,
-}
-
-impl<'w, 's> Locked<'w, 's> {
-    fn lock(workspace: &'w Workspace<'s>, table: &str) -> Locked<'w, 's> {
-        let script = format!("LOCK TABLES `{}`.`{table}` WRITE; SELECT SLEEP(600)", workspace.target_db);
-        let (kind, port) = (workspace.target.kind(), workspace.target.port());
-        let server = shared(kind);
-        assert_eq!(server.port(), port);
-        // Its end is an error of the session that is killed.
-        let holder = std::thread::spawn(move || drop(server.sql(&script)));
-        let locked = Locked { workspace, holder: Some(holder) };
-        workspace.wait("the lock", || locked.session().is_some());
-        locked
-    }
-
-    /// The session that holds the lock.
-    fn session(&self) -> Option<String> {
-        let list = "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO = 'SELECT SLEEP(600)'";
-        self.workspace.target.sql(list).ok()?.lines().next().map(str::to_owned)
-    }
-}
-
-impl Drop for Locked<'_, '_> {
-    fn drop(&mut self) {
-        if let Some(id) = self.session() {
-            let _ = self.workspace.target.sql(&format!("KILL {id}"));
-        }
-        let _ = self.holder.take().map(std::thread::JoinHandle::join);
-    }
-}
-
-/// Sessions that wait for the lock of a table.
-fn waiting(workspace: &Workspace<'_>) -> usize {
-    let list = format!(
-        "SELECT ID FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table%' AND DB = '{}'",
-        workspace.target_db
-    );
-    workspace.target.sql(&list).unwrap().lines().count()
-}
-
+/// Kills the process before each message of a commit, from the first to COMMIT, and once behind COMMIT.
 fn killed_between_the_statements_of_a_commit(pair: Pair) {
     let workspace = Workspace::new(shared(pair.source), shared(pair.target), &format!("graph_{}", pair.name));
     workspace.write_pipeline(PIPELINE);
     seed(&workspace);
-    let mut running = workspace.start();
-    workspace.wait("the first rows", || found(&workspace) == Some(expected(&workspace)));
-    for (round, (table, _)) in targets(&workspace).into_iter().enumerate() {
+    let start = |proxy: &Proxy| {
+        let mut command = workspace.rowmill(&["run", "pipeline.yaml", "--color", "never"]);
+        let log = std::fs::File::options().create(true).append(true).open(workspace.log()).unwrap();
+        command.env("TARGET", proxy.url(&workspace.target_db)).stdout(Stdio::null()).stderr(log);
+        Running { child: command.spawn().unwrap() }
+    };
+    let arrived = || found(&workspace) == Some(expected(&workspace));
+    let first = format!("UPDATE `{}`.`progress` SET commits", workspace.meta());
+    let mut killed = 0;
+    for message in 0.. {
+        // One for each process: when it goes, what hung in it ends for the server.
+        let proxy = Proxy::start(workspace.target.port()).unwrap();
+        let mut running = start(&proxy);
+        workspace.wait("the rows so far", arrived);
         let before = expected(&workspace);
-        let locked = Locked::lock(&workspace, table);
-        change(&workspace, round);
-        assert!(expected(&workspace).iter().zip(&before).all(|(now, before)| now != before), "round {round}");
-        workspace.wait("a commit that waits", || waiting(&workspace) > 0);
+        proxy.hang_in(&first, message);
+        change(&workspace, message);
+        assert!(expected(&workspace).iter().zip(&before).all(|(now, before)| now != before), "{message}");
+        workspace.wait("a commit that hangs or ends", || proxy.hung() > 0 || arrived());
+        if proxy.hung() == 0 {
+            break;
+        }
         running.kill();
-        drop(locked);
-        workspace.wait("the end of the session that was killed", || waiting(&workspace) == 0);
         // Nothing of the transaction is there, of no target.
-        assert_eq!(found(&workspace), Some(before), "killed at {table}");
-        running = workspace.start();
-        workspace.wait("the rows after it", || found(&workspace) == Some(expected(&workspace)));
+        assert_eq!(found(&workspace), Some(before), "killed before message {message}");
+        killed += 1;
     }
-    assert_eq!(running.stop(), Some(0), "{}", workspace.log_text());
+    // The progress, a statement at least for each target, and COMMIT.
+    assert!(killed >= 2 + targets(&workspace).len(), "{killed} messages");
+
+    let proxy = Proxy::start(workspace.target.port()).unwrap();
+    let mut running = start(&proxy);
+    // Its claim is committed before these are there.
+    change(&workspace, killed + 1);
+    workspace.wait("the rows so far", arrived);
+    proxy.hang_at("COMMIT", Hang::After);
+    change(&workspace, killed + 2);
+    workspace.wait("a commit whose answer hangs", || proxy.hung() > 0 && arrived());
+    running.kill();
+    drop(proxy);
+    change(&workspace, killed + 3);
+    workspace.catch_up();
+    assert!(arrived());
+
     let verified = workspace.run(&["verify", "pipeline.yaml", "--json"]);
     assert_eq!(verified.code, 0, "{verified:?}");
     let report: serde_json::Value = serde_json::from_str(&verified.stdout).unwrap();

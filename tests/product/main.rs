@@ -11,6 +11,7 @@ mod command_line;
 mod compiling;
 mod demo;
 mod differing;
+mod earlier;
 mod failing_rows;
 mod graph;
 mod handle;

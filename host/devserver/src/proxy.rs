@@ -35,6 +35,8 @@ struct State {
     hang_below: u64,
     new_ones_hang: bool,
     statements: Vec<(Vec<u8>, Hang)>,
+    /// The statement from which on messages are counted, and how many still pass.
+    countdown: Option<(Vec<u8>, usize)>,
     hung: usize,
     over: bool,
 }
@@ -86,6 +88,12 @@ impl Proxy {
         self.shared.lock().statements.push((statement.as_bytes().to_vec(), hang));
     }
 
+    /// The next connection that sends this statement hangs at the message that comes `after` so many; 0 is the statement
+    /// itself. What it hangs at does not reach the server.
+    pub fn hang_in(&self, statement: &str, after: usize) {
+        self.shared.lock().countdown = Some((statement.as_bytes().to_vec(), after));
+    }
+
     /// How often something was made to hang.
     #[must_use]
     pub fn hung(&self) -> usize {
@@ -130,6 +138,7 @@ impl Shared {
     /// Passes bytes on in one direction, until an end closes or nothing may pass any more.
     fn pass(&self, mut from: TcpStream, mut to: TcpStream, number: u64, is_client: bool, hangs: &Mutex<bool>) {
         let mut bytes = vec![0; 1 << 16];
+        let mut left = None;
         loop {
             let read = match from.read(&mut bytes) {
                 Ok(0) => break,
@@ -149,6 +158,19 @@ impl Shared {
                 passes = state.statements.remove(hit).1 == Hang::After;
                 *hang = true;
                 state.hung += 1;
+            }
+            if is_client && read > 0 && !*hang {
+                if let Some((_, after)) = state.countdown.take_if(|(statement, _)| sent(statement)) {
+                    left = Some(after);
+                }
+                match &mut left {
+                    Some(0) => {
+                        (passes, *hang) = (false, true);
+                        state.hung += 1;
+                    }
+                    Some(left) => *left -= 1,
+                    None => {}
+                }
             }
             let stays = *hang;
             drop(hang);
