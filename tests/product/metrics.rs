@@ -58,7 +58,7 @@ fn what_a_component_counts_and_what_is_tried_again_is_served() {
         workspace.wait("retries", || value(&scrape(&address), retries) >= Some(1.0));
         let status = workspace.run(&["status", "pipeline.yaml"]).stdout;
         assert!(status.contains("running             streaming; since it started 3 rows in"), "{status}");
-        assert!(status.contains("./hostile.wasm#count: ") && status.contains("; seen 3\n"), "{status}");
+        assert!(status.contains("./hostile.wasm#count: ") && status.contains(", seen=3\n"), "{status}");
         let running_json = || {
             let json = workspace.run(&["status", "pipeline.yaml", "--json"]).stdout;
             let mut json: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -41,7 +41,7 @@ fn counted(number: u64, one: &str, several: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { several })
 }
 
-/// `./clean.wasm#trim: 1,200 calls, 9,600,000 rows, 0.52 s of CPU, 9MiB, 3 errors; matched 12`.
+/// `./clean.wasm#trim: 1,200 calls, 9,600,000 rows, 0.52 s of CPU, 9MiB, 3 errors; matched=12`.
 fn meter(step: &StepMeter) -> String {
     let mut out = format!(
         "{}: {}, {}, {:.3} s of CPU, {}",
@@ -57,7 +57,7 @@ fn meter(step: &StepMeter) -> String {
         }
     }
     for (at, (name, value)) in step.counters.iter().enumerate() {
-        let _ = write!(out, "{} {name} {}", if at == 0 { ";" } else { "," }, grouped(*value));
+        let _ = write!(out, "{} {name}={}", if at == 0 { ";" } else { "," }, grouped(*value));
     }
     out
 }
@@ -89,7 +89,7 @@ mod tests {
             shown,
             [
                 "running: streaming; since it started 1 row in, 0 out, 0 deleted, 0 skipped, 2 retries",
-                "clean: ./clean.wasm#trim: 1 call, 9,600 rows, 0.052 s of CPU, 3MiB, 2 errors; a 1,000, b 2",
+                "clean: ./clean.wasm#trim: 1 call, 9,600 rows, 0.052 s of CPU, 3MiB, 2 errors; a=1,000, b=2",
             ]
         );
     }
