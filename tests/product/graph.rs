@@ -224,6 +224,24 @@ fn every_command_knows_views_and_targets() {
         assert_eq!(found(&workspace), Some(expected(&workspace)));
         workspace.verify();
 
+        // A process knows what it has written into each.
+        let mut running = workspace.start();
+        change(&workspace, 4);
+        workspace.wait("the rows", || found(&workspace) == Some(expected(&workspace)));
+        let status = || {
+            let json = workspace.run(&["status", "pipeline.yaml", "--json"]).stdout;
+            serde_json::from_str::<serde_json::Value>(&json).unwrap()["running"]["targets"].clone()
+        };
+        let written = |target: &serde_json::Value| target["rows_out"].as_u64() > Some(0);
+        workspace.wait("what was written", || status().as_array().is_some_and(|all| all.iter().all(written)));
+        let tables: Vec<String> =
+            status().as_array().unwrap().iter().map(|target| target["table"].as_str().unwrap().to_owned()).collect();
+        let names = targets(&workspace).into_iter().map(|(table, _)| format!("`{}`.`{table}`", workspace.target_db));
+        assert_eq!(tables, names.collect::<Vec<_>>());
+        let status = workspace.run(&["status", "pipeline.yaml"]).stdout;
+        assert!(status.lines().any(|line| line.contains(&tables[2]) && line.contains(" rows out, ")), "{status}");
+        assert_eq!(running.stop(), Some(0), "{}", workspace.log_text());
+
         // Another view is another plan.
         workspace.write_pipeline(&PIPELINE.replace("'paid'", "'open'"));
         let other = workspace.run(&["run", "pipeline.yaml", "--until-caught-up"]);

@@ -46,14 +46,35 @@ pub struct ProgressUpdate {
 /// What a commit did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
-    /// Rows upserted.
-    pub rows_written: u64,
-    /// Rows that were there and are deleted (those deleted only to be written anew included).
-    pub rows_deleted: u64,
+    /// What became of each target, by its index.
+    pub targets: Vec<Written>,
     /// `LOAD DATA` was used for at least one table.
     pub bulk: bool,
     /// How often it was tried again.
     pub retries: u64,
+}
+
+impl Committed {
+    /// Rows upserted, of all targets.
+    #[must_use]
+    pub fn rows_written(&self) -> u64 {
+        self.targets.iter().map(|target| target.rows).sum()
+    }
+
+    /// Rows deleted, of all targets.
+    #[must_use]
+    pub fn rows_deleted(&self) -> u64 {
+        self.targets.iter().map(|target| target.deleted).sum()
+    }
+}
+
+/// What a commit did to one target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Rows upserted.
+    pub rows: u64,
+    /// Rows that were there and are deleted (those deleted only to be written anew included).
+    pub deleted: u64,
 }
 
 /// Rows to delete from one target.

@@ -24,7 +24,7 @@ mod write;
 pub use batch::{ChangeBatch, Op, TransactionStart};
 pub use definition::Definition;
 pub use edge::{Answer, ChangeStream, SnapshotStream, Source, Target};
-pub use epoch::{Committed, Epoch, ProgressUpdate, Removal};
+pub use epoch::{Committed, Epoch, ProgressUpdate, Removal, Written};
 pub use event::ChangeEvent;
 pub use facts::{WrongFact, check_facts, check_name};
 pub use holds::{Holds, Unholdable};

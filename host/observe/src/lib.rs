@@ -8,4 +8,4 @@ mod seconds;
 mod status;
 
 pub use prometheus::prometheus;
-pub use status::{AggregateStatus, CheckpointStatus, Claim, Phase, SearchStatus, Status, StepMeter};
+pub use status::{AggregateStatus, CheckpointStatus, Claim, Phase, SearchStatus, Status, StepMeter, TargetStatus};

@@ -12,7 +12,7 @@ use arrow_array::{Array, StringArray};
 use arrow_schema::{DataType, TimeUnit};
 use rowmill_foreign::Printable;
 
-use crate::status::{AggregateStatus, CheckpointStatus, Phase, Status, StepMeter};
+use crate::status::{AggregateStatus, CheckpointStatus, Phase, Status, StepMeter, TargetStatus};
 
 /// What a pipeline's number is called, what it means, and where it is.
 type Family<T> = (&'static str, &'static str, &'static str, fn(&T) -> Option<f64>);
@@ -55,6 +55,11 @@ const PIPELINE: &[Family<Status>] = &[
     ("rowmill_checkpoint_duration_seconds", "gauge", "From the newest checkpoint's barrier to the disk.", |s| {
         s.checkpoint.as_ref().map(|checkpoint| checkpoint.took.as_secs_f64())
     }),
+];
+
+const TARGET: &[Family<TargetStatus>] = &[
+    ("rowmill_target_rows_out_total", "counter", "Rows written to one table.", |t| Some(number(t.rows_out))),
+    ("rowmill_target_rows_deleted_total", "counter", "Rows deleted in one table.", |t| Some(number(t.rows_deleted))),
 ];
 
 const AGGREGATE: &[Family<AggregateStatus>] = &[
@@ -132,6 +137,17 @@ pub fn prometheus(statuses: &[Status]) -> String {
             }
         }
     }
+    for (name, kind, help, value) in TARGET {
+        family(&mut out, name, kind, help);
+        for status in statuses {
+            for target in &status.targets {
+                let labels = [("pipeline", &*status.pipeline), ("table", &*plain(&target.table))];
+                if let Some(value) = value(target) {
+                    sample(&mut out, name, &labels, value);
+                }
+            }
+        }
+    }
     for (name, kind, help, value) in AGGREGATE {
         family(&mut out, name, kind, help);
         for status in statuses {
@@ -202,6 +218,7 @@ mod tests {
             rows_in: 1200,
             as_of: Some(SystemTime::now()),
             caught_up: true,
+            targets: vec![TargetStatus { table: "`mart`.`orders`".to_owned(), rows_out: 1100, rows_deleted: 2 }],
             steps: vec![StepMeter {
                 step: "map-1".to_owned(),
                 function: "a\"b\\c#total".to_owned(),
@@ -221,6 +238,8 @@ mod tests {
             "# HELP rowmill_rows_in_total Rows and row changes read from the source.",
             "# TYPE rowmill_rows_in_total counter",
             "rowmill_rows_in_total{pipeline=\"clean-orders\"} 1200",
+            "rowmill_target_rows_out_total{pipeline=\"clean-orders\",table=\"mart.orders\"} 1100",
+            "rowmill_target_rows_deleted_total{pipeline=\"clean-orders\",table=\"mart.orders\"} 2",
             "rowmill_lag_seconds{pipeline=\"clean-orders\"} 0",
             "rowmill_phase{pipeline=\"clean-orders\",phase=\"streaming\"} 1",
             "rowmill_phase{pipeline=\"clean-orders\",phase=\"snapshot\"} 0",

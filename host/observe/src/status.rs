@@ -94,6 +94,8 @@ pub struct Status {
     pub position: Option<String>,
     /// One entry per call of a component, in the order of the steps.
     pub steps: Vec<StepMeter>,
+    /// One entry per target.
+    pub targets: Vec<TargetStatus>,
     /// One entry per table and aggregate step.
     pub aggregates: Vec<AggregateStatus>,
     /// The newest checkpoint of this process.
@@ -127,6 +129,17 @@ impl Status {
 /// A moment that a clock ahead of ours names has no age.
 fn age(moment: SystemTime) -> Duration {
     SystemTime::now().duration_since(moment).unwrap_or_default()
+}
+
+/// What a target has got since the process started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetStatus {
+    /// Its table, quoted.
+    pub table: String,
+    /// Rows written.
+    pub rows_out: u64,
+    /// Rows deleted.
+    pub rows_deleted: u64,
 }
 
 /// What tells two processes of one pipeline apart: a start raises the fence.

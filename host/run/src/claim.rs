@@ -37,7 +37,7 @@ use crate::reconcile::Leftovers;
 use crate::start::Rebuild;
 use crate::worker::{AnySource, Freshness, Reporter, Tended, Worker};
 use rowmill_bind::{Bound, BoundSource};
-use rowmill_observe::Status;
+use rowmill_observe::{Status, TargetStatus};
 use rowmill_operators::aggregate::state::State;
 use rowmill_operators::step::Overseer;
 use rowmill_operators::{AggregateProgress, Graph, Node};
@@ -181,7 +181,7 @@ impl Start {
         };
         let handed = replay.as_ref().map_or(&from, |(_, target)| target).clone();
         let last_seen = LastSeen::open(self.last_seen, &standing, clock.clone());
-        let reporter = reporter(&self.plan, control, &standing, last_seen, &clock);
+        let reporter = reporter(&self.bound, &self.plan, control, &standing, last_seen, &clock);
         let checkpointer = begins.is_some().then(|| {
             let (pipeline, incarnation) = (self.plan.name.clone(), standing.incarnation.clone());
             let about = About { pipeline, incarnation, plan_digest: self.digests.now };
@@ -219,11 +219,20 @@ impl Start {
     }
 }
 
-fn reporter(plan: &Plan, control: &Control, standing: &Standing, last_seen: LastSeen, clock: &Clock) -> Reporter {
+fn reporter(
+    bound: &Bound,
+    plan: &Plan,
+    control: &Control,
+    standing: &Standing,
+    last_seen: LastSeen,
+    clock: &Clock,
+) -> Reporter {
+    let tables = bound.targets.iter().map(|target| target.table.table.to_string());
+    let targets = tables.map(|table| TargetStatus { table, ..TargetStatus::default() }).collect();
     let claim = rowmill_observe::Claim { incarnation: standing.incarnation.clone(), fence: standing.fence };
     Reporter {
         status: control.status.clone(),
-        now: Status { pipeline: plan.name.clone(), claim: Some(claim), ..Status::default() },
+        now: Status { pipeline: plan.name.clone(), claim: Some(claim), targets, ..Status::default() },
         freshness: Freshness::stored(standing.age_seconds, clock),
         last_seen,
         commits_before: standing.commits,

@@ -32,7 +32,7 @@ pub(super) async fn commit(sink: &mut Sink, mut epoch: Epoch) -> Result<Committe
         if epoch.progress.position.is_some() {
             sink.state.position = epoch.progress.position;
         }
-        tracing::trace!(commits = sink.state.commits, rows = committed.rows_written, "epoch committed");
+        tracing::trace!(commits = sink.state.commits, rows = committed.rows_written(), "epoch committed");
     }
     sink.state.busy = false;
     result

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use rowmill_change::{Committed, ProgressUpdate, Removal};
+use rowmill_change::{Committed, ProgressUpdate, Removal, Written};
 
 use super::delete::Deletes;
 use super::load::{LoadError, load};
@@ -111,17 +111,17 @@ pub(super) async fn attempt(
     allow_bulk: bool,
 ) -> std::result::Result<Committed, Failure> {
     begin(session, &epoch.progress).await?;
-    let mut done = Committed { rows_written: 0, rows_deleted: 0, bulk: false, retries: 0 };
+    let mut done = Committed { targets: vec![Written::default(); epoch.shapes.len()], bulk: false, retries: 0 };
     for removal in &epoch.removals {
-        done.rows_deleted += clear_extra(session, &epoch.shapes[removal.target], removal).await?;
+        done.targets[removal.target].deleted += clear_extra(session, &epoch.shapes[removal.target], removal).await?;
     }
     for job in &epoch.jobs {
-        done.rows_deleted += delete(session, &epoch.shapes[job.target], job).await?;
+        done.targets[job.target].deleted += delete(session, &epoch.shapes[job.target], job).await?;
     }
     for job in &epoch.jobs {
         let shape = &epoch.shapes[job.target];
         let rows = job.compacted.upserts.len();
-        done.rows_written += rows as u64;
+        done.targets[job.target].rows += rows as u64;
         let verb = match (shape.rules.mode, shape.rules.delete_first) {
             (Mode::Append, _) => Verb::Insert,
             (Mode::Upsert, true) if epoch.converging => Verb::Replace,

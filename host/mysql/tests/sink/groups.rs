@@ -87,7 +87,7 @@ async fn a_hash_that_the_caller_computes_is_the_key() {
         assert_eq!(rows(server, "SELECT * FROM given.by_name ORDER BY n"), ["bob\t3", "NULL\t7", "Anna\t8"]);
         let gone: Vec<Vec<u8>> = [None, Some("BOB")].map(hash).to_vec();
         let gone: Vec<ArrayRef> = vec![Arc::new(BinaryArray::from_iter_values(&gone))];
-        assert_eq!(sink.commit(epoch(vec![deletes(&target, 0, gone)], 7)).await.unwrap().rows_deleted, 2);
+        assert_eq!(sink.commit(epoch(vec![deletes(&target, 0, gone)], 7)).await.unwrap().rows_deleted(), 2);
         assert_eq!(rows(server, "SELECT * FROM given.by_name"), ["Anna\t8"]);
         // In bulk, and found again as it was left.
         let names: Vec<String> = (0..300).map(|i| format!("g{i}")).collect();
@@ -194,7 +194,7 @@ async fn created_keys_keep_groups_apart_that_are_groups() {
             let (mut sink, _) = claim(&options, &target).await;
             assert_eq!(collation_of(server, "apart", "t"), expected.unwrap_or(bytewise), "{kind:?} case {i}");
             let done = sink.commit(epoch(vec![names(&target, groups)], 5)).await.unwrap();
-            assert_eq!(done.rows_written, groups.len() as u64);
+            assert_eq!(done.rows_written(), groups.len() as u64);
             let count = groups.len().to_string();
             assert_eq!(rows(server, "SELECT COUNT(*) FROM apart.t"), [count], "{kind:?} case {i}");
             // What it created it accepts.
@@ -315,7 +315,7 @@ async fn computed_columns_are_created_as_their_facts_say() {
                 u64::MAX
             )]
         );
-        assert_eq!(sink.commit(epoch(vec![deletes(&target, 0, keys)], 6)).await.unwrap().rows_deleted, 1);
+        assert_eq!(sink.commit(epoch(vec![deletes(&target, 0, keys)], 6)).await.unwrap().rows_deleted(), 1);
     }
 }
 

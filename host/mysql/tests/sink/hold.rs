@@ -138,7 +138,11 @@ async fn what_a_column_does_not_hold_is_known_before_and_refused() {
                 Some(())
             );
             let done = sink.commit(epoch(vec![write(&target, &held)], 5)).await;
-            assert_eq!(done.map(|d| d.rows_written).map_err(|e| e.to_string()), Ok(held.len() as u64), "{definition}");
+            assert_eq!(
+                done.map(|d| d.rows_written()).map_err(|e| e.to_string()),
+                Ok(held.len() as u64),
+                "{definition}"
+            );
             for row in 0..refused.len() {
                 let error = sink.commit(epoch(vec![write(&target, &refused.slice(row, 1))], 6)).await.unwrap_err();
                 assert!(

@@ -78,7 +78,7 @@ async fn a_connection_that_is_cut_at_any_step_loses_and_doubles_nothing() {
                 for n in 0..3 {
                     cuts.store(2, Ordering::SeqCst);
                     let done = sink.commit(epoch(vec![people_write(&events, false)], 5 + n)).await.unwrap();
-                    assert_eq!(done.rows_written, size as u64);
+                    assert_eq!(done.rows_written(), size as u64);
                     assert!(done.retries > 0, "{statement} {cut:?}");
                     // A COMMIT that happened is not sent again; everything else was cut twice.
                     let left = usize::from(statement == "COMMIT" && cut == Cut::After);

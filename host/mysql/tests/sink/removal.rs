@@ -65,7 +65,7 @@ async fn rows_are_removed_by_keys_of_every_type() {
             assert_eq!(rows_to_remove.len(), 2, "{kind_of_key}");
             let removal = Removal { target: 0, columns, rows: rows_to_remove };
             let removed = sink.commit(Epoch { removals: vec![removal], ..epoch(vec![], 10 + at) }).await.unwrap();
-            assert_eq!(removed.rows_deleted, 2, "{kind:?} {kind_of_key}");
+            assert_eq!(removed.rows_deleted(), 2, "{kind:?} {kind_of_key}");
             assert_eq!(rows(server, "SELECT n FROM removal.people"), ["1"], "{kind:?} {kind_of_key}");
         }
     }
@@ -87,7 +87,7 @@ async fn many_rows_are_removed_and_none_without_the_fence() {
         let hostile = Removal { rows: vec![vec!["1 OR 1=1".to_owned()]], ..removal(0..0) };
         sink.commit(Epoch { removals: vec![hostile], ..epoch(vec![], 5) }).await.unwrap_err();
         let done = sink.commit(Epoch { removals: vec![removal(10..2_990)], ..epoch(vec![], 5) }).await.unwrap();
-        assert_eq!(done.rows_deleted, 2_980);
+        assert_eq!(done.rows_deleted(), 2_980);
         let left = rows(server, "SELECT id FROM removals.people ORDER BY id");
         let expected: Vec<String> = (0..10).chain(2_990..3_000).map(|n| n.to_string()).collect();
         assert_eq!(left, expected);

@@ -52,7 +52,7 @@ async fn a_connection_that_hangs_at_any_step_is_noticed_and_nothing_is_lost_or_d
             let lost = sessions(server, "hangs");
             proxy.hang_at(at, hang);
             let done = sink.commit(epoch(vec![people_write(&events, false)], 5)).await.unwrap();
-            assert_eq!(done.rows_written, size as u64, "{kind:?} {at} {hang:?}");
+            assert_eq!(done.rows_written(), size as u64, "{kind:?} {at} {hang:?}");
             assert_eq!(proxy.hung(), 1, "{kind:?} {at} {hang:?}");
             // The session that was lost holds nothing any more.
             wait("end of the lost session", || sessions(server, "hangs").iter().all(|id| !lost.contains(id))).await;

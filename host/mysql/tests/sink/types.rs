@@ -279,7 +279,7 @@ async fn every_type_keeps_its_extremes() {
             let (mut sink, _) = claim(&options, &target).await;
             let arrays: Vec<ArrayRef> = all.iter().map(|c| c.3.clone()).collect();
             let done = sink.commit(epoch(vec![write(&target, &arrays, copies)], 5)).await.unwrap();
-            assert_eq!((done.rows_written, done.bulk), (3 * copies as u64, copies > 1));
+            assert_eq!((done.rows_written(), done.bulk), (3 * copies as u64, copies > 1));
             for (name, mysql_type, ..) in &all {
                 let same =
                     format!("SELECT COUNT(*) FROM types.src s JOIN types.dst d USING (id) WHERE s.{name} <=> d.{name}");
@@ -303,7 +303,7 @@ async fn every_type_keeps_its_extremes() {
             }
             // A second time over the same rows, and deletes.
             let done = sink.commit(epoch(vec![write(&target, &arrays, copies)], 6)).await.unwrap();
-            assert_eq!(done.rows_written, 3 * copies as u64);
+            assert_eq!(done.rows_written(), 3 * copies as u64);
             assert_eq!(rows(server, "SELECT COUNT(*) FROM types.dst"), [(3 * copies).to_string()]);
         }
     }

@@ -41,8 +41,12 @@ impl Worker {
     pub(crate) fn note(&mut self, committed: &Committed, about: &InFlight) {
         let Reporter { now, freshness, last_seen, commits_before, .. } = &mut self.reporter;
         now.epochs += 1;
-        now.rows_out += committed.rows_written;
-        now.rows_deleted += committed.rows_deleted;
+        now.rows_out += committed.rows_written();
+        now.rows_deleted += committed.rows_deleted();
+        for (shown, written) in now.targets.iter_mut().zip(&committed.targets) {
+            shown.rows_out += written.rows;
+            shown.rows_deleted += written.deleted;
+        }
         now.retries += committed.retries;
         let position = self.handed.to_string();
         last_seen.note(*commits_before + now.epochs, &position);

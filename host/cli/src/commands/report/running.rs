@@ -33,6 +33,12 @@ pub(super) fn lines(status: &Status) -> Vec<(String, String)> {
             format!("looked for in {} ({function}): {rows} run, {} found", search.step, grouped(search.failing_rows)),
         ));
     }
+    if status.targets.len() > 1 {
+        lines.extend(status.targets.iter().map(|target| {
+            let (rows, deleted) = (counted(target.rows_out, "row", "rows"), grouped(target.rows_deleted));
+            (target.table.clone(), format!("{rows} out, {deleted} deleted"))
+        }));
+    }
     lines.extend(status.steps.iter().map(|step| (step.step.clone(), meter(step))));
     lines
 }

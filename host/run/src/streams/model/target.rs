@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::display::array_value_to_string;
 use rand::Rng;
-use rowmill_change::{Answer, Committed, Epoch, Holds, Target, Write};
+use rowmill_change::{Answer, Committed, Epoch, Holds, Target, Write, Written};
 use rowmill_mysql::Error;
 
 use super::super::Case;
@@ -112,8 +112,12 @@ impl Target for Model {
             self.world().commit(&epoch);
             self.pass(point).await;
             self.take_time().await;
-            let rows_written = epoch.writes.iter().map(|write| write.rows.num_rows() as u64).sum();
-            Ok(Committed { rows_written, rows_deleted: 0, bulk: false, retries: 0 })
+            let mut targets = Vec::<Written>::new();
+            for write in &epoch.writes {
+                targets.resize(targets.len().max(write.target + 1), Written::default());
+                targets[write.target].rows += write.rows.num_rows() as u64;
+            }
+            Ok(Committed { targets, bulk: false, retries: 0 })
         })
     }
 
