@@ -285,8 +285,10 @@ mod tests {
         let soon = StateFacts { quiet: SECOND / 4, ..quiet };
         assert_eq!(decide(&with(soon)), Action::Read(SECOND - SECOND / 4));
         // What closes with it goes into the same epoch as the rows before it.
-        let rows = Facts { close: Close::Later(SECOND), has_rows: true, ..with(quiet) };
-        assert_eq!(decide(&rows), Action::LetTimePass(2 * SECOND));
+        for close in [Close::Later(SECOND), Close::Whole] {
+            let rows = Facts { close, has_rows: true, ..with(quiet) };
+            assert_eq!(decide(&rows), Action::LetTimePass(2 * SECOND), "{close:?}");
+        }
     }
 
     #[test]
