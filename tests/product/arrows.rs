@@ -30,8 +30,12 @@ struct Graph(BTreeMap<String, BTreeSet<String>>);
 
 impl Graph {
     fn read() -> Self {
+        // Packages for other systems need not be on this machine.
+        let version = Command::new("rustc").arg("-vV").output().unwrap();
+        let version = String::from_utf8(version.stdout).unwrap();
+        let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
         let output = Command::new(env!("CARGO"))
-            .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+            .args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", host])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
             .output()
             .unwrap();
