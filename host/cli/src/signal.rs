@@ -1,6 +1,7 @@
 //! SIGINT and SIGTERM: a wish to stop where there is something to finish, otherwise the end.
 
 use tokio::signal::unix::{SignalKind, signal};
+#[cfg(feature = "demo")]
 use tokio::sync::watch;
 
 /// Ends the process at the first of them, for commands that have nothing to finish: they look, and change
@@ -22,6 +23,7 @@ fn end_by(kind: SignalKind) -> ! {
 }
 
 /// Becomes true at the first SIGINT or SIGTERM; the second ends the process at once.
+#[cfg(feature = "demo")]
 pub(crate) fn stop() -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     on_stop(move || {
