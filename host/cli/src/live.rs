@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rowmill_foreign::Printable;
-use rowmill_observe::{Phase, Status};
+use rowmill_observe::{Phase, SearchStatus, Status};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -176,13 +176,7 @@ fn line(status: &Status, per_second: u64) -> String {
         }
     }
     if let Some(search) = &status.search {
-        parts.push(format!(
-            "step {}: looking for failing rows, {} of {} left, {} found",
-            search.step,
-            grouped(search.rows_left),
-            grouped(search.rows),
-            grouped(search.failing_rows)
-        ));
+        parts.push(format!("step {}: {}", search.step, searching(search)));
     }
     if status.skipped > 0 {
         parts.push(format!("skipped {}", grouped(status.skipped)));
@@ -191,6 +185,12 @@ fn line(status: &Status, per_second: u64) -> String {
         parts.push(format!("retries {}", grouped(status.retries)));
     }
     parts.join("  ")
+}
+
+/// How far the search for the failing rows of a batch is.
+pub(crate) fn searching(search: &SearchStatus) -> String {
+    let (left, rows, found) = (grouped(search.rows_left), grouped(search.rows), grouped(search.failing_rows));
+    format!("looking for failing rows, {left} of {rows} left, {found} found")
 }
 
 /// What all aggregates of a pipeline have together.

@@ -186,9 +186,12 @@ fn step_text(kind: &StepKind) -> serde_json::Value {
 }
 
 fn part(name: &str, value: &serde_json::Value) -> String {
-    let hash = Sha256::digest(value.to_string().as_bytes());
-    let hex: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{name}:{hex}")
+    format!("{name}:{}", short_hash(&value.to_string()))
+}
+
+/// 16 hex digits that stand for a text.
+pub(crate) fn short_hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn target(target: &TargetTable) -> serde_json::Value {

@@ -6,10 +6,10 @@ use rowmill_mysql::preflight::unread_tables;
 use rowmill_mysql::sink::{self, Progress, Reset, Sink, TargetNames};
 use rowmill_mysql::{binlog, endpoint};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::prepare::server_problem;
 use super::servers::endpoints;
+use crate::digest::short_hash;
 use crate::error::Error;
 use crate::progress;
 use rowmill_observe::AggregateStatus;
@@ -48,8 +48,7 @@ pub struct StoredStatus {
 pub fn progress_name(plan: &Plan) -> Result<String, Error> {
     let (_, options) = endpoints(plan).map_err(Error::Plan)?;
     let (host, port) = (options.endpoint.host(), options.endpoint.port());
-    let digest = Sha256::digest(format!("{host}\0{port}\0{}\0{}", options.meta, options.pipeline));
-    Ok(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    Ok(short_hash(&format!("{host}\0{port}\0{}\0{}", options.meta, options.pipeline)))
 }
 
 /// Reads the stored progress; asks the source where it is.

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use rowmill_foreign::Printable;
 use rowmill_observe::{Status, StepMeter};
 
 use super::{grouped, size};
+use crate::live::searching;
 
 /// Lines of a name and a text, for people.
 pub(super) fn lines(status: &Status) -> Vec<(String, String)> {
@@ -22,16 +22,7 @@ pub(super) fn lines(status: &Status) -> Vec<(String, String)> {
         ),
     )];
     if let Some(search) = &status.search {
-        let function = Printable(&search.function).to_string();
-        let rows = format!(
-            "{} of {}",
-            grouped(search.rows - search.rows_left.min(search.rows)),
-            counted(search.rows, "row", "rows")
-        );
-        lines.push((
-            "failing rows".to_owned(),
-            format!("looked for in {} ({function}): {rows} run, {} found", search.step, grouped(search.failing_rows)),
-        ));
+        lines.push((search.step.clone(), searching(search)));
     }
     if status.targets.len() > 1 {
         lines.extend(status.targets.iter().map(|target| {
