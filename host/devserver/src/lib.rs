@@ -10,6 +10,7 @@
 
 mod programs;
 mod proxy;
+mod scripts;
 mod server;
 mod session;
 mod template;

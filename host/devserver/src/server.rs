@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use tempfile::TempDir;
 
 use crate::programs::{Kind, Programs, user};
+use crate::scripts::Scripts;
 use crate::session::Session;
 use crate::template;
 
@@ -33,6 +34,7 @@ pub struct Server {
     folder: TempDir,
     flags: Vec<String>,
     port: u16,
+    scripts: Scripts,
     guardian: Option<Child>,
 }
 
@@ -53,6 +55,7 @@ impl Server {
             folder,
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             port: 0,
+            scripts: Scripts::new(0),
             guardian: None,
         };
         // Between finding a free port and listening on it another process may take it: try again.
@@ -128,17 +131,24 @@ impl Server {
         self.launch()
     }
 
-    /// Runs a script through the command-line client as root; answers its output, a line per row,
-    /// tab-separated, without headings.
+    /// Runs a script as root; answers its output, a line per row, tab-separated, without headings. An empty statement
+    /// is an error. Scripts with a line `DELIMITER` are the command-line client's, which alone knows it.
     pub fn sql(&self, script: &str) -> anyhow::Result<String> {
-        let output = self.output(script)?;
-        if !output.status.success() {
-            bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+        if script.lines().any(|line| line.starts_with("DELIMITER ")) {
+            return self.client_sql(script);
         }
-        Ok(String::from_utf8(output.stdout)?)
+        let answer = self.scripts.run(script)?;
+        answer.outcome?;
+        Ok(String::from_utf8(answer.text)?)
     }
 
-    fn output(&self, script: &str) -> anyhow::Result<std::process::Output> {
+    /// What a script answers up to its first error, if it has one; bytes that are no UTF-8 are replaced.
+    pub fn answers(&self, script: &str) -> anyhow::Result<String> {
+        Ok(String::from_utf8_lossy(&self.scripts.run(script)?.text).into_owned())
+    }
+
+    /// [`Server::sql`] through the command-line client, in a session that ends with it. It knows `LOAD DATA LOCAL`, too.
+    pub fn client_sql(&self, script: &str) -> anyhow::Result<String> {
         let mut client = self.client()?;
         client.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = client.spawn().context("starting the command-line client")?;
@@ -148,12 +158,10 @@ impl Server {
         let output = child.wait_with_output()?;
         // A client that stops at an error closes its input early; its own message says why.
         let _ = writer.join();
-        Ok(output)
-    }
-
-    /// What a script answers up to its first error, if it has one; bytes that are no UTF-8 are replaced.
-    pub fn answers(&self, script: &str) -> anyhow::Result<String> {
-        Ok(String::from_utf8_lossy(&self.output(script)?.stdout).into_owned())
+        if !output.status.success() {
+            bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// Opens a session of root's that stays open, for what has to hold a lock.
@@ -174,6 +182,7 @@ impl Server {
     }
 
     fn launch(&mut self) -> anyhow::Result<()> {
+        self.scripts = Scripts::new(self.port);
         let folder = self.folder.path();
         // Of its own: a starting MariaDB removes what it takes for leftovers in a shared one, which are
         // the temporary tables of the servers beside it.
@@ -194,6 +203,7 @@ impl Server {
             "--binlog-row-image=FULL",
             "--local-infile=1",
             "--performance-schema=OFF",
+            "--event-scheduler=OFF",
             "--innodb-flush-log-at-trx-commit=2",
             "--sync-binlog=0",
             "--innodb-buffer-pool-size=128M",

@@ -38,9 +38,14 @@ pub(crate) fn template(programs: &Programs, flags: &[&str]) -> anyhow::Result<Pa
     }
 }
 
-/// Copies a template to `data`.
+/// Copies a template to `data`. Three quarters of it are logs that are still empty, which take no room.
 pub(crate) fn copy(template: &Path, data: &Path) -> anyhow::Result<()> {
-    let status = Command::new("cp").arg("-r").arg("--").arg(template).arg(data).status().context("running cp")?;
+    let status = Command::new("cp")
+        .args(["-r", "--sparse=always", "--"])
+        .arg(template)
+        .arg(data)
+        .status()
+        .context("running cp")?;
     if !status.success() {
         bail!("copying {} to {} failed: {status}", template.display(), data.display());
     }

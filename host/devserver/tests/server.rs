@@ -38,3 +38,45 @@ fn two_servers_run_side_by_side_with_their_own_ids() {
     let two = Server::start(Kind::MariaDb).unwrap();
     assert_ne!(one.sql("SELECT @@server_id").unwrap(), two.sql("SELECT @@server_id").unwrap());
 }
+
+/// Values that the client writes in a way of its own, and sessions that leave something behind.
+fn scripts_answer_as_the_client_does(kind: Kind) {
+    let server = Server::start(kind).unwrap();
+    let values = "SELECT 1.50, NULL, '', 'a\\tb\\nc\\\\d\\0e', CAST('2020-01-02 03:04:05.6' AS datetime(3)), 1e100, 0xC3A4, b'1';\n\
+                  SELECT 1 WHERE FALSE; DO 1; -- nothing\nSELECT 'ä', 'next';";
+    let answer = server.sql(values).unwrap();
+    assert_eq!(answer, server.client_sql(values).unwrap());
+    assert_eq!(answer.lines().last(), Some("ä\tnext"));
+
+    server.sql("CREATE DATABASE s; CREATE TABLE s.t (id int PRIMARY KEY)").unwrap();
+    let left = "USE s; SET @mine = 1, time_zone = '+05:00'; CREATE TEMPORARY TABLE gone (i int); SELECT GET_LOCK('l', 0); \
+                LOCK TABLES t WRITE; BEGIN; INSERT INTO t VALUES (1);";
+    assert_eq!(server.sql(left).unwrap(), "1\n");
+    assert_eq!(
+        server.sql("SELECT @mine, @@time_zone, IS_FREE_LOCK('l'), (SELECT COUNT(*) FROM s.t)").unwrap(),
+        "NULL\tSYSTEM\t1\t0\n"
+    );
+    assert!(server.sql("SELECT * FROM s.gone").is_err());
+
+    for failing in
+        ["SELECT 1; SELEC 2; INSERT INTO s.t VALUES (7)", "INSERT INTO s.t VALUES (6), (6)", "SELECT 1;; SELECT 2"]
+    {
+        assert!(server.sql(failing).is_err(), "{failing}");
+    }
+    assert_eq!(server.answers("SELECT 1; SELEC 2; SELECT 3").unwrap(), "1\n");
+    assert_eq!(server.sql("SELECT COUNT(*) FROM s.t").unwrap(), "0\n");
+    // A session that somebody ended is not used again.
+    let id = server.sql("SELECT CONNECTION_ID()").unwrap();
+    assert!(server.answers(&format!("KILL {id}")).is_ok());
+    assert_eq!(server.sql("SELECT 1").unwrap(), "1\n");
+}
+
+#[test]
+fn mysql_answers_scripts_as_the_client_does() {
+    scripts_answer_as_the_client_does(Kind::MySql);
+}
+
+#[test]
+fn mariadb_answers_scripts_as_the_client_does() {
+    scripts_answer_as_the_client_does(Kind::MariaDb);
+}

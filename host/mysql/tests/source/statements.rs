@@ -318,13 +318,13 @@ struct Place<'s> {
 impl<'s> Place<'s> {
     fn new(server: &'s Server, number: usize, table: &'static str, tables: &str, more: &str) -> Place<'s> {
         let schema = format!("c{number}");
-        server.sql(&format!("CREATE DATABASE {schema}; USE {schema}; {tables}\nDELIMITER $$\n{more}")).unwrap();
+        server.client_sql(&format!("CREATE DATABASE {schema}; USE {schema}; {tables}\nDELIMITER $$\n{more}")).unwrap();
         let endpoint = Endpoint::parse(&server.url(&schema)).unwrap();
         Place { server, schema, table, endpoint }
     }
 
     fn sql(&self, script: &str) {
-        self.server.sql(&format!("USE {}; {script}", self.schema)).unwrap();
+        self.server.client_sql(&format!("USE {}; {script}", self.schema)).unwrap();
     }
 
     async fn position(&self) -> Position {
@@ -532,7 +532,7 @@ async fn what_the_user_may_not_see_counts_as_there() {
             .unwrap();
         let grants = ["", "GRANT SELECT ON *.* TO reader@'%'", "GRANT TRIGGER ON *.* TO reader@'%'"];
         for (i, grant) in grants.iter().enumerate() {
-            server.sql(grant).unwrap();
+            server.client_sql(grant).unwrap();
             for (j, (script, ignored, expected)) in [
                 (CHECKSUM, &["percona.*"][..], [GoesOn, GoesOn, GoesOn]),
                 (CHECKSUM, &["percona.check?ums"], [GoesOn, GoesOn, GoesOn]),
