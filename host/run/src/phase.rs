@@ -15,10 +15,15 @@ mod follow;
 mod publish;
 mod replay;
 
-use rowmill_change::{ChangeStream, Op, Position, SnapshotStream};
+use std::time::Duration;
 
+use rowmill_change::{Answer, ChangeStream, Op, Position, SnapshotStream};
+
+use crate::decide::POSITION_INTERVAL;
 use crate::error::Error;
-use crate::worker::Worker;
+use crate::policy::may_pass;
+use crate::start::stopped;
+use crate::worker::{AnySource, Worker};
 
 pub(crate) use copy::Copy;
 pub(crate) use fill::Fill;
@@ -108,6 +113,30 @@ pub(crate) async fn run(worker: &mut Worker, first: Phase) -> Result<(), Error> 
 
 /// The changes after what was handed to the target.
 async fn follow_on(worker: &mut Worker, converge: Option<Position>) -> Result<Next, Error> {
-    let changes = worker.source.open_changes(worker.handed.clone()).await?;
-    Ok(Phase::Follow(Follow { changes, converge }).into())
+    let from = worker.handed.clone();
+    let changes = worker.ask_source(|source| source.open_changes(from.clone())).await?;
+    Ok(changes.map_or(Next::End, |changes| Phase::Follow(Follow { changes, converge }).into()))
+}
+
+impl Worker {
+    /// Asks until the source answers; `None` if told to stop before.
+    async fn ask_source<T>(
+        &mut self,
+        ask: impl for<'a> Fn(&'a AnySource) -> Answer<'a, T, rowmill_mysql::Error>,
+    ) -> Result<Option<T>, Error> {
+        let mut pause = Duration::from_millis(200);
+        loop {
+            match ask(&*self.source).await {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(error) if may_pass(&error) => tracing::warn!(%error, "the source is not back yet"),
+                Err(error) => return Err(error.into()),
+            }
+            self.reporter.now.retries += 1;
+            tokio::select! {
+                biased;
+                () = stopped(&mut self.stop) => return Ok(None),
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(POSITION_INTERVAL),
+            }
+        }
+    }
 }

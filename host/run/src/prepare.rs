@@ -148,6 +148,11 @@ pub(crate) async fn prepare(
     let findings = Sink::check(&sink, &targets, held).await;
     let findings = findings.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;
     if !findings.is_empty() {
+        // A process that runs meanwhile can have written its first rows after its progress was read.
+        let begun = |now: Option<Progress>| now.is_some_and(|now| now.position.is_some());
+        if held == Held::Nothing && Sink::read_progress(&sink).await.is_ok_and(begun) {
+            return Box::pin(prepare(plan, environment, state, purpose)).await;
+        }
         return Err(Error::Plan(findings.iter().map(|finding| finding_problem(finding, "/sink")).collect()));
     }
     let expected = expected.map_err(|error| Error::Plan(vec![server_problem(&error, "/sink/url")]))?;

@@ -3,13 +3,11 @@
 //! Each epoch stores the position of the snapshot and the ranges that are done, so that a crash resumes it. A rebuild
 //! stores them with its last epoch only: what it has written dies with the process.
 
-use std::time::Duration;
-
 use rowmill_change::{Op, Position, SnapshotBatch, SnapshotProgress};
 
 use super::{AnySnapshot, Next, Over, follow_on};
 use crate::claim::{ensure_resumable, is_resumable};
-use crate::decide::{Action, POSITION_INTERVAL, decide};
+use crate::decide::{Action, decide};
 use crate::epoch::Close;
 use crate::error::Error;
 use crate::policy::may_pass;
@@ -159,20 +157,7 @@ impl Copy {
 impl Worker {
     /// Reads what a snapshot lacks, as soon as the source answers; `None` if told to stop before.
     pub(super) async fn resume_snapshot(&mut self, done: &SnapshotProgress) -> Result<Option<Box<AnySnapshot>>, Error> {
-        let mut pause = Duration::from_millis(200);
-        loop {
-            self.reporter.freshness.begin_snapshot(self.clock.micros());
-            match self.source.resume_snapshot(done.clone()).await {
-                Ok(snapshot) => return Ok(Some(snapshot)),
-                Err(error) if may_pass(&error) => tracing::warn!(%error, "the source is not back yet"),
-                Err(error) => return Err(error.into()),
-            }
-            self.reporter.now.retries += 1;
-            tokio::select! {
-                biased;
-                () = stopped(&mut self.stop) => return Ok(None),
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(POSITION_INTERVAL),
-            }
-        }
+        self.reporter.freshness.begin_snapshot(self.clock.micros());
+        self.ask_source(|source| source.resume_snapshot(done.clone())).await
     }
 }

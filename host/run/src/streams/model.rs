@@ -31,6 +31,8 @@ const LIVES: u64 = 12;
 pub(super) enum Point {
     Open,
     Claim,
+    /// Something more of the source is opened.
+    Reopen,
     Fill,
     Publish,
     Copy,
@@ -39,8 +41,17 @@ pub(super) enum Point {
     Drain,
 }
 
-const POINTS: [Point; 8] =
-    [Point::Open, Point::Claim, Point::Fill, Point::Publish, Point::Copy, Point::Replay, Point::Follow, Point::Drain];
+const POINTS: [Point; 9] = [
+    Point::Open,
+    Point::Claim,
+    Point::Reopen,
+    Point::Fill,
+    Point::Publish,
+    Point::Copy,
+    Point::Replay,
+    Point::Follow,
+    Point::Drain,
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {

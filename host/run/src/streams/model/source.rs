@@ -76,8 +76,7 @@ impl Source for Model {
 
     fn resume_snapshot(&self, progress: SnapshotProgress) -> Answer<'_, Box<dyn SnapshotStream<Error = Error>>, Error> {
         Box::pin(async move {
-            self.take_time().await;
-            self.pass(Point::Open).await;
+            self.open().await?;
             let later = {
                 let mut world = self.world();
                 let seen = world.seen.max(Case::done(&progress.start));
@@ -91,8 +90,7 @@ impl Source for Model {
 
     fn open_changes(&self, from: Position) -> Answer<'_, Box<dyn ChangeStream<Error = Error>>, Error> {
         Box::pin(async move {
-            self.take_time().await;
-            self.pass(Point::Open).await;
+            self.open().await?;
             let (at, heard) = (Case::done(&from), Instant::now());
             let changes =
                 Changes { model: self.clone(), at, until: None, hurried: false, said_dry: false, ready: None, heard };
@@ -106,6 +104,20 @@ impl Source for Model {
             let case = Arc::clone(&self.world().case);
             Ok(case.position(case.changes.len() + 1))
         })
+    }
+}
+
+fn lost() -> Error {
+    Error::Unreachable { server: "model".to_owned(), reason: "lost".to_owned() }
+}
+
+impl Model {
+    /// Passes the point at which something is opened. Who has claimed is expected to ask again.
+    async fn open(&self) -> Result<(), Error> {
+        self.take_time().await;
+        let claimed = self.world().passed.contains_key(&Point::Claim);
+        let point = if claimed { Point::Reopen } else { Point::Open };
+        if self.pass(point).await && claimed { Err(lost()) } else { Ok(()) }
     }
 }
 
@@ -170,7 +182,7 @@ impl SnapshotStream for Snapshot {
             tokio::time::sleep_until(ready).await;
             self.ready = None;
             if self.model.pass(self.point).await {
-                return Err(Error::Unreachable { server: "model".to_owned(), reason: "lost".to_owned() });
+                return Err(lost());
             }
             Ok(self.batches.pop())
         })
