@@ -38,6 +38,6 @@ pub(crate) fn state_root() -> Option<PathBuf> {
 }
 
 /// None without a home.
-fn cache() -> Option<PathBuf> {
+pub(crate) fn cache() -> Option<PathBuf> {
     Some(UserFolder::Cache.path()?.join("components"))
 }

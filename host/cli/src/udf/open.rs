@@ -15,15 +15,16 @@ pub(super) struct Opened {
     pub(super) _engine: Engine,
 }
 
-/// Opens a file or a built-in component. Nothing is cached: these commands look at files that
-/// have just been built.
+/// Opens a file or a built-in component. Files are not cached: these commands look at what has just been built.
 pub(super) async fn open(text: &str) -> Result<Opened, Box<Problem>> {
     let (name, function) = match text.split_once('#') {
         Some((name, function)) => (name, Some(function.to_owned())),
         None => (text, None),
     };
-    let engine = Engine::new(environment::options(None)).map_err(|error| problem(&error))?;
-    let component = match name.strip_prefix("std/") {
+    let built_in = name.strip_prefix("std/");
+    let cache = built_in.and_then(|_| environment::cache());
+    let engine = Engine::new(environment::options(cache)).map_err(|error| problem(&error))?;
+    let component = match built_in {
         Some(built_in) => {
             let (wasm, digest) = rowmill_udfs::component(built_in).ok_or_else(|| {
                 let names: Vec<String> = rowmill_udfs::NAMES.iter().map(|name| format!("std/{name}")).collect();
