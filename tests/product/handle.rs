@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rowmill_bind::Environment;
 use rowmill_devserver::Kind;
+use rowmill_foreign::UserFolder;
 use rowmill_plan::Plan;
 use rowmill_run::{Refused, RunOptions};
 use rowmill_wasm::{Engine, EngineOptions};
@@ -25,9 +26,15 @@ fn plan(workspace: &Workspace<'_>, steps: &str) -> Arc<Plan> {
     Arc::new(rowmill_yaml::parse(&path, &text, &variable).unwrap_or_else(|refused| panic!("{refused}")).pipeline)
 }
 
+/// An engine with the compile cache of the processes that tests start.
+pub(crate) fn engine() -> Engine {
+    let cache = UserFolder::Cache.path().map(|folder| folder.join("components"));
+    Engine::new(EngineOptions { cache, ..EngineOptions::default() }).expect("an engine")
+}
+
 fn environment(workspace: &Workspace<'_>) -> Environment {
     Environment {
-        engine: Engine::new(EngineOptions { cache: None, ..EngineOptions::default() }).unwrap(),
+        engine: engine(),
         built_in: rowmill_udfs::component,
         behaviour: rowmill_udfs::behaviour,
         built_in_names: rowmill_udfs::NAMES,

@@ -14,8 +14,9 @@ fn address(workspace: &Workspace<'_>) -> Option<String> {
     at.split("/metrics").next().map(str::to_owned)
 }
 
-fn scrape(address: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
+fn scrape(workspace: &Workspace<'_>, address: &str) -> String {
+    let refused = |error| panic!("{error}\n{}", workspace.log_text());
+    let mut stream = TcpStream::connect(address).unwrap_or_else(refused);
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
@@ -43,9 +44,10 @@ fn what_a_component_counts_and_what_is_tried_again_is_served() {
         workspace.wait("the address", || address(&workspace).is_some());
         let address = address(&workspace).unwrap();
         let seen = "rowmill_component_counter_total{pipeline=\"counted\",step=\"seen\",function=\"./hostile.wasm#count\",counter=\"seen\"}";
-        workspace.wait("two rows seen", || value(&scrape(&address), seen) == Some(2.0));
+        workspace.wait("two rows seen", || value(&scrape(&workspace, &address), seen) == Some(2.0));
+        workspace.wait("streaming", || workspace.log_text().contains("phase=\"streaming\""));
         let retries = "rowmill_retries_total{pipeline=\"counted\"}";
-        assert_eq!(value(&scrape(&address), retries), Some(0.0));
+        assert_eq!(value(&scrape(&workspace, &address), retries), Some(0.0));
 
         // Both the stream and the sink lose their connections.
         let list = "SELECT ID FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID()";
@@ -54,8 +56,8 @@ fn what_a_component_counts_and_what_is_tried_again_is_served() {
             let _ = server.answers(&format!("KILL {id}"));
         }
         workspace.source_sql("INSERT INTO t VALUES (3, 3)");
-        workspace.wait("the third row", || value(&scrape(&address), seen) == Some(3.0));
-        workspace.wait("retries", || value(&scrape(&address), retries) >= Some(1.0));
+        workspace.wait("the third row", || value(&scrape(&workspace, &address), seen) == Some(3.0));
+        workspace.wait("retries", || value(&scrape(&workspace, &address), retries) >= Some(1.0));
         let status = workspace.run(&["status", "pipeline.yaml"]).stdout;
         assert!(status.contains("running             streaming; since it started 3 rows in"), "{status}");
         assert!(status.contains("./hostile.wasm#count: ") && status.contains(", seen=3\n"), "{status}");

@@ -60,6 +60,7 @@ impl<'s> Case<'s> {
     /// Ends with equal tables and a process that never stopped.
     fn finish(&self, mut running: Running) {
         self.workspace.wait("equality", || running.is_running() && self.is_equal());
+        self.workspace.wait("a consistent target", || self.workspace.progress("converge_until IS NULL") == "1");
         assert_eq!(running.stop(), Some(0), "{}", self.workspace.log_text());
         self.workspace.verify();
     }

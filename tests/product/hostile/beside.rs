@@ -7,8 +7,8 @@ use std::sync::Arc;
 use rowmill_bind::Environment;
 use rowmill_devserver::Kind;
 use rowmill_run::{Error, RunOptions};
-use rowmill_wasm::{Engine, EngineOptions};
 
+use crate::handle::engine;
 use crate::harness::{Workspace, shared};
 
 /// Function, what becomes of it under `on_error: skip`: the exit code, and a word of its message.
@@ -144,9 +144,8 @@ fn plan(workspace: &Workspace, path: &Path, text: &str) -> Arc<rowmill_plan::Pla
 /// The engine, its pool and its tick are shared; so is the process, which a host of many tenants is.
 async fn in_one_engine(kind: Kind) {
     let workspace = workspace(kind, "engine");
-    let engine = Engine::new(EngineOptions { cache: None, ..EngineOptions::default() }).expect("an engine");
     let environment = Environment {
-        engine,
+        engine: engine(),
         built_in: rowmill_udfs::component,
         behaviour: rowmill_udfs::behaviour,
         built_in_names: rowmill_udfs::NAMES,

@@ -141,6 +141,8 @@ async fn killed_connections_lose_and_double_nothing() {
                 for id in ids.lines() {
                     let _ = server.sql(&format!("KILL {id}"));
                 }
+                // Time for a commit, now and then.
+                std::thread::sleep(Duration::from_millis(50));
             }
         })
         .await;

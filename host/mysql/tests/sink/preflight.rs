@@ -177,10 +177,10 @@ async fn a_table_of_another_pipeline_is_left_alone() {
 async fn a_column_that_is_gone_is_given_back_with_its_values() {
     for kind in BOTH {
         let server = server(kind);
-        let options = options(server, "lost");
-        claim(&options, &people("lost")).await;
-        server.sql("ALTER TABLE lost.people DROP COLUMN name").unwrap();
-        let fix = async |held| Sink::check(&options, &[people("lost")], held).await.unwrap().remove(0).fix;
+        let options = options(server, "lost_right");
+        claim(&options, &people("lost_right")).await;
+        server.sql("ALTER TABLE lost_right.people DROP COLUMN name").unwrap();
+        let fix = async |held| Sink::check(&options, &[people("lost_right")], held).await.unwrap().remove(0).fix;
         assert!(fix(Held::Rows).await.contains("--rebuild"));
         assert!(!fix(Held::Anything).await.contains("--rebuild"));
     }

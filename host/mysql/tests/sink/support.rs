@@ -1,7 +1,8 @@
 //! Shared servers, a small table, and epochs for it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::ThreadId;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -25,6 +26,11 @@ pub(crate) fn server(kind: Kind) -> &'static Server {
 
 /// Options for a fresh database with its own progress schema.
 pub(crate) fn options(server: &Server, database: &str) -> SinkOptions {
+    // Tests run beside each other.
+    static OWNERS: Mutex<BTreeMap<(u16, String), ThreadId>> = Mutex::new(BTreeMap::new());
+    let test = std::thread::current().id();
+    let owner = *OWNERS.lock().unwrap().entry((server.port(), database.to_owned())).or_insert(test);
+    assert_eq!(owner, test, "another test has a database {database}, too");
     server.sql(&format!("DROP DATABASE IF EXISTS {database}; CREATE DATABASE {database}")).unwrap();
     server.sql(&format!("DROP DATABASE IF EXISTS {database}_meta")).unwrap();
     SinkOptions {
