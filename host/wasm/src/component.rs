@@ -52,6 +52,8 @@ pub(crate) struct Inner {
     size: u64,
     version: String,
     imports: Vec<Import>,
+    /// Held for whoever loads the same one.
+    _compiled: Arc<wasmtime::component::Component>,
     pre: InstancePre<World>,
     catalog: catalog::GuestIndices,
     rows: Option<row_function::GuestIndices>,
@@ -77,7 +79,7 @@ impl Component {
         site: Arc<Site>,
         digest: String,
         size: u64,
-        compiled: wasmtime::component::Component,
+        compiled: Arc<wasmtime::component::Component>,
     ) -> Result<Component, Error> {
         let component_type = compiled.component_type();
         let imports: Vec<Import> = component_type
@@ -111,6 +113,7 @@ impl Component {
             size,
             version,
             imports,
+            _compiled: compiled,
             pre,
             catalog,
             rows,

@@ -26,6 +26,7 @@ use crate::compile::structure::{self, Refusal};
 use crate::compile::{Compiler, worker};
 use crate::component::Component;
 use crate::error::{Error, Site};
+use crate::loaded::Loaded;
 use crate::pool::Pool;
 use crate::world::{self, World};
 
@@ -64,6 +65,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     engine: wasmtime::Engine,
     linker: Linker<World>,
+    loaded: Loaded,
     cache: Option<Cache>,
     compiler: Compiler,
     pool: Arc<Pool>,
@@ -94,7 +96,8 @@ impl Engine {
         start_tick(&engine)?;
         let cache = options.cache.and_then(|folder| Cache::open(&folder, &engine));
         let pool = Arc::new(Pool::new(instances));
-        Ok(Engine(Arc::new(Inner { engine, linker, cache, compiler: options.compiler, pool })))
+        let loaded = Loaded::default();
+        Ok(Engine(Arc::new(Inner { engine, linker, loaded, cache, compiler: options.compiler, pool })))
     }
 
     /// Checks, compiles (or finds compiled) and links a component. `name` is what error
@@ -117,7 +120,10 @@ impl Engine {
         }
         ensure_component(&site, wasm)?;
         let digest = digest.map_or_else(|| hex(&Sha256::digest(wasm)), str::to_owned);
-        let compiled = self.compiled(&site, &digest, wasm).await?;
+        let compiled = match self.0.loaded.get(&digest) {
+            Some(loaded) => loaded,
+            None => self.0.loaded.add(&digest, self.compiled(&site, &digest, wasm).await?),
+        };
         Component::new(&self.0.engine, &self.0.linker, &self.0.pool, site, digest, size, compiled)
     }
 

@@ -36,6 +36,7 @@ mod input;
 mod instance;
 mod lift;
 mod limits;
+mod loaded;
 mod log;
 mod lower;
 mod memory;

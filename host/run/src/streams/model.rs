@@ -138,7 +138,9 @@ impl Model {
         for point in POINTS.into_iter().filter(|_| !calm) {
             let all = [End::Killed, End::Killed, End::Killed, End::Stopped, End::SourceLost];
             let how = if world.case.stops { End::Stopped } else { all[world.random.random_range(0..all.len())] };
-            let nth = [1, 2, 4, 10, 30, u32::MAX][world.random.random_range(0..6)];
+            // A drain is short, and comes only to who was stopped.
+            let passages = if point == Point::Drain { [1, 1, 2, 2, 4, 10] } else { [1, 2, 4, 10, 30, u32::MAX] };
+            let nth = passages[world.random.random_range(0..6)];
             world.ends.insert(point, (nth, how));
         }
         let random = &mut world.random;

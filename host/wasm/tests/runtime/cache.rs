@@ -40,6 +40,28 @@ async fn compiled_components_are_kept_in_a_private_folder() {
     }
 }
 
+/// What is in use is not looked for on disk.
+#[tokio::test]
+async fn a_component_is_there_once_while_it_is_in_use() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = folder.path().join("compiled");
+    let engine = with_cache(&cache);
+    let first = engine.load("first", &wasm("honest")).await.expect("loads");
+    fs::remove_file(entries(&cache).remove(0)).expect("removed");
+    let second = engine.load("second", &wasm("honest")).await.expect("loads");
+    assert!(entries(&cache).is_empty(), "compiled although the other one is in use");
+    assert_eq!((first.name(), second.name()), ("first", "second"));
+    drop(first);
+    let third = engine.load("third", &wasm("honest")).await.expect("loads");
+    assert!(entries(&cache).is_empty(), "compiled although the second one is in use");
+    for component in [second, third] {
+        assert!(component.describe().await.expect("runs").function("mul").is_some());
+    }
+    // Nobody has it any more.
+    engine.load("fourth", &wasm("honest")).await.expect("loads");
+    assert_eq!(entries(&cache).len(), 1);
+}
+
 /// A damaged entry is compiled anew, and replaced by what it was.
 #[tokio::test]
 async fn damaged_entries_are_replaced() {
