@@ -11,9 +11,9 @@ demo: toolchain servers
 	$(CARGO) build --profile demo --locked -p rowmill --features demo
 	$(TARGET)/demo/rowmill demo
 
-# Half of the time tests wait for servers: two at a time for each core.
+# Half of the time tests wait for servers: two at a time for each core, and nothing of it on a disk.
 test: toolchain servers
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))} $(CARGO) test --workspace --locked
+	TMPDIR=$$(tools/memory.sh) RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))} $(CARGO) test --workspace --locked
 
 # Figures beside their limits, into target/bench/; `make bench WHAT=decode` for one section of
 # boundary, decode, aggregates, pipeline, small, groups; the last takes four minutes. Nothing else should run
