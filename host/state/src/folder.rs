@@ -21,7 +21,16 @@ const LOCK: &str = "lock";
 pub(crate) struct Folder {
     path: PathBuf,
     /// The system releases the lock when this closes, also when the process is killed.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Folder {
+    /// A process that is being started has a copy of each open file until it runs its program, and with it would keep
+    /// the lock for that long.
+    fn drop(&mut self) {
+        // Closing does the same a moment later.
+        let _ = self.lock.unlock();
+    }
 }
 
 impl Folder {
@@ -41,7 +50,7 @@ impl Folder {
             // Between our open and our lock, another process may have removed the folder's files,
             // this one among them. A lock on a file without a name keeps nobody out.
             if is_still_at(&lock, &file) {
-                return Ok(Self { path: path.to_owned(), _lock: lock });
+                return Ok(Self { path: path.to_owned(), lock });
             }
         }
     }
