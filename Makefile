@@ -11,7 +11,7 @@ demo: toolchain servers
 	$(CARGO) build --profile demo --locked -p rowmill --features demo
 	$(TARGET)/demo/rowmill demo
 
-# Half of the time tests wait for servers: two at a time for each core, and nothing of it on a disk.
+# Half of the time tests wait for servers: two at a time for each core. What they write lies in memory where there is room.
 test: toolchain servers
 	TMPDIR=$$(tools/memory.sh) RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))} $(CARGO) test --workspace --locked
 
