@@ -115,6 +115,8 @@ fn a_cut_connection_is_mended(kind: Kind) {
     let source = Source::start(kind, &workspace, 2000);
     let pipe = pipe(&workspace, &source, "batch: { rows: 3 }\nepoch: { rows: 20 }");
     let mut running = pipe.start();
+    // The snapshot has its reader, too, while the target has no table yet.
+    pipe.wait("the snapshot", || running.is_running() && pipe.log_text().contains("streaming"));
     let readers = || source.sql("SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'");
     for by in 1..7 {
         let mut reader = String::new();
