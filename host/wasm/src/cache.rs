@@ -11,10 +11,12 @@
 //! - It is written under a temporary name, synced, and renamed, and never changed afterwards.
 //! - Its name holds the SHA-256 of the component and a hash of the engine's settings and version, so an old
 //!   file is never taken for another engine's.
+//! - Who compiles one has its [`turn`]: processes that start at the same moment compile it once.
 //!
 //! The digest is no signature: it guards against damage. Against people the folder's rights do.
 
 mod folder;
+mod turn;
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};

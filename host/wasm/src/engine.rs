@@ -138,6 +138,15 @@ impl Engine {
         if let Some(component) = self.blocking(digest, |inner, digest| inner.cached(digest)).await? {
             return Ok(component);
         }
+        let turn = match &self.0.cache {
+            Some(cache) => cache.turn(digest).await,
+            None => None,
+        };
+        if turn.as_ref().is_some_and(|turn| turn.waited)
+            && let Some(component) = self.blocking(digest, |inner, digest| inner.cached(digest)).await?
+        {
+            return Ok(component);
+        }
         let wasm: Arc<[u8]> = wasm.into();
         let (bytes, at) = (Arc::clone(&wasm), Arc::clone(site));
         self.blocking(digest, move |_, _| ensure_structure(&at, &bytes)).await??;

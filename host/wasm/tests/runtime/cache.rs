@@ -1,8 +1,9 @@
 //! Compiled components on disk.
 
-use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rowmill_wasm::{Engine, EngineOptions};
 
@@ -60,6 +61,35 @@ async fn a_component_is_there_once_while_it_is_in_use() {
     // Nobody has it any more.
     engine.load("fourth", &wasm("honest")).await.expect("loads");
     assert_eq!(entries(&cache).len(), 1);
+}
+
+/// Pipelines that start at the same moment: one compiles, the others find what it made.
+#[tokio::test]
+async fn a_component_that_is_being_compiled_is_waited_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = folder.path().join("compiled");
+    load(&cache, "honest").await;
+    let entry = entries(&cache).remove(0);
+    let made = folder.path().join("made");
+    fs::rename(&entry, &made).expect("moved");
+    let inode = fs::metadata(&made).expect("there").ino();
+
+    let name = format!(".{}.lock", entry.file_name().and_then(|name| name.to_str()).expect("plain name"));
+    let other = File::create(cache.join(name)).expect("made");
+    other.lock().expect("locked");
+    let mut loading = std::pin::pin!(load(&cache, "honest"));
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut loading).await;
+    assert!(early.is_err(), "it was not waited for");
+    fs::rename(&made, &entry).expect("moved back");
+    drop(other);
+    loading.await;
+    assert_eq!(fs::metadata(&entry).expect("there").ino(), inode, "compiled again");
+    assert_eq!(entries(&cache), [entry.clone()]);
+
+    // Who had its turn and made nothing is no reason to have nothing.
+    fs::remove_file(&entry).expect("removed");
+    load(&cache, "honest").await;
+    assert_eq!(entries(&cache), [entry]);
 }
 
 /// A damaged entry is compiled anew, and replaced by what it was.
