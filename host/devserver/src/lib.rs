@@ -8,6 +8,7 @@
 //! The programs come from `tools/servers.sh`; this crate only finds them. It is not for servers
 //! that hold anything of value: `root` has no password and commits are not forced to disk.
 
+mod lent;
 mod programs;
 mod proxy;
 mod scripts;
@@ -15,6 +16,7 @@ mod server;
 mod session;
 mod template;
 
+pub use lent::Lent;
 pub use programs::Kind;
 pub use proxy::{Hang, Proxy};
 pub use server::Server;

@@ -85,6 +85,11 @@ impl Server {
         self.programs.kind
     }
 
+    /// Those it was started with last, beside the usual ones.
+    pub(crate) fn flags(&self) -> &[String] {
+        &self.flags
+    }
+
     /// The server's process.
     #[allow(clippy::disallowed_methods, reason = "the server that was just started wrote it")]
     pub fn pid(&self) -> anyhow::Result<u32> {

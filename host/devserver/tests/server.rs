@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::time::{Duration, Instant};
+
 use rowmill_devserver::{Kind, Server};
 
 fn keeps_data_over_kill_and_restart(kind: Kind) {
@@ -79,4 +81,57 @@ fn mysql_answers_scripts_as_the_client_does() {
 #[test]
 fn mariadb_answers_scripts_as_the_client_does() {
     scripts_answer_as_the_client_does(Kind::MariaDb);
+}
+
+/// What a borrower leaves is gone for the next one, and a server that isn't what it was goes to nobody.
+fn a_server_is_lent_as_new(kind: Kind) {
+    // Of its own, so that no other test borrows it meanwhile.
+    let flags = ["--max-connections=55"];
+    let lend = || Server::lend(kind, &flags).unwrap();
+    let log_file = "SELECT @@server_id; SHOW BINARY LOGS";
+    let as_new = |server: &Server| {
+        let databases = server.sql("SHOW DATABASES LIKE 'left%'").unwrap();
+        let users = server.sql("SELECT user FROM mysql.user WHERE user LIKE 'left%'").unwrap();
+        (databases, users, server.sql(log_file).unwrap().lines().count())
+    };
+    let first = lend();
+    let port = first.port();
+    assert_eq!(as_new(&first), (String::new(), String::new(), 2));
+    let mut holder = first.session().unwrap();
+    holder.say("CREATE DATABASE `left``over`; CREATE TABLE `left``over`.t (id int); BEGIN; INSERT INTO `left``over`.t VALUES (1); SELECT 'holds';").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holder.heard("holds") {
+        assert!(Instant::now() < deadline, "the session doesn't answer");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    first.sql("CREATE USER 'left o''ver'@'10.%'; FLUSH BINARY LOGS").unwrap();
+    drop(first);
+    let mut second = lend();
+    assert_eq!(second.port(), port);
+    assert_eq!(as_new(&second), (String::new(), String::new(), 2));
+    second.restart().unwrap();
+    drop(second);
+
+    for change in ["SET GLOBAL max_connect_errors = 7", "CREATE TABLE mysql.own (id int)"] {
+        let server = lend();
+        let port = server.port();
+        server.sql(change).unwrap();
+        drop(server);
+        assert_ne!(lend().port(), port, "{change}");
+    }
+    let mut killed = lend();
+    let port = killed.port();
+    killed.kill();
+    drop(killed);
+    assert_ne!(lend().port(), port);
+}
+
+#[test]
+fn a_mysql_server_is_lent_as_new() {
+    a_server_is_lent_as_new(Kind::MySql);
+}
+
+#[test]
+fn a_mariadb_server_is_lent_as_new() {
+    a_server_is_lent_as_new(Kind::MariaDb);
 }
