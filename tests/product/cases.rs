@@ -49,8 +49,8 @@ fn main() {
 
 fn run(folder: &Path, name: &str, pair: Pair) {
     let text = |file: &str| std::fs::read_to_string(folder.join(file)).ok();
-    let own = text("own-source.txt").map(|_| Server::start(pair.source).unwrap());
-    let source = own.as_ref().unwrap_or_else(|| shared(pair.source));
+    let own = text("own-source.txt").map(|_| Server::lend(pair.source, &[]).unwrap());
+    let source = own.as_deref().unwrap_or_else(|| shared(pair.source));
     let case = Workspace::new(source, shared(pair.target), &format!("{name}_{}", short(pair)));
     case.write_pipeline(&text("pipeline.yaml").expect("pipeline.yaml"));
     case.source_sql(&text("source.sql").expect("source.sql"));

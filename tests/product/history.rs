@@ -57,7 +57,7 @@ fn wait_for_the_next_second(workspace: &Workspace<'_>) {
 }
 
 fn a_reset_while_stopped(kind: Kind) {
-    let server = Server::start(kind).unwrap();
+    let server = Server::lend(kind, &[]).unwrap();
     let workspace = start(&server, "history_stopped", kind);
     workspace.catch_up();
     workspace.source_sql(&insert(0..5));
@@ -69,7 +69,7 @@ fn a_reset_while_stopped(kind: Kind) {
 }
 
 fn a_reset_while_running(kind: Kind, inserts: std::ops::Range<i32>) {
-    let server = Server::start(kind).unwrap();
+    let server = Server::lend(kind, &[]).unwrap();
     let workspace = start(&server, "history_running", kind);
     let mut running = workspace.start();
     workspace.source_sql(&insert(0..5));
@@ -90,7 +90,7 @@ fn a_reset_while_running(kind: Kind, inserts: std::ops::Range<i32>) {
 #[test]
 fn a_log_that_ends_before_the_position_is_another_one() {
     for kind in [Kind::MySql, Kind::MariaDb] {
-        let server = Server::start(kind).unwrap();
+        let server = Server::lend(kind, &[]).unwrap();
         let workspace = start(&server, "history_ahead", kind);
         workspace.source_sql(&format!("FLUSH BINARY LOGS; FLUSH BINARY LOGS; {}", insert(0..5)));
         workspace.catch_up();

@@ -78,7 +78,7 @@ sink: {{ url: \"${{TARGET}}\", table: out, meta: \"${{META}}\" }}
 fn attributes_that_are_no_facts_of_a_column_are_refused_when_bound() {
     for kind in [Kind::MySql, Kind::MariaDb] {
         // Of its own: nobody else changes what is compared.
-        let server = Server::start(kind).unwrap();
+        let server = Server::lend(kind, &[]).unwrap();
         let workspace = workspace(&server, "sql_attributes");
         let before = everything(workspace.target);
         for function in ["attributes", "attributes-of-text"] {
@@ -114,7 +114,7 @@ fn names_of_result_columns_are_those_of_columns() {
     // A name with quotes, comments and more of SQL is a name.
     let strange = "a`b'c\"d\\e); DROP TABLE victim; --";
     for kind in [Kind::MySql, Kind::MariaDb] {
-        let server = Server::start(kind).unwrap();
+        let server = Server::lend(kind, &[]).unwrap();
         let workspace = workspace(&server, "sql_names");
         let step = |name: &str| {
             format!("transform: {{ udf: \"./hostile.wasm#named\", args: [n], config: {{ name: \"{}\" }} }}", hex(name))

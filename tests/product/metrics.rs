@@ -31,7 +31,7 @@ fn value(text: &str, series: &str) -> Option<f64> {
 fn what_a_component_counts_and_what_is_tried_again_is_served() {
     for kind in [Kind::MySql, Kind::MariaDb] {
         // Of its own: all of its connections are ended.
-        let server = Server::start(kind).unwrap();
+        let server = Server::lend(kind, &[]).unwrap();
         let workspace = Workspace::new(&server, &server, "metrics");
         std::fs::write(workspace.folder.path().join("hostile.wasm"), rowmill_test_guests::HOSTILE).unwrap();
         workspace.write_pipeline(

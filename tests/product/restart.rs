@@ -22,7 +22,7 @@ fn reads(workspace: &Workspace<'_>) -> String {
 }
 
 fn a_restart_reads_only_what_is_missing(kind: Kind) {
-    let server = Server::start_with(kind, &["--log-output=TABLE"]).unwrap();
+    let server = Server::lend(kind, &["--log-output=TABLE"]).unwrap();
     let workspace = Workspace::new(&server, shared(kind), &format!("restart_{kind:?}"));
     workspace.write_pipeline(PIPELINE);
     seed(&workspace, ROWS);
@@ -69,7 +69,7 @@ fn a_restart_reads_only_what_is_missing_mariadb() {
 fn status_says_how_far_behind_the_target_is() {
     for kind in [Kind::MySql, Kind::MariaDb] {
         // Two servers: with one the progress itself moves the source's position.
-        let server = Server::start(kind).unwrap();
+        let server = Server::lend(kind, &[]).unwrap();
         let workspace = Workspace::new(&server, shared(kind), &format!("lag_{kind:?}"));
         workspace.write_pipeline(PIPELINE);
         seed(&workspace, 50);

@@ -84,7 +84,7 @@ fn number(line: &str, field: &str) -> Option<u64> {
 
 fn the_stream_hangs(kind: Kind) {
     // Its own, so that nothing at all happens there.
-    let server = Server::start(kind).unwrap();
+    let server = Server::lend(kind, &[]).unwrap();
     let case = Case::new(&server, "stream", 3);
     let running = case.streaming();
     let as_of = || case.workspace.progress("as_of");
@@ -150,7 +150,7 @@ fn connections_that_hang_are_noticed_and_gone_on_from() {
 fn a_look_at_the_end_of_the_log_that_fails_ends_nothing() {
     for kind in [Kind::MySql, Kind::MariaDb] {
         // One of its own, since heartbeats come only while nothing else does.
-        let source = Server::start(kind).unwrap();
+        let source = Server::lend(kind, &[]).unwrap();
         let workspace = Workspace::new(&source, shared(kind), &format!("silent_look_{kind:?}"));
         workspace.write_pipeline(PIPELINE);
         let user = format!("look_{}", kind.name());

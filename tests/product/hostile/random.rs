@@ -67,7 +67,7 @@ fn everything_else(server: &Server, ours: &[&str]) -> String {
 }
 
 fn random_answers(kind: Kind) {
-    let server = Server::start(kind).unwrap();
+    let server = Server::lend(kind, &[]).unwrap();
     server
         .sql(
             "CREATE DATABASE victim; CREATE TABLE victim.t (id INT PRIMARY KEY, secret TEXT);

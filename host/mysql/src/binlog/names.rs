@@ -152,7 +152,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_server_folds_is_folded() {
         for kind in [Kind::MySql, Kind::MariaDb] {
-            let server = Server::start(kind).unwrap();
+            let server = Server::lend(kind, &[]).unwrap();
             let mut conn = Endpoint::parse(&server.url("mysql")).unwrap().connect().await.unwrap();
             let letters: String = (1..=0xffff).filter_map(char::from_u32).collect();
             let select = Statement::new("SELECT LOWER(CONVERT(").literal(&letters);

@@ -100,7 +100,7 @@ async fn a_refused_row_is_named_and_undoes_its_epoch() {
 
 /// Commits epochs while `disturb` runs in another thread, then compares every row and counter.
 async fn survive(kind: Kind, epochs: u64, disturb: impl FnOnce(&mut Server, &AtomicBool) + Send + 'static) {
-    let server = Server::start(kind).unwrap();
+    let server = Server::lend(kind, &[]).unwrap();
     let options = options(&server, "storm");
     let (mut sink, _) = claim(&options, &people("storm")).await;
     let done = Arc::new(AtomicBool::new(false));

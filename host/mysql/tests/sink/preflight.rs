@@ -116,7 +116,7 @@ async fn tables_that_cannot_be_created_say_what_to_change() {
 #[tokio::test]
 async fn a_server_that_takes_no_writes_is_refused() {
     for kind in BOTH {
-        let server = rowmill_devserver::Server::start(kind).unwrap();
+        let server = rowmill_devserver::Server::lend(kind, &[]).unwrap();
         let mut options = options(&server, "still");
         server.sql("CREATE USER writer@'%' IDENTIFIED BY 'secret1'; GRANT ALL ON still.* TO writer@'%'; GRANT ALL ON still_meta.* TO writer@'%'").unwrap();
         options.endpoint =

@@ -125,7 +125,7 @@ fn slow_commits(server: &Server, on: bool) {
 async fn a_commit_that_takes_long_is_waited_for() {
     for kind in BOTH {
         // Its own, since all commits on it are slow.
-        let server = Server::start(kind).unwrap();
+        let server = Server::lend(kind, &[]).unwrap();
         let mut options = options(&server, "slow");
         options.endpoint = options.endpoint.with_patience(PATIENCE);
         let (mut sink, _) = claim(&options, &people("slow")).await;
@@ -147,7 +147,7 @@ async fn a_commit_that_takes_long_is_waited_for() {
 #[tokio::test]
 async fn a_target_that_is_locked_is_waited_for() {
     for kind in BOTH {
-        let server = Server::start(kind).unwrap();
+        let server = Server::lend(kind, &[]).unwrap();
         let mut options = options(&server, "locked");
         options.endpoint = options.endpoint.with_patience(PATIENCE);
         let (mut sink, _) = claim(&options, &people("locked")).await;

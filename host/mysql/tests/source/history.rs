@@ -339,7 +339,7 @@ async fn a_replica_as_a_source_goes_on() {
     for kind in KINDS {
         let primary = Shop::start(kind, &[], TABLE);
         let updates = if kind == Kind::MySql { "--log-replica-updates" } else { "--log-slave-updates" };
-        let mut replica = Server::start_with(kind, &[updates]).unwrap();
+        let mut replica = Server::lend(kind, &[updates]).unwrap();
         follow(&replica, &primary.server);
         let end = primary.position().await;
         caught_up(&replica, &end).await;

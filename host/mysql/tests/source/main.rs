@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use rowmill_change::{ChangeEvent, Position, TableName};
-use rowmill_devserver::{Kind, Server};
+use rowmill_devserver::{Kind, Lent, Server};
 use rowmill_mysql::binlog::{Changes, ChangesOptions, Images, TableRead};
 use rowmill_mysql::endpoint::{flavor, identity};
 use rowmill_mysql::position::current_position;
@@ -27,13 +27,13 @@ const KINDS: [Kind; 2] = [Kind::MySql, Kind::MariaDb];
 
 /// A server with a schema `shop`, filled by a script.
 struct Shop {
-    server: Server,
+    server: Lent,
     endpoint: Endpoint,
 }
 
 impl Shop {
     fn start(kind: Kind, flags: &[&str], script: &str) -> Shop {
-        let server = Server::start_with(kind, flags).unwrap();
+        let server = Server::lend(kind, flags).unwrap();
         server.sql(&format!("CREATE DATABASE shop; USE shop; {script}")).unwrap();
         let endpoint = Endpoint::parse(&server.url("shop")).unwrap();
         Shop { server, endpoint }

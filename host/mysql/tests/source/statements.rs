@@ -318,7 +318,10 @@ struct Place<'s> {
 impl<'s> Place<'s> {
     fn new(server: &'s Server, number: usize, table: &'static str, tables: &str, more: &str) -> Place<'s> {
         let schema = format!("c{number}");
-        server.client_sql(&format!("CREATE DATABASE {schema}; USE {schema}; {tables}\nDELIMITER $$\n{more}")).unwrap();
+        server.sql(&format!("CREATE DATABASE {schema}; USE {schema}; {tables}")).unwrap();
+        if !more.is_empty() {
+            server.client_sql(&format!("USE {schema};\nDELIMITER $$\n{more}")).unwrap();
+        }
         let endpoint = Endpoint::parse(&server.url(&schema)).unwrap();
         Place { server, schema, table, endpoint }
     }
@@ -394,44 +397,53 @@ fn check(found: Result<(), Error>, expected: Outcome, table: &str, case: &str) {
     }
 }
 
-/// Runs cases on all servers, read live from a file's position and later from the log by GTID.
-async fn run(cases: &[Case], before: &str) {
+/// Runs cases on all servers at once.
+async fn run(cases: &'static [Case], before: &'static str) {
+    let mut running = tokio::task::JoinSet::new();
     for (kind, flags) in SERVERS {
-        let gtids = !flags.contains(&"--gtid-mode=OFF");
-        let server = Server::start_with(kind, flags).unwrap();
-        // More than one event of the log holds.
-        let rows = server.data().join("rows.txt");
-        std::fs::write(&rows, (1_000..40_000).map(|i| format!("{i}\t{i}\n")).collect::<String>()).unwrap();
-        for (number, (on, more, script, expected)) in cases.iter().enumerate() {
-            if !on.is(kind, gtids) {
-                continue;
+        running.spawn(run_on(kind, flags, cases, before));
+    }
+    while let Some(ended) = running.join_next().await {
+        ended.unwrap();
+    }
+}
+
+/// Runs cases, each read live from a file's position and later from the log by GTID.
+async fn run_on(kind: Kind, flags: &'static [&'static str], cases: &'static [Case], before: &'static str) {
+    let gtids = !flags.contains(&"--gtid-mode=OFF");
+    let server = Server::lend(kind, flags).unwrap();
+    // More than one event of the log holds.
+    let rows = server.data().join("rows.txt");
+    std::fs::write(&rows, (1_000..40_000).map(|i| format!("{i}\t{i}\n")).collect::<String>()).unwrap();
+    for (number, (on, more, script, expected)) in cases.iter().enumerate() {
+        if !on.is(kind, gtids) {
+            continue;
+        }
+        for later in [false, true] {
+            let name = format!("{kind:?}, GTIDs {gtids}, later {later}: {script}");
+            let case = Place::new(&server, 2 * number + usize::from(later), "t", TABLES, more);
+            let mut from = case.position().await;
+            if later && gtids {
+                from.file.clear();
             }
-            for later in [false, true] {
-                let name = format!("{kind:?}, GTIDs {gtids}, later {later}: {script}");
-                let case = Place::new(&server, 2 * number + usize::from(later), "t", TABLES, more);
-                let mut from = case.position().await;
-                if later && gtids {
-                    from.file.clear();
+            let read = case.read().await;
+            let script = format!("{before}{script}").replace("{rows}", &rows.display().to_string());
+            let end = "INSERT IGNORE INTO t (id) VALUES (99)";
+            let mut changes = if later {
+                case.sql(&script);
+                if matches!(expected, GoesOn) {
+                    case.sql(end);
                 }
-                let read = case.read().await;
-                let script = format!("{before}{script}").replace("{rows}", &rows.display().to_string());
-                let end = "INSERT IGNORE INTO t (id) VALUES (99)";
-                let mut changes = if later {
-                    case.sql(&script);
-                    if matches!(expected, GoesOn) {
-                        case.sql(end);
-                    }
-                    case.changes(&case.endpoint, read, from, &[]).await
-                } else {
-                    let changes = case.changes(&case.endpoint, read, from, &[]).await;
-                    case.sql(&script);
-                    if matches!(expected, GoesOn) {
-                        case.sql(end);
-                    }
-                    changes
-                };
-                check(outcome(&mut changes, &name).await, *expected, "t", &name);
-            }
+                case.changes(&case.endpoint, read, from, &[]).await
+            } else {
+                let changes = case.changes(&case.endpoint, read, from, &[]).await;
+                case.sql(&script);
+                if matches!(expected, GoesOn) {
+                    case.sql(end);
+                }
+                changes
+            };
+            check(outcome(&mut changes, &name).await, *expected, "t", &name);
         }
     }
 }
@@ -473,7 +485,7 @@ const CHARSETS: &[(&str, &str)] = &[
 #[tokio::test(flavor = "multi_thread")]
 async fn texts_in_the_character_set_of_their_client() {
     for (kind, flags) in &SERVERS[..2] {
-        let server = Server::start_with(*kind, flags).unwrap();
+        let server = Server::lend(*kind, flags).unwrap();
         let mut number = 0;
         for (charset, table) in CHARSETS {
             for (script, expected) in [
@@ -522,7 +534,7 @@ async fn texts_in_the_character_set_of_their_client() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_user_may_not_see_counts_as_there() {
     for (kind, flags) in &SERVERS[..2] {
-        let server = Server::start_with(*kind, flags).unwrap();
+        let server = Server::lend(*kind, flags).unwrap();
         server
             .sql(
                 "CREATE USER reader@'%' IDENTIFIED BY 'x'; GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO reader@'%'; \
@@ -583,7 +595,7 @@ async fn what_the_user_may_not_see_counts_as_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn names_in_any_case_where_the_server_folds_them() {
     for kind in crate::KINDS {
-        let server = Server::start_with(kind, &["--lower-case-table-names=1"]).unwrap();
+        let server = Server::lend(kind, &["--lower-case-table-names=1"]).unwrap();
         for (number, (table, script, expected)) in [
             ("GRÖSSE", "INSERT INTO grösse VALUES (98)", GoesOn),
             ("Größe", "INSERT INTO GRÖßE VALUES (98)", GoesOn),
@@ -624,7 +636,7 @@ async fn names_in_any_case_where_the_server_folds_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_is_created_again_went_without_a_word() {
     for kind in crate::KINDS {
-        let server = Server::start(kind).unwrap();
+        let server = Server::lend(kind, &[]).unwrap();
         let case = Place::new(&server, 0, "t", TABLES, "");
         let (read, from) = (case.read().await, case.position().await);
         case.sql("SET sql_log_bin = 0; DROP TABLE t; SET sql_log_bin = 1; CREATE TABLE t (id int PRIMARY KEY, v int)");
@@ -637,7 +649,7 @@ async fn a_table_that_is_created_again_went_without_a_word() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_a_table_is_made_with_are_row_events_or_a_reason_to_stop() {
     for (kind, flags) in [SERVERS[1], SERVERS[2]] {
-        let server = Server::start_with(kind, flags).unwrap();
+        let server = Server::lend(kind, flags).unwrap();
         for (number, (format, may, expected)) in [
             ("STATEMENT", "", Changed),
             ("STATEMENT", "IF NOT EXISTS", Changed),
@@ -663,7 +675,7 @@ async fn rows_that_a_table_is_made_with_are_row_events_or_a_reason_to_stop() {
 #[tokio::test(flavor = "multi_thread")]
 async fn temporary_tables_end_with_their_session_and_their_server() {
     for kind in crate::KINDS {
-        let mut server = Server::start(kind).unwrap();
+        let mut server = Server::lend(kind, &[]).unwrap();
         let (read, from, endpoint);
         {
             let case = Place::new(&server, 0, "t", TABLES, "");

@@ -4,6 +4,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use rowmill_change::{ChangeEvent, Op, Position};
 use rowmill_devserver::Kind;
+use rowmill_mysql::Identity;
 use rowmill_mysql::binlog::{Changes, ChangesOptions, Images, TableRead};
 use rowmill_mysql::endpoint::{flavor, identity};
 
@@ -42,23 +43,36 @@ fn take(event: ChangeEvent, rows: &mut Rows) -> (Position, bool) {
     }
 }
 
-async fn open(shop: &Shop, images: Images, batch_rows: usize, from: &Position, until: Option<&Position>) -> Changes {
-    let mut conn = shop.endpoint.connect().await.unwrap();
-    let flavor = flavor(&mut conn).await.unwrap().0;
-    let identity = identity(&mut conn, flavor).await.unwrap();
-    let mut reads = Vec::new();
-    for table in ["t", "u"] {
-        let def = shop.def(table).await;
-        reads.push(TableRead { key: def.row_key().unwrap(), def });
+/// What all streams of one server have in common.
+struct Streams<'s> {
+    shop: &'s Shop,
+    identity: Identity,
+    reads: Vec<TableRead>,
+}
+
+impl Streams<'_> {
+    async fn of(shop: &Shop) -> Streams<'_> {
+        let mut conn = shop.endpoint.connect().await.unwrap();
+        let flavor = flavor(&mut conn).await.unwrap().0;
+        let identity = identity(&mut conn, flavor).await.unwrap();
+        let mut reads = Vec::new();
+        for table in ["t", "u"] {
+            let def = shop.def(table).await;
+            reads.push(TableRead { key: def.row_key().unwrap(), def });
+        }
+        Streams { shop, identity, reads }
     }
-    let options = ChangesOptions {
-        images,
-        batch_rows,
-        until: until.cloned(),
-        heartbeat: std::time::Duration::from_millis(500),
-        ..ChangesOptions::new(shop.endpoint.clone())
-    };
-    Changes::open(options, reads, &identity, from.clone()).await.unwrap()
+
+    async fn open(&self, images: Images, batch_rows: usize, from: &Position, until: Option<&Position>) -> Changes {
+        let options = ChangesOptions {
+            images,
+            batch_rows,
+            until: until.cloned(),
+            heartbeat: std::time::Duration::from_millis(500),
+            ..ChangesOptions::new(self.shop.endpoint.clone())
+        };
+        Changes::open(options, self.reads.clone(), &self.identity, from.clone()).await.unwrap()
+    }
 }
 
 /// A place in the history, and how many rows of each table lie before it.
@@ -70,10 +84,10 @@ struct Place {
 }
 
 /// Every place after a row and after a transaction, and all rows.
-async fn places(shop: &Shop, images: Images, from: &Position, end: &Position) -> (Vec<Place>, Rows) {
+async fn places(streams: &Streams<'_>, images: Images, from: &Position, end: &Position) -> (Vec<Place>, Rows) {
     let mut places = vec![Place { position: from.clone(), boundary: true, before: [0, 0] }];
     let mut rows = Rows::default();
-    let mut changes = open(shop, images, 1, from, None).await;
+    let mut changes = streams.open(images, 1, from, None).await;
     while !places[places.len() - 1].position.reached(end) {
         changes.want_boundary();
         let (position, boundary) = take(next(&mut changes).await.unwrap(), &mut rows);
@@ -118,25 +132,31 @@ async fn everywhere(kind: Kind, flags: &[&str], images: Images, event: &str) {
     shop.sql(HISTORY);
     let end = shop.position().await;
     assert!(shop.sql(&format!("SHOW BINLOG EVENTS IN '{}'", end.file)).contains(event), "no {event}");
-    let (places, all) = places(&shop, images, &from, &end).await;
+    let streams = Streams::of(&shop).await;
+    let (places, all) = places(&streams, images, &from, &end).await;
     assert!(places.iter().filter(|p| !p.boundary).count() >= 14, "{places:#?}");
     assert!(places.iter().filter(|p| p.boundary).count() >= 8, "{places:#?}");
-    for (i, from) in places.iter().enumerate() {
-        for until in &places[i..] {
-            let limit = &until.position;
-            check(&mut open(&shop, images, 8_192, &from.position, Some(limit)).await, from, until, limit, &end, &all)
-                .await;
-            if from.boundary {
-                let start = by_gtid(&from.position);
-                check(&mut open(&shop, images, 3, &start, Some(limit)).await, from, until, limit, &end, &all).await;
-            }
-            if until.boundary {
-                let limit = &by_gtid(limit);
-                check(&mut open(&shop, images, 3, &from.position, Some(limit)).await, from, until, limit, &end, &all)
-                    .await;
+    let streams = &streams;
+    let (end, all) = (&end, &all);
+    let read = async |from: &Place, until: &Place, batch_rows, start: &Position, limit: &Position| {
+        let mut changes = streams.open(images, batch_rows, start, Some(limit)).await;
+        check(&mut changes, from, until, limit, end, all).await;
+    };
+    // Much of the time is waited for the server: two at a time.
+    let each = async |parity: usize| {
+        for (i, from) in places.iter().enumerate().filter(|(i, _)| i % 2 == parity) {
+            for until in &places[i..] {
+                read(from, until, 8_192, &from.position, &until.position).await;
+                if from.boundary {
+                    read(from, until, 3, &by_gtid(&from.position), &until.position).await;
+                }
+                if until.boundary {
+                    read(from, until, 3, &from.position, &by_gtid(&until.position)).await;
+                }
             }
         }
-    }
+    };
+    futures_util::future::join(each(0), each(1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,17 +192,18 @@ async fn a_limit_can_be_set_late_and_not_behind_the_stream() {
         let from = shop.position().await;
         shop.sql(HISTORY);
         let end = shop.position().await;
-        let (places, all) = places(&shop, Images::Both, &from, &end).await;
+        let streams = Streams::of(&shop).await;
+        let (places, all) = places(&streams, Images::Both, &from, &end).await;
         let until = &places[places.len() / 2];
         // What was read beyond the limit and not given comes again.
         let mut rows = Rows::default();
-        let mut changes = open(&shop, Images::Both, 1, &from, None).await;
+        let mut changes = streams.open(Images::Both, 1, &from, None).await;
         let (first, _) = take(next(&mut changes).await.unwrap(), &mut rows);
         let at = places.iter().find(|p| p.position == first).unwrap();
         changes.set_until(Some(until.position.clone())).unwrap();
         check(&mut changes, at, until, &until.position, &end, &all).await;
         // Behind the stream it is no limit any more; without a place it is none at all.
-        let mut changes = open(&shop, Images::Both, 1, &until.position, Some(&from)).await;
+        let mut changes = streams.open(Images::Both, 1, &until.position, Some(&from)).await;
         assert_eq!(changes.until(), None);
         assert!(changes.set_until(Some(Position::new("", 0))).is_err());
     }
@@ -197,25 +218,26 @@ async fn a_limit_outlives_its_connection() {
         let values: Vec<String> = (0..600).map(|i| format!("({i}, REPEAT('x', 60000))")).collect();
         shop.sql(&format!("INSERT INTO t VALUES {}", values.join(",")));
         let end = shop.position().await;
-        let (places, all) = places(&shop, Images::After, &from, &end).await;
+        let streams = Streams::of(&shop).await;
+        let (places, all) = places(&streams, Images::After, &from, &end).await;
         let until = places.iter().find(|place| place.before[0] == 555).unwrap();
-        let mut changes = open(&shop, Images::After, 100, &from, Some(&until.position)).await;
+        let mut changes = streams.open(Images::After, 100, &from, Some(&until.position)).await;
         let mut rows = Rows::default();
         let (first, _) = take(next(&mut changes).await.unwrap(), &mut rows);
         let at = places.iter().find(|p| p.position == first).unwrap();
-        let before = streams(&shop);
+        let before = readers(&shop);
         assert!(!before.is_empty());
         for id in &before {
             // It may have ended by itself: a stream of before.
             let _ = shop.server.sql(&format!("KILL {id}"));
         }
         check(&mut changes, at, until, &until.position, &end, &all).await;
-        assert!(streams(&shop).iter().any(|id| !before.contains(id)), "{kind:?}: the stream was not opened anew");
+        assert!(readers(&shop).iter().any(|id| !before.contains(id)), "{kind:?}: the stream was not opened anew");
     }
 }
 
 /// The connections that read the binary log.
-fn streams(shop: &Shop) -> Vec<String> {
+fn readers(shop: &Shop) -> Vec<String> {
     let ids = shop.sql("SELECT ID FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%'");
     ids.lines().map(str::to_owned).collect()
 }

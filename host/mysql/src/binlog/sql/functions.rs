@@ -54,7 +54,7 @@ mod tests {
     #[tokio::test]
     async fn no_word_calls_a_stored_function() {
         for kind in [Kind::MySql, Kind::MariaDb] {
-            let server = Server::start(kind).unwrap();
+            let server = Server::lend(kind, &[]).unwrap();
             let mut conn = Endpoint::parse(&server.url("mysql")).unwrap().connect().await.unwrap();
             // 1305: there is no such function, stored or not.
             let calls = ["()", "(1)", "(1, 2)", "(1, 2, 3)"].map(|arguments| (NATIVE, arguments));
