@@ -1,19 +1,19 @@
 //! A source that goes away: restarted, killed, its connections cut, in the stream and in the snapshot.
 
-use rowmill_devserver::{Kind, Server};
+use rowmill_devserver::{Kind, Lent, Server};
 
 use super::pipe::Pipe;
 use crate::harness::{Workspace, shared};
 
 /// A source of its own, since it is restarted, beside a workspace whose own source nothing is read from.
 struct Source {
-    server: Server,
+    server: Lent,
     database: String,
 }
 
 impl Source {
     fn start(kind: Kind, workspace: &Workspace<'_>, rows: u64) -> Source {
-        let source = Source { server: Server::start(kind).unwrap(), database: workspace.source_db.clone() };
+        let source = Source { server: Server::lend(kind, &[]).unwrap(), database: workspace.source_db.clone() };
         source.server.sql(&format!("CREATE DATABASE `{}`", source.database)).unwrap();
         // Wide, so that a snapshot of many rows doesn't fit into the buffers of its connections.
         source.sql(&format!(

@@ -126,6 +126,9 @@ pub(crate) fn transaction(random: &mut Random) -> String {
     sql
 }
 
+/// Between two scripts: pipelines that write a row at a time, two of them on a core, have to follow.
+const BREATH: Duration = Duration::from_millis(30);
+
 /// Writes until it is told to stop. Counts transactions.
 pub(crate) fn write(workspace: &Workspace<'_>, random: &mut Random, stop: &AtomicBool, written: &AtomicU64) {
     while !stop.load(Ordering::Relaxed) {
@@ -137,5 +140,6 @@ pub(crate) fn write(workspace: &Workspace<'_>, random: &mut Random, stop: &Atomi
         let script: String = (0..count).map(|_| transaction(random)).collect();
         workspace.source_sql(&script);
         written.fetch_add(count, Ordering::Relaxed);
+        std::thread::sleep(BREATH);
     }
 }

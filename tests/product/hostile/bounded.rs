@@ -152,12 +152,12 @@ fn a_device_without_end_is_no_file() {
     assert!(measured.outcome.stderr.contains("a device, not a regular file"), "{}", measured.outcome.stderr);
 }
 
-/// 60 places of a component, a bit each: it is refused, or is another component that stays in bounds.
+/// 30 places of a component, a bit each: it is refused, or is another component that stays in bounds.
 #[test]
 fn flipped_bits_are_refused_or_harmless() {
     let workspace = workspace("flipped", "flipped.wasm", "scalar");
     let whole = rowmill_test_guests::RANDOM;
-    for n in 0..60 {
+    for n in 0..30 {
         let mut bytes = whole.to_vec();
         let at = (n * 7919 + 13) * 104_729 % bytes.len();
         bytes[at] ^= 1 << (n % 8);
@@ -183,7 +183,7 @@ fn damaged_cache_entries_are_compiled_again() {
     let entry = entries(&workspace.folder.path().join("cache"));
     let [entry] = &entry[..] else { panic!("{entry:?}") };
     let whole = std::fs::read(entry).unwrap();
-    for n in 0..25_usize {
+    for n in 0..15_usize {
         let mut bytes = whole.clone();
         let at = (n * 7919 + 13) * 104_729 % bytes.len();
         match n % 5 {
