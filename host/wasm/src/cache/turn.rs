@@ -28,7 +28,13 @@ impl Cache {
     /// Waits for its turn to compile; none where there is nothing to be had to wait for. Cancel-safe.
     pub(crate) async fn turn(&self, digest: &str) -> Option<Turn> {
         let path = self.folder.join(format!(".{}.lock", self.name(digest)));
-        let opened = OpenOptions::new().write(true).create(true).mode(0o600).custom_flags(OPEN_FLAGS).open(&path);
+        let opened = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(OPEN_FLAGS)
+            .open(&path);
         let locked = match opened {
             Ok(file) => lock(file).await,
             Err(error) => Err(error.to_string()),
