@@ -90,6 +90,11 @@ impl Server {
         &self.flags
     }
 
+    /// Neither killed nor stopped.
+    pub(crate) fn is_running(&self) -> bool {
+        self.guardian.is_some()
+    }
+
     /// The server's process.
     #[allow(clippy::disallowed_methods, reason = "the server that was just started wrote it")]
     pub fn pid(&self) -> anyhow::Result<u32> {

@@ -111,6 +111,7 @@ fn a_server_is_lent_as_new(kind: Kind) {
     assert_eq!(as_new(&second), (String::new(), String::new(), 2));
     second.restart().unwrap();
     drop(second);
+    assert_eq!(lend().port(), port);
 
     for change in ["SET GLOBAL max_connect_errors = 7", "CREATE TABLE mysql.own (id int)"] {
         let server = lend();

@@ -67,21 +67,24 @@ impl Cache {
         format!("{digest}-{:016x}.2.cwasm", self.engine)
     }
 
-    /// The compiled component of this digest, if it is there and unharmed.
+    /// The compiled component of this digest, if it is there and unharmed; a harmed one is logged.
     pub(crate) fn get(&self, engine: &wasmtime::Engine, digest: &str) -> Option<Component> {
+        self.look(engine, digest).unwrap_or_else(|reason| {
+            let path = self.folder.join(self.name(digest));
+            let path = path.display();
+            tracing::warn!(%path, reason, "compiled component not usable, compiling anew");
+            None
+        })
+    }
+
+    /// The same; an error says what is wrong with the one that is there.
+    pub(crate) fn look(&self, engine: &wasmtime::Engine, digest: &str) -> Result<Option<Component>, String> {
         let name = self.name(digest);
-        let path = self.folder.join(&name);
-        let reason = match verified(&path, &name) {
-            Ok(file) => match artifact::map(engine, &file) {
-                Ok(component) => return Some(component),
-                Err(error) => format!("{error:#}"),
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(error) => error.to_string(),
-        };
-        let path = path.display();
-        tracing::warn!(%path, reason, "compiled component not usable, compiling anew");
-        None
+        match verified(&self.folder.join(&name), &name) {
+            Ok(file) => artifact::map(engine, &file).map(Some).map_err(|error| format!("{error:#}")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// Keeps a compiled component; whether that went well. If not it will be compiled again.

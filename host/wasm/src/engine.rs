@@ -138,13 +138,11 @@ impl Engine {
         if let Some(component) = self.blocking(digest, |inner, digest| inner.cached(digest)).await? {
             return Ok(component);
         }
-        let turn = match &self.0.cache {
+        let _turn = match &self.0.cache {
             Some(cache) => cache.turn(digest).await,
             None => None,
         };
-        if turn.as_ref().is_some_and(|turn| turn.waited)
-            && let Some(component) = self.blocking(digest, |inner, digest| inner.cached(digest)).await?
-        {
+        if let Some(component) = self.blocking(digest, |inner, digest| inner.made_meanwhile(digest)).await? {
             return Ok(component);
         }
         let wasm: Arc<[u8]> = wasm.into();
@@ -176,6 +174,11 @@ impl Engine {
 impl Inner {
     fn cached(&self, digest: &str) -> Option<wasmtime::component::Component> {
         self.cache.as_ref()?.get(&self.engine, digest)
+    }
+
+    /// What was wrong before has been said.
+    fn made_meanwhile(&self, digest: &str) -> Option<wasmtime::component::Component> {
+        self.cache.as_ref()?.look(&self.engine, digest).ok().flatten()
     }
 
     /// Puts it into the cache and takes it from there: mapped, its pages are shared with other processes.

@@ -217,6 +217,7 @@ async fn a_server_restored_from_a_backup_has_gone_another_way() {
         insert(&shop, 200..220);
         assert!(begins_an_event(&shop, &position), "{kind:?}: no event begins at {position}");
         assert_refused(&shop, &position, &format!("{kind:?} {flags:?}")).await;
+        std::fs::remove_dir_all(&backup).unwrap();
     }
 }
 

@@ -11,21 +11,20 @@ use std::time::{Duration, Instant};
 
 use super::{Cache, OPEN_FLAGS};
 
-/// Longer than a component may take; then its holder hangs, and whoever waits compiles, too.
+/// Longer than all but the largest components take. Who has waited so long compiles, too: its holder may hang.
 const WAIT_MAX: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// The turn of this process. It ends when dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    /// Somebody else had it before, and may have left an entry.
-    pub(crate) waited: bool,
     path: PathBuf,
     _file: File,
 }
 
 impl Cache {
-    /// Waits for its turn to compile; none where there is nothing to be had to wait for. Cancel-safe.
+    /// Waits for its turn to compile; none where none can be had. What another process made meanwhile has to be looked for
+    /// again. Cancel-safe.
     pub(crate) async fn turn(&self, digest: &str) -> Option<Turn> {
         let path = self.folder.join(format!(".{}.lock", self.name(digest)));
         let opened = OpenOptions::new()
@@ -40,7 +39,7 @@ impl Cache {
             Err(error) => Err(error.to_string()),
         };
         match locked {
-            Ok((file, waited)) => Some(Turn { waited, path, _file: file }),
+            Ok(file) => Some(Turn { path, _file: file }),
             Err(reason) => {
                 tracing::debug!(path = %path.display(), reason, "compiling without a turn");
                 None
@@ -49,17 +48,12 @@ impl Cache {
     }
 }
 
-/// The locked file, and whether that took waiting.
-async fn lock(file: File) -> Result<(File, bool), String> {
+async fn lock(file: File) -> Result<File, String> {
     let since = Instant::now();
-    let mut waited = false;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok((file, waited)),
-            Err(TryLockError::WouldBlock) if since.elapsed() < WAIT_MAX => {
-                waited = true;
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if since.elapsed() < WAIT_MAX => tokio::time::sleep(LOOK_EVERY).await,
             Err(error) => return Err(error.to_string()),
         }
     }

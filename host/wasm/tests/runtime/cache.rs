@@ -21,8 +21,10 @@ async fn load(cache: &Path, name: &str) {
     assert_eq!(description.function("mul").is_some(), name == "honest");
 }
 
+/// What was compiled; a lock that nobody holds any more is none of it.
 fn entries(cache: &Path) -> Vec<PathBuf> {
-    fs::read_dir(cache).expect("made").flatten().map(|entry| entry.path()).collect()
+    let files = fs::read_dir(cache).expect("made").flatten().map(|entry| entry.path());
+    files.filter(|path| path.extension().is_none_or(|extension| extension != "lock")).collect()
 }
 
 #[tokio::test]
@@ -75,7 +77,8 @@ async fn a_component_that_is_being_compiled_is_waited_for() {
     let inode = fs::metadata(&made).expect("there").ino();
 
     let name = format!(".{}.lock", entry.file_name().and_then(|name| name.to_str()).expect("plain name"));
-    let other = File::create(cache.join(name)).expect("made");
+    let lock = cache.join(name);
+    let other = File::create(&lock).expect("made");
     other.lock().expect("locked");
     let mut loading = std::pin::pin!(load(&cache, "honest"));
     let early = tokio::time::timeout(Duration::from_millis(300), &mut loading).await;
@@ -86,10 +89,17 @@ async fn a_component_that_is_being_compiled_is_waited_for() {
     assert_eq!(fs::metadata(&entry).expect("there").ino(), inode, "compiled again");
     assert_eq!(entries(&cache), [entry.clone()]);
 
-    // Who had its turn and made nothing is no reason to have nothing.
+    // One that ended before it had made it.
     fs::remove_file(&entry).expect("removed");
-    load(&cache, "honest").await;
+    let other = File::create(&lock).expect("made");
+    other.lock().expect("locked");
+    let mut loading = std::pin::pin!(load(&cache, "honest"));
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut loading).await;
+    assert!(early.is_err(), "it was not waited for");
+    drop(other);
+    loading.await;
     assert_eq!(entries(&cache), [entry]);
+    assert!(!lock.exists(), "a lock is left");
 }
 
 /// A damaged entry is compiled anew, and replaced by what it was.
